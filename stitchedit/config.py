@@ -1,0 +1,108 @@
+"""Settings: frozen dataclasses with defaults and units. Built once by the command line, handed to stages in parts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from stitchedit.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class TrackConfig:
+    gap_s: float = 0.25  # gaps up to this long are interpolated, longer ones pass through untouched
+    min_face_px: int = 40  # faces narrower than this are not edited
+    upsample_below_px: int = 80  # faces under this width are searched in an enlarged picture
+
+
+@dataclass(frozen=True, slots=True)
+class AlignConfig:
+    scale: float = 1.0  # crop side relative to the FFHQ crop
+    center_sigma: float = 1.0  # frames, Gaussian on the quad's centre (STIT's default)
+    xy_sigma: float = 3.0  # frames, Gaussian on the quad's axes (STIT's default)
+
+
+@dataclass(frozen=True, slots=True)
+class EncodeConfig:
+    steps: int = 110  # optimiser steps, two random frames each
+    frames_per_step: int = 2
+    lr_clip: float = 0.05  # Adam, the clip's common w
+    lr_frame: float = 0.02  # Adam, each frame's offset
+    pixel_weight: float = 1.0  # L2 in [-1, 1]
+    prior_weight: float = 2e-3  # pull toward the W distribution, in squared Mahalanobis units a dimension
+    size: int = 256  # pixels at which the losses look
+
+
+@dataclass(frozen=True, slots=True)
+class TuneConfig:
+    steps: int = 300  # budget in optimiser steps at most
+    frames_per_step: int = 2
+    lr: float = 5e-4  # Adam
+    ramp_down: float = 0.4  # last part of the budget in which the rate falls to zero
+    l2_weight: float = 10.0  # STIT's
+    perceptual_weight: float = 1.0
+    plateau: float = 0.01  # stop when the smoothed loss fell by less than this part over 100 steps
+    checkpoint_every: int = 50  # steps
+
+
+@dataclass(frozen=True, slots=True)
+class StitchConfig:
+    steps: int = 20  # at most, a frame
+    first_steps: int = 60  # at most, for the first frame of a chain
+    lr: float = 3e-4  # Adam (STIT's)
+    content_weight: float = 0.01  # STIT's content_loss_lambda
+    border_threshold: float = 0.002  # border loss at which a frame is done
+    border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
+
+
+@dataclass(frozen=True, slots=True)
+class InvertConfig:
+    preset: str = "balanced"
+    generator: str = "default"  # a name of `stitchedit weights list` or a file
+    encoder: str = "default"
+    device: str = "auto"  # auto, cpu or cuda
+    seed: int = 0
+    max_size: int = 1024  # no crop is worked on above this many pixels
+    track: TrackConfig = field(default_factory=TrackConfig)
+    align: AlignConfig = field(default_factory=AlignConfig)
+    encode: EncodeConfig = field(default_factory=EncodeConfig)
+    tune: TuneConfig = field(default_factory=TuneConfig)
+
+
+@dataclass(frozen=True, slots=True)
+class EditConfig:
+    preset: str = "balanced"
+    edits: tuple[tuple[str, float], ...] = ()  # (direction name or file, strength)
+    device: str = "auto"
+    seed: int = 0
+    blender: str = "feather"
+    lossless: bool = False
+    stitch: StitchConfig = field(default_factory=StitchConfig)
+
+
+PRESETS: tuple[str, ...] = ("fast", "balanced", "quality")
+
+
+def invert_preset(name: str) -> InvertConfig:
+    """The settings of `stitchedit invert --preset name`. Raises ConfigError for an unknown name."""
+    base = InvertConfig(preset=_known(name))
+    if name == "fast":
+        return replace(base, max_size=256, encode=EncodeConfig(steps=60), tune=TuneConfig(steps=150))
+    if name == "quality":
+        return replace(base, tune=TuneConfig(steps=900, plateau=0.003))
+    return base
+
+
+def edit_preset(name: str) -> EditConfig:
+    """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
+    base = EditConfig(preset=_known(name))
+    if name == "fast":
+        return replace(base, stitch=StitchConfig(steps=6, first_steps=25, border_threshold=0.004))
+    if name == "quality":
+        return replace(base, stitch=StitchConfig(steps=60, first_steps=120, border_threshold=0.001))
+    return base
+
+
+def _known(name: str) -> str:
+    if name not in PRESETS:
+        raise ConfigError(f"unknown preset '{name}'", f"choose one of {', '.join(PRESETS)}")
+    return name

@@ -1,0 +1,87 @@
+"""The values that stages hand on. The comment beside a field is its contract.
+
+Convention for every position: source pixels, x right, y down, the centre of the first pixel at (0.5, 0.5).
+T counts the frames of the clip, N those of them that are edited (the others pass through untouched).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from fractions import Fraction
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float32]
+ByteArray = NDArray[np.uint8]
+IntArray = NDArray[np.int64]
+
+
+class FaceState(IntEnum):
+    """How a frame came by its landmarks."""
+
+    ABSENT = 0  # no face, or none that can be used: the frame passes through untouched
+    FOUND = 1  # detected in this very frame
+    FILLED = 2  # interpolated across a short gap
+
+
+@dataclass(frozen=True, slots=True)
+class Tracks:
+    """One person's face through the clip."""
+
+    landmarks: FloatArray  # [T, 68, 2] iBUG order, source pixels; NaN where state is ABSENT
+    state: ByteArray  # [T] values of FaceState
+    frame_size: tuple[int, int]  # (width, height) of the decoded picture in pixels
+    rate: Fraction  # average frames a second, for smoothing widths and messages
+
+    @property
+    def frames(self) -> IntArray:
+        """[N] indices of the frames that have landmarks, ascending."""
+        return np.flatnonzero(self.state != FaceState.ABSENT).astype(np.int64)
+
+
+class CropImages(Protocol):
+    """N square RGB pictures, read when asked for: `images[k]` is uint8 [S, S, 3]."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> ByteArray: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """The aligned faces of the edited frames."""
+
+    frames: IntArray  # [N] source frame of each crop, ascending
+    quads: FloatArray  # [N, 4, 2] source pixels, corners TL BL BR TR
+    images: CropImages  # N pictures of size x size
+    size: int  # pixels of a crop's side: an exit of the generator
+
+
+@dataclass(frozen=True, slots=True)
+class FacePoints:
+    """The face mesh seen in each crop; masks are drawn from it."""
+
+    points: FloatArray  # [N, P, 2] in units of the crop's side, 0..1; may lie outside
+
+
+@dataclass(frozen=True, slots=True)
+class Latents:
+    """The pivots: one code an edited frame."""
+
+    ws: FloatArray  # [N, L, w_dim]; L = 1 in W (every layer takes the same code), L = num_ws in W+
+
+    @property
+    def in_w(self) -> bool:
+        return self.ws.shape[1] == 1
+
+
+@dataclass(frozen=True, slots=True)
+class EditedLatents:
+    """The pivots after the edit."""
+
+    ws: FloatArray  # [N, L, w_dim]
+    edits: Sequence[tuple[str, float]] = field(default=())  # (direction, strength applied), as reported

@@ -1,0 +1,252 @@
+"""What can go wrong for a user, one class a cause.
+
+    StitcheditError                     1
+      ConfigError                       2   what was given, what is allowed
+      ProjectError                      3   NotAProject . SchemaTooNew . StageMissing
+      VideoError                        4   CannotOpen . CannotDecode . CannotEncode
+      FaceError                         5   NoFace . TrackLost . EmptyMask
+      WeightsError                      6   NotFetched . HashMismatch . UnknownCheckpoint
+      DeviceError                       7   OpsBuildError . OutOfMemory
+      DirectionError                    8   UnknownDirection . WrongShape . OtherGenerator
+      OutputError                       9   NotWritable . DiskFull
+
+`cli.main` is the one place that catches these: it prints the message and the hint on stderr and exits with
+`exit_code`. Every message says what was wrong and where, every hint says what to do. A bug is not in this tree
+and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+
+class StitcheditError(Exception):
+    """Base of everything a user can cause and mend.
+
+    Attributes:
+        hint: one line, what to do next; empty where the message says it all.
+        exit_code: what the command exits with.
+    """
+
+    exit_code = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+class ConfigError(StitcheditError):
+    """An option or setting has a value that is not allowed."""
+
+    exit_code = 2
+
+
+class ProjectError(StitcheditError):
+    """The project folder cannot be used as it is."""
+
+    exit_code = 3
+
+
+class NotAProject(ProjectError):
+    """There is no project where one was expected."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no stitchedit project in {path}", "run `stitchedit invert CLIP` first, or name the project")
+        self.path = path
+
+
+class SchemaTooNew(ProjectError):
+    """The project was written by a newer stitchedit."""
+
+    def __init__(self, path: Path, found: int, known: int) -> None:
+        super().__init__(
+            f"{path} has project schema {found}, this stitchedit knows up to {known}",
+            "update stitchedit, or invert the clip again into another --project folder",
+        )
+        self.path, self.found, self.known = path, found, known
+
+
+class StageMissing(ProjectError):
+    """A stage's result is needed but not there."""
+
+    def __init__(self, path: Path, stage: str) -> None:
+        super().__init__(f"{path} has no result of stage '{stage}'", "run `stitchedit invert` on the clip to the end")
+        self.path, self.stage = path, stage
+
+
+class VideoError(StitcheditError):
+    """A video cannot be read or written."""
+
+    exit_code = 4
+
+
+class CannotOpen(VideoError):
+    """The file is missing, is no file, or is no video."""
+
+    def __init__(self, path: Path | str, why: str, hint: str = "give a video file, such as .mp4, .mov or .mkv") -> None:
+        super().__init__(f"cannot open {path}: {why}", hint)
+        self.path = path
+
+
+class CannotDecode(VideoError):
+    """A frame of the file is damaged."""
+
+    def __init__(self, path: Path | str, frame: int, why: str) -> None:
+        super().__init__(f"cannot decode frame {frame} of {path}: {why}", "the file is damaged from there on")
+        self.path, self.frame = path, frame
+
+
+class CannotEncode(VideoError):
+    """The output cannot be encoded as asked."""
+
+    def __init__(self, path: Path | str, why: str, hint: str = "try another container, such as .mkv") -> None:
+        super().__init__(f"cannot encode {path}: {why}", hint)
+        self.path = path
+
+
+class FaceError(StitcheditError):
+    """The faces in the clip do not allow the job."""
+
+    exit_code = 5
+
+
+class NoFace(FaceError):
+    """No frame holds a face that could be followed."""
+
+    def __init__(self, where: Path | str, frames: int) -> None:
+        super().__init__(
+            f"no face found in any of the {frames} frames of {where}",
+            "faces must look towards the camera and be about 40 pixels wide or more",
+        )
+        self.frames = frames
+
+
+class TrackLost(FaceError):
+    """The face is gone from this frame on."""
+
+    def __init__(self, frame: int, seconds: float) -> None:
+        super().__init__(f"the face is lost at frame {frame} ({seconds:.2f} s)", "cut the clip there")
+        self.frame, self.seconds = frame, seconds
+
+
+class EmptyMask(FaceError):
+    """The face mask of a frame selects no pixel."""
+
+    def __init__(self, frame: int) -> None:
+        super().__init__(f"the face mask of frame {frame} is empty", "the face may be outside of the picture there")
+        self.frame = frame
+
+
+class WeightsError(StitcheditError):
+    """A file of weights is missing, damaged or of an unknown kind."""
+
+    exit_code = 6
+
+
+class NotFetched(WeightsError):
+    """Weights are needed that were never fetched or imported."""
+
+    def __init__(self, name: str, hint: str) -> None:
+        super().__init__(f"weights '{name}' are not here", hint)
+        self.name = name
+
+
+class HashMismatch(WeightsError):
+    """A file of weights is not the one that its record names."""
+
+    def __init__(self, path: Path, expected: str, found: str) -> None:
+        super().__init__(
+            f"{path} is damaged: sha256 is {found[:16]}…, expected {expected[:16]}…",
+            "install stitchedit again, or fetch or import the file again",
+        )
+        self.path, self.expected, self.found = path, expected, found
+
+
+class UnknownCheckpoint(WeightsError):
+    """The file is no checkpoint that can be read, or one that must not be."""
+
+    def __init__(self, path: Path | str, why: str, hint: str = "") -> None:
+        super().__init__(
+            f"cannot read weights from {path}: {why}",
+            hint or "known are NVIDIA .pkl, rosinality .pt, STIT model_*.pt, e4e/pSp .pt and stitchedit .safetensors",
+        )
+        self.path = path
+
+
+class DeviceError(StitcheditError):
+    """The device asked for cannot do the work."""
+
+    exit_code = 7
+
+
+class OpsBuildError(DeviceError):
+    """The fused CUDA kernels could not be built."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"the CUDA kernels could not be built: {why}", "`stitchedit doctor` shows compiler and driver")
+
+
+class OutOfMemory(DeviceError):
+    """A step needs more memory than the device has."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"out of memory during {what}", "use --preset fast, or --device cpu")
+
+
+class DirectionError(StitcheditError):
+    """An edit direction is unknown or does not fit."""
+
+    exit_code = 8
+
+
+class UnknownDirection(DirectionError):
+    """There is no direction of this name, and no file either."""
+
+    def __init__(self, name: str, nearest: Sequence[str], known: Sequence[str]) -> None:
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known are {', '.join(known)}"
+        super().__init__(f"unknown direction '{name}'", f"{hint} A path to a .npy, .pt or .safetensors works too.")
+        self.name, self.nearest = name, tuple(nearest)
+
+
+class WrongShape(DirectionError):
+    """The vector in the file fits neither W nor W+ of the generator."""
+
+    def __init__(self, path: Path | str, found: Sequence[int], num_ws: int, w_dim: int) -> None:
+        super().__init__(
+            f"{path} holds a vector of shape {list(found)}",
+            f"this generator takes [{w_dim}] (W) or [{num_ws}, {w_dim}] (W+)",
+        )
+        self.found = tuple(found)
+
+
+class OtherGenerator(DirectionError):
+    """The direction was made for another generator."""
+
+    def __init__(self, name: str, made_for: str, generator: str) -> None:
+        super().__init__(
+            f"direction '{name}' was made for generator '{made_for}', the project uses '{generator}'",
+            "choose a direction from `stitchedit directions list`, or learn one for this generator",
+        )
+
+
+class OutputError(StitcheditError):
+    """A result cannot be written."""
+
+    exit_code = 9
+
+
+class NotWritable(OutputError):
+    """The place for the output does not take files."""
+
+    def __init__(self, path: Path | str, why: str) -> None:
+        super().__init__(f"cannot write {path}: {why}", "choose another place with -o or --project")
+        self.path = path
+
+
+class DiskFull(OutputError):
+    """There is no room left for the output."""
+
+    def __init__(self, path: Path | str) -> None:
+        super().__init__(f"no space left while writing {path}", "free some space and run the same command again")
+        self.path = path
