@@ -76,7 +76,7 @@ class Latents:
 
     @property
     def in_w(self) -> bool:
-        return self.ws.shape[1] == 1
+        return bool(self.ws.shape[1] == 1)
 
 
 @dataclass(frozen=True, slots=True)

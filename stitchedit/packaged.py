@@ -1,0 +1,29 @@
+"""Files that the wheel carries: found, checked once a process, never taken on trust."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from importlib import resources
+from pathlib import Path
+
+from stitchedit.errors import HashMismatch, NotFetched
+
+SHA256 = {
+    "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
+}
+
+
+@cache
+def packaged_file(name: str) -> Path:
+    """The path of `stitchedit/data/NAME`, its sha256 compared with the one in `SHA256`.
+
+    Raises: NotFetched, when the installation lacks it; HashMismatch, when it is damaged.
+    """
+    path = Path(str(resources.files("stitchedit"))) / "data" / name
+    if not path.is_file():
+        raise NotFetched(name, "the installation is incomplete: install stitchedit again")
+    found = hashlib.sha256(path.read_bytes()).hexdigest()
+    if found != SHA256[name]:
+        raise HashMismatch(path, SHA256[name], found)
+    return path
