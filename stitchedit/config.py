@@ -27,6 +27,7 @@ class EncodeConfig:
     frames_per_step: int = 2
     lr_clip: float = 0.05  # Adam, the clip's common w
     lr_frame: float = 0.02  # Adam, each frame's offset
+    perceptual_weight: float = 1.0
     pixel_weight: float = 1.0  # L2 in [-1, 1]
     prior_weight: float = 2e-3  # pull toward the W distribution, in squared Mahalanobis units a dimension
     size: int = 256  # pixels at which the losses look
@@ -36,11 +37,15 @@ class EncodeConfig:
 class TuneConfig:
     steps: int = 300  # budget in optimiser steps at most
     frames_per_step: int = 2
+    shuffle: bool = True  # random order; False is the fixed order of the reference
     lr: float = 5e-4  # Adam
     ramp_down: float = 0.4  # last part of the budget in which the rate falls to zero
+    coarse_part: float = 0.5  # first part of the budget, worked at the coarse exit
+    coarse_size: int = 256  # pixels of that exit
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
-    plateau: float = 0.01  # stop when the smoothed loss fell by less than this part over 100 steps
+    perceptual_size: int = 256  # pixels at which the perceptual loss looks, at most
+    plateau: float = 0.01  # the ramp starts early when the mean loss of 50 steps fell by less than this part
     checkpoint_every: int = 50  # steps
 
 
@@ -49,6 +54,7 @@ class StitchConfig:
     steps: int = 20  # at most, a frame
     first_steps: int = 60  # at most, for the first frame of a chain
     lr: float = 3e-4  # Adam (STIT's)
+    norm: str = "l2"  # or "l1", of both losses
     content_weight: float = 0.01  # STIT's content_loss_lambda
     border_threshold: float = 0.002  # border loss at which a frame is done
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop

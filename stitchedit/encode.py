@@ -1,0 +1,157 @@
+"""Crops -> Latents: where in W each frame lies.
+
+An encoder is a function of the `Encoder` signature in `ENCODERS`. `optimize` needs no training and works with every
+generator: it searches for the codes of all frames together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stitchedit.batches import Batches, resize, shuffled
+from stitchedit.config import EncodeConfig
+from stitchedit.data import Crops, Latents
+from stitchedit.generator import Generator
+from stitchedit.losses import Perceptual
+from stitchedit.progress import Progress, silent
+
+PRIOR_SAMPLES = 10_000  # w samples that the distribution is estimated from
+COMPONENTS = 16  # principal components of the clip's pictures that share one linear map into W
+
+
+class Encoder(Protocol):
+    """Finds the codes of a clip's crops. `ws` comes back as [N, 1, w_dim] (W) or [N, num_ws, w_dim] (W+)."""
+
+    def __call__(
+        self,
+        batches: Batches,
+        generator: Generator,
+        perceptual: Perceptual,
+        config: EncodeConfig,
+        *,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Latents: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """The distribution of W as a Gaussian, w = mean + whiten @ u with u of unit variance."""
+
+    mean: Tensor  # [D]
+    color: Tensor  # [D, D] symmetric square root of the covariance
+
+    def w(self, u: Tensor) -> Tensor:
+        """Whitened codes [..., D] -> w [..., D]."""
+        return self.mean + u @ self.color
+
+
+def w_prior(generator: Generator, seed: int = 0) -> Prior:
+    """Mean and spread of the generator's W, from mapped samples."""
+    device = generator.w_avg.device
+    random = torch.Generator().manual_seed(seed)
+    with torch.no_grad():
+        z = torch.randn(PRIOR_SAMPLES, generator.z_dim, generator=random)
+        w = torch.cat([generator.mapping(part.to(device))[:, 0] for part in torch.split(z, 1000)]).double()
+    mean = w.mean(0)
+    values, vectors = torch.linalg.eigh((w - mean).T @ (w - mean) / (len(w) - 1))
+    color = (vectors * values.clamp_min(0).sqrt()) @ vectors.T
+    return Prior(mean.float(), color.float())
+
+
+def optimize(
+    batches: Batches,
+    generator: Generator,
+    perceptual: Perceptual,
+    config: EncodeConfig,
+    *,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Latents:
+    """Codes in W by gradient descent over all frames together.
+
+    A frame's whitened code is the sum of one for the clip, a linear function of what sets the frame apart from the
+    others (the principal components of the clip's small pictures, so that one seen frame teaches all that resemble
+    it), and a small offset of its own. The pull toward the W distribution keeps faces whole.
+
+    Returns: `Latents` with ws [N, 1, w_dim], float32.
+    """
+    prior = w_prior(generator, seed)
+    device, count = prior.mean.device, len(batches)
+    scores = _scores(batches.crops).to(device)  # [N, K]
+    clip = torch.zeros(1, generator.w_dim, device=device, requires_grad=True)
+    shared = torch.zeros(scores.shape[1], generator.w_dim, device=device, requires_grad=True)
+    own = torch.zeros(count, generator.w_dim, device=device, requires_grad=True)
+    optimizer = torch.optim.Adam(
+        [
+            {"params": [clip], "lr": config.lr_clip},
+            {"params": [shared], "lr": config.lr_frame},
+            {"params": [own], "lr": config.lr_frame},
+        ],
+        betas=(0.9, 0.99),
+    )
+    rates = [group["lr"] for group in optimizer.param_groups]
+    size = _exit_for(generator, config.size)
+    for step in range(config.steps):
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * _ramp(step / config.steps)
+        picks = shuffled(count, min(config.frames_per_step, count), step, seed)
+        target, weight = batches.images(picks, config.size), batches.weights(picks, config.size)
+        u = clip + scores[picks] @ shared + own[picks]
+        image = generator.synthesis(prior.w(u)[:, None], resolution=size)
+        image = shrink(image, config.size)
+        with torch.no_grad():
+            wanted = perceptual.features(target)
+        pixel = _mean_square(image - target, weight)
+        look = perceptual.distance(perceptual.features(image), wanted, weight).mean()
+        pull = u.square().mean() + own[picks].square().mean() * OWN_PULL
+        loss = config.perceptual_weight * look + config.pixel_weight * pixel + config.prior_weight * pull
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        progress("encode", step + 1, config.steps, f"loss {loss.item():.3f}")
+    with torch.no_grad():
+        ws = prior.w(clip + scores @ shared + own)[:, None]
+    return Latents(ws.cpu().numpy().astype(np.float32))
+
+
+OWN_PULL = 10.0  # a frame's own offset is held that much tighter than the whole code
+
+ENCODERS: dict[str, Encoder] = {"optimize": optimize}
+
+
+def shrink(image: Tensor, size: int) -> Tensor:
+    """Area-filtered [B, C, S, S] -> [B, C, size, size], S a multiple of size; unchanged when not larger."""
+    factor = image.shape[-1] // size
+    return torch.nn.functional.avg_pool2d(image, factor) if factor > 1 else image
+
+
+def _exit_for(generator: Generator, size: int) -> int:
+    return next((e for e in generator.exits if e >= size), generator.resolution)
+
+
+def _ramp(t: float) -> float:
+    """Up over the first 5 %, level, down to zero over the last 30 %."""
+    return float(min(1.0, (t + 0.01) / 0.05) * min(1.0, (1 - t) / 0.3))
+
+
+def _mean_square(difference: Tensor, weight: Tensor | None) -> Tensor:
+    square = difference.square()
+    return square.mean() if weight is None else (square * weight).mean()
+
+
+def _scores(crops: Crops) -> Tensor:
+    """The clip's pictures, 32 px and grey, as principal components of unit variance: [N, K]."""
+    count = len(crops.frames)
+    small = np.stack([resize(crops.images[i], 32).mean(-1).ravel() for i in range(count)])
+    left, values, _ = np.linalg.svd(small - small.mean(0), full_matrices=False)
+    kept = min(COMPONENTS, int((values > 1e-3 * values[0]).sum())) if count > 1 and values[0] > 0 else 0
+    # each component weighted by its share, so that the faint ones cannot swing the code
+    return torch.from_numpy(
+        (left[:, :kept] * np.sqrt(count) * (values[:kept] / max(values[0], 1e-9))).astype(np.float32)
+    )

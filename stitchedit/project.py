@@ -1,0 +1,253 @@
+"""The project folder: what `invert` leaves for `edit`, readable by hand.
+
+    clip.stitch/  project.toml    schema, source sha256, settings, one record a finished stage
+                  tracks.npz  crops/  latents.safetensors  generator.safetensors
+                  edits/smile+2.0/   edit.toml  edited.safetensors  stitched/  report.json
+
+A stage's record keeps the inputs that its result depends on. Equal inputs: the stage is skipped. Different: it is
+done again, and the difference is the reason that is printed. Every file is written beside its place, synced and
+renamed, so that a run killed at any moment leaves the old or the new one, never half a file.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from stitchedit.errors import DiskFull, NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
+
+SCHEMA = 1
+SUFFIX = ".stitch"
+RECORD_LIMIT = 4 << 20  # bytes; a longer project.toml is not one of ours
+
+Inputs = Mapping[str, str]
+
+
+class Records:
+    """The finished stages listed in one TOML file, `project.toml` or an edit's `edit.toml`."""
+
+    def __init__(self, path: Path, data: dict[str, Any]) -> None:
+        self.path, self.data = path, data
+
+    @classmethod
+    def read(cls, path: Path) -> Records:
+        """Raises NotAProject, when there is none; SchemaTooNew; ProjectError, when it cannot be understood."""
+        try:
+            if path.stat().st_size > RECORD_LIMIT:
+                raise ProjectError(f"{path} is no project record: it is too large", "invert the clip again")
+            data = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError):
+            raise NotAProject(path.parent) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
+            raise ProjectError(f"{path} is damaged: {exc}", "invert the clip again into a new --project") from exc
+        except OSError as exc:
+            raise ProjectError(f"{path} cannot be read: {exc.strerror}", "check the folder's rights") from exc
+        schema = data.get("schema")
+        if not isinstance(schema, int):
+            raise ProjectError(f"{path} names no schema", "invert the clip again into a new --project")
+        if schema > SCHEMA:
+            raise SchemaTooNew(path.parent, schema, SCHEMA)
+        stages = data.setdefault("stages", {})
+        if not isinstance(stages, dict) or not all(isinstance(s, dict) for s in stages.values()):
+            raise ProjectError(f"{path} is damaged: its stages are no tables", "invert the clip again")
+        return cls(path, data)
+
+    @classmethod
+    def open_or_create(cls, path: Path) -> Records:
+        if path.exists():
+            return cls.read(path)
+        return cls(path, {"schema": SCHEMA, "stages": {}})
+
+    def why_redo(self, stage: str, inputs: Inputs, results: list[Path]) -> str | None:
+        """None, when the recorded result still holds; else the reason to do the stage (again)."""
+        record = self.data["stages"].get(stage)
+        if record is None:
+            return "not done yet"
+        for path in results:
+            if not path.exists():
+                return f"{path.name} is missing"
+        old = record.get("inputs", {})
+        for key in [*inputs, *(k for k in old if k not in inputs)]:
+            if old.get(key) != inputs.get(key):
+                return f"{key} was {_short(old.get(key))}, is {_short(inputs.get(key))}"
+        return None
+
+    def fingerprint(self, stage: str) -> str:
+        """Hash of a finished stage's inputs. Raises StageMissing."""
+        record = self.data["stages"].get(stage)
+        if record is None:
+            raise StageMissing(self.path.parent, stage)
+        return str(record["fingerprint"])
+
+    def finish(self, stage: str, inputs: Inputs, **facts: Any) -> None:
+        """Record a stage whose results are in place."""
+        self.data["stages"][stage] = {"fingerprint": fingerprint(inputs), "inputs": dict(inputs), **facts}
+        self.save()
+
+    def forget(self, stage: str) -> None:
+        """Drop a stage's record before its files are touched, so that a killed run does it again."""
+        if self.data["stages"].pop(stage, None) is not None:
+            self.save()
+
+    def save(self) -> None:
+        with atomic(self.path) as temp:
+            temp.write_text(tomli_w.dumps(self.data), encoding="utf-8")
+
+
+class Project:
+    """A project folder that is open."""
+
+    def __init__(self, root: Path, records: Records) -> None:
+        self.root, self.records = root, records
+
+    @classmethod
+    def create(cls, root: Path) -> Project:
+        """Open the project in `root`, making the folder if needed. Raises NotWritable, ProjectError."""
+        make_folder(root)
+        records = Records.open_or_create(root / "project.toml")
+        return cls(root, records)
+
+    @classmethod
+    def open(cls, root: Path) -> Project:
+        """Raises NotAProject, SchemaTooNew, ProjectError."""
+        return cls(root, Records.read(root / "project.toml"))
+
+    @property
+    def source(self) -> Path:
+        """The clip; kept relative to the project, so that both can move together."""
+        return Path(os.path.normpath(self.root / self.fact("source", "path")))
+
+    def fact(self, table: str, key: str) -> str:
+        """A string of project.toml. Raises ProjectError, when it is not there."""
+        value = self.records.data.get(table, {}).get(key)
+        if not isinstance(value, str):
+            raise ProjectError(f"{self.records.path} lacks {table}.{key}", "run `stitchedit invert` on the clip again")
+        return value
+
+    @property
+    def tracks(self) -> Path:
+        return self.root / "tracks.npz"
+
+    @property
+    def crops(self) -> Path:
+        return self.root / "crops"
+
+    @property
+    def latents(self) -> Path:
+        return self.root / "latents.safetensors"
+
+    @property
+    def generator(self) -> Path:
+        return self.root / "generator.safetensors"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.root / "tuning.checkpoint.safetensors"
+
+    def edit_folder(self, name: str) -> Path:
+        return self.root / "edits" / name
+
+
+def default_root(clip: Path) -> Path:
+    """`CLIP.stitch` beside the clip: one folder a clip, whatever its suffix."""
+    return clip.with_name(clip.name + SUFFIX)
+
+
+def newest_project(folder: Path) -> Path:
+    """The project in `folder` that was inverted last. Raises NotAProject."""
+    found = [p for p in folder.glob(f"*{SUFFIX}/project.toml") if p.is_file()]
+    if not found:
+        raise NotAProject(folder)
+    return max(found, key=lambda p: (p.stat().st_mtime_ns, p)).parent
+
+
+def inputs_of(config: object, prefix: str = "") -> dict[str, str]:
+    """A frozen dataclass of settings as flat strings, in the order of its fields."""
+    flat: dict[str, str] = {}
+    assert is_dataclass(config)
+    for f in fields(config):
+        value = getattr(config, f.name)
+        if is_dataclass(value):
+            flat |= inputs_of(value, f"{prefix}{f.name}.")
+        else:
+            flat[prefix + f.name] = repr(value) if not isinstance(value, str) else value
+    return flat
+
+
+def fingerprint(inputs: Inputs) -> str:
+    text = "\n".join(f"{k}={v}" for k, v in inputs.items())
+    return hashlib.sha256(f"schema={SCHEMA}\n{text}".encode()).hexdigest()
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and see that files can be made in it. Raises NotWritable, DiskFull."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        probe = path / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except FileExistsError:
+        raise NotWritable(path, "a file of that name is in the way") from None
+    except OSError as exc:
+        raise _output_error(path, exc) from exc
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on success it is synced and takes the name, else it is removed.
+
+    Raises: NotWritable, DiskFull.
+    """
+    temp = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temp
+        with temp.open("rb") as file:
+            os.fsync(file.fileno())
+        temp.replace(path)
+        sync_folder(path.parent)
+    except OSError as exc:
+        raise _output_error(path, exc) from exc
+    finally:
+        with suppress(OSError):
+            temp.unlink(missing_ok=True)
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder durable, where the system lets folders be synced."""
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a temporary path and put the file in place."""
+    with atomic(path) as temp:
+        write(temp)
+
+
+def _output_error(path: Path, exc: OSError) -> NotWritable | DiskFull:
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
+        return DiskFull(path)
+    return NotWritable(path, exc.strerror or str(exc))
+
+
+def _short(value: object) -> str:
+    text = "absent" if value is None else str(value)
+    return text if len(text) <= 24 else text[:12] + "…"

@@ -1,0 +1,161 @@
+"""EditedLatents -> stitched crops: the edited face is made to meet the source at the border of the mask.
+
+Each frame tunes a copy of the generator a little further: the border ring shall equal the source crop, the face
+inside shall stay the edited one. A frame starts from its neighbour's result, which is nearly right already, and stops
+as soon as its border is good enough.
+Source: stitching tuning, Tzaban et al. 2022, arXiv:2201.08361, which starts every frame anew and takes 100 steps.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from stitchedit.batches import Batches
+from stitchedit.config import StitchConfig
+from stitchedit.data import ByteArray, EditedLatents, FloatArray
+from stitchedit.generator import Generator
+from stitchedit.losses import masked_l1, masked_l2
+
+State = dict[str, Tensor]
+LOSSES = {"l2": masked_l2, "l1": masked_l1}
+
+
+@dataclass(frozen=True, slots=True)
+class StitchedCrop:
+    """One frame's result."""
+
+    index: int  # which crop
+    image: ByteArray  # [S, S, 3] RGB
+    steps: int  # optimiser steps it took
+    border_loss: float  # of the image itself, as `masked_l2`
+
+
+@dataclass(frozen=True, slots=True)
+class RingMasks:
+    """The masks of one crop, float32 [S, S] in [0, 1]."""
+
+    border: FloatArray
+    content: FloatArray
+
+
+Masks = Callable[[int], RingMasks]  # of the crop with this index
+
+
+class Chain:
+    """A generator that goes from frame to frame, with its optimiser."""
+
+    def __init__(self, generator: Generator, config: StitchConfig) -> None:
+        self.generator = copy.deepcopy(generator)
+        self.config = config
+        self.named = [(n, p) for n, p in self.generator.named_parameters() if not n.startswith("mapping")]
+        self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr)
+        self.done = 0  # frames
+
+    def state(self) -> State:
+        """Everything needed to go on after `done` frames, exactly."""
+        state = {f"parameter.{n}": p.detach() for n, p in self.named}
+        for name, parameter in self.named:
+            kept = self.optimizer.state.get(parameter)
+            if kept:
+                state[f"exp_avg.{name}"], state[f"exp_avg_sq.{name}"] = kept["exp_avg"], kept["exp_avg_sq"]
+                state[f"adam_step.{name}"] = kept["step"].reshape(1)
+        state["done"] = torch.tensor([self.done])
+        return state
+
+    def resume(self, state: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.named:
+                parameter.copy_(state[f"parameter.{name}"])
+                if f"exp_avg.{name}" in state:
+                    self.optimizer.state[parameter] = {
+                        "step": state[f"adam_step.{name}"].reshape(()),
+                        "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
+                        "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
+                    }
+        self.done = int(state["done"].item())
+
+
+def stitch_frame(
+    chain: Chain,
+    w: Tensor,
+    source: Tensor,
+    content: Tensor,
+    border_mask: Tensor,
+    content_mask: Tensor,
+    *,
+    size: int | None = None,
+    steps: int,
+) -> tuple[Tensor, list[tuple[float, float, float]]]:
+    """Tune the chain's generator on one frame.
+
+    Convention: images [1, 3, S, S] RGB in [-1, 1], masks [1, 1, S, S] in [0, 1].
+
+    Args:
+        w: the edited code, [1, L, w_dim].
+        source: what the border shall be; content: what the inside shall stay.
+        steps: at most so many; fewer when the border loss falls below `config.border_threshold` before a step.
+    Returns: the image after the last step, and the (total, border, content) losses of every forward pass.
+    """
+    config, masked = chain.config, LOSSES[chain.config.norm]
+    curve = []
+    for step in range(steps + 1):
+        last = step == steps
+        with torch.set_grad_enabled(not last):
+            image = chain.generator.synthesis(w, resolution=size)
+            border = masked(image, source, border_mask)
+            inside = masked(image, content, content_mask)
+            loss = border + config.content_weight * inside
+        curve.append((loss.item(), border.item(), inside.item()))
+        if last or border.item() < config.border_threshold:
+            break
+        chain.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        chain.optimizer.step()
+    return image.detach(), curve
+
+
+def stitch(
+    chain: Chain,
+    generator: Generator,
+    edited: EditedLatents,
+    batches: Batches,
+    masks: Masks,
+    *,
+    size: int,
+) -> Iterator[StitchedCrop]:
+    """The edited clip, crop by crop, from crop `chain.done` on.
+
+    Args:
+        chain: starts as a copy of `generator`, the tuned one; is moved along.
+        masks: gives a crop's border and content masks.
+    """
+    device = generator.w_avg.device
+    for index in range(chain.done, len(batches)):
+        w = torch.from_numpy(edited.ws[index : index + 1]).to(device)
+        with torch.no_grad():
+            content = generator.synthesis(w, resolution=size)
+        ring = masks(index)
+        image, curve = stitch_frame(
+            chain,
+            w,
+            batches.images([index], size),
+            content,
+            torch.from_numpy(ring.border)[None, None].to(device),
+            torch.from_numpy(ring.content)[None, None].to(device),
+            size=size,
+            steps=chain.config.first_steps if index == 0 else chain.config.steps,
+        )
+        chain.done = index + 1
+        yield StitchedCrop(index, to_bytes(image[0]), len(curve) - 1, curve[-1][1])
+
+
+def to_bytes(image: Tensor) -> ByteArray:
+    """[3, S, S] in [-1, 1] -> uint8 [S, S, 3], rounded."""
+    scaled = image.detach().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy())
