@@ -1,0 +1,172 @@
+"""MobileStyleGAN: StyleGAN2's mapping network and a light synthesis network distilled from StyleGAN2.
+
+Convention: images are RGB in about [-1, 1], channels first; z and w have `z_dim` and `w_dim` numbers; W+ has one row
+for each pair of layers that share a style (`num_ws` rows: 16 at 1024 px).
+
+Sources: the layout was read from the OpenVINO files of the package `random-face` 2021.7.21.1 (Apache-2.0);
+Belousov 2021, "MobileStyleGAN: A Lightweight Convolutional Neural Network for High-Fidelity Image Synthesis",
+arXiv:2104.04767. The code is written anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stitchedit.mobilestylegan.layers import SLOPE, LinearHead, SeparableConv, StyledConv, StyledHead, WaveletUp
+
+FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
+HEADS: dict[str, type[nn.Module]] = {"linear": LinearHead, "styled": StyledHead}
+FFHQ_HEADS: dict[int | str, str] = {256: "linear", 512: "linear", 1024: "styled"}
+
+
+class MappingNetwork(nn.Module):
+    """z [B, z_dim] -> w [B, w_dim]. z is normalised to unit mean square first."""
+
+    def __init__(self, z_dim: int, w_dim: int, layers: int) -> None:
+        super().__init__()
+        dims = [z_dim] + [w_dim] * layers
+        self.layers = nn.ModuleList(nn.Linear(a, b) for a, b in pairwise(dims))
+
+    def forward(self, z: Tensor) -> Tensor:
+        x = z * torch.rsqrt(z.square().mean(dim=1, keepdim=True) + 1e-8)
+        for layer in self.layers:
+            x = F.leaky_relu(layer(x), SLOPE) * 2**0.5
+        return x
+
+
+class SynthesisBlock(nn.Module):
+    """[B, C, S, S] -> [B, O, 2 * S, 2 * S]: the wavelet, then two separable convolutions."""
+
+    def __init__(self, w_dim: int, channels: int, out_channels: int, size: int) -> None:
+        super().__init__()
+        self.up = WaveletUp(w_dim, channels)
+        self.conv1 = SeparableConv(w_dim, channels // 4, out_channels, size)
+        self.conv2 = SeparableConv(w_dim, out_channels, out_channels, size)
+
+    def forward(self, x: Tensor, w_first: Tensor, w_second: Tensor, use_noise: bool) -> Tensor:
+        x = self.conv1(self.up(x, w_first), w_first, use_noise)
+        out: Tensor = self.conv2(x, w_second, use_noise)
+        return out
+
+
+class SynthesisNetwork(nn.Module):
+    """W+ rows -> image. Block b works at 8 * 2**b px; a head turns the features of size S into an image of 2 * S.
+
+    Args:
+        channels: features at 4, 8, 16 .. px, each divisible by 4; the full image has 2 * 4 * 2**(len - 1) px.
+        heads: kind of head ("styled" or "linear") by size of the image that it gives.
+    """
+
+    def __init__(self, w_dim: int, channels: Sequence[int], heads: Mapping[int, str]) -> None:
+        super().__init__()
+        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.first = StyledConv(w_dim, channels[0], channels[0], 4)
+        self.blocks = nn.ModuleList(
+            SynthesisBlock(w_dim, a, b, 8 << index) for index, (a, b) in enumerate(pairwise(channels))
+        )
+        at = {8 << index: count for index, count in enumerate(channels)}  # image size -> channels of the features
+        self.heads = nn.ModuleDict({str(size): HEADS[kind](w_dim, at[size]) for size, kind in sorted(heads.items())})
+
+    def forward(self, ws: Tensor, resolution: int, use_noise: bool = True) -> Tensor:
+        """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution]."""
+        features, row = self.features(ws, resolution // 2, use_noise)
+        image: Tensor = self.heads[str(resolution)](features, ws[:, row])
+        return image
+
+    def features(self, ws: Tensor, size: int, use_noise: bool = True) -> tuple[Tensor, int]:
+        """The features of `size` pixels [B, C, size, size], and the row of ws that a head on them takes."""
+        x = self.first(self.const.expand(len(ws), -1, -1, -1), ws[:, 0], use_noise)
+        row = 1
+        for block in self.blocks:
+            if x.shape[-1] >= size:
+                break
+            x = block(x, ws[:, row], ws[:, row + 1], use_noise)
+            row += 2
+        return x, row
+
+
+class MobileStyleGAN(nn.Module):
+    """A face generator that satisfies `stitchedit.generator.Generator`. Weights are random until loaded.
+
+    Args:
+        made_for: what edit directions name in `made_for`.
+        z_dim, w_dim, mapping_layers: sizes of the mapping network.
+        channels: features of the synthesis network at 4, 8, 16 .. px, each divisible by 4.
+        heads: {image size: "styled" or "linear"}, sizes as numbers or text; the largest is the full
+            size, 8 * 2**(len(channels) - 1).
+    Raises: ValueError, when heads and channels do not fit.
+    """
+
+    architecture = "mobilestylegan"
+    w_avg: Tensor
+
+    def __init__(
+        self,
+        made_for: str = "ffhq-1024",
+        z_dim: int = 512,
+        w_dim: int = 512,
+        mapping_layers: int = 8,
+        channels: Sequence[int] = FFHQ_CHANNELS,
+        heads: Mapping[int | str, str] = FFHQ_HEADS,
+    ) -> None:
+        super().__init__()
+        self.made_for = made_for
+        self.z_dim, self.w_dim = z_dim, w_dim
+        self.channels = tuple(channels)
+        self.head_kinds = {size: heads[key] for size, key in sorted((int(key), key) for key in heads)}
+        self.exits = tuple(self.head_kinds)
+        self.resolution = 4 << len(self.channels)
+        self.num_ws = 2 * len(self.channels)
+        if not set(self.exits) <= {8 << index for index in range(len(self.channels))} or (
+            self.exits[-1:] != (self.resolution,)
+        ):
+            raise ValueError(f"heads {self.exits} do not fit channels {self.channels}")
+        self.mapping_network = MappingNetwork(z_dim, w_dim, mapping_layers)
+        self.synthesis_network = SynthesisNetwork(w_dim, self.channels, self.head_kinds)
+        self.register_buffer("w_avg", torch.zeros(w_dim))
+
+    @property
+    def config(self) -> dict[str, object]:
+        """Plain values that build an equal network again: `MobileStyleGAN(**config)`."""
+        return {
+            "made_for": self.made_for,
+            "z_dim": self.z_dim,
+            "w_dim": self.w_dim,
+            "mapping_layers": len(self.mapping_network.layers),
+            "channels": list(self.channels),
+            "heads": {str(size): kind for size, kind in self.head_kinds.items()},
+        }
+
+    def mapping(self, z: Tensor, *, truncation_psi: float = 1.0, truncation_cutoff: int | None = None) -> Tensor:
+        """z [B, z_dim] -> ws [B, num_ws, w_dim].
+
+        Truncation pulls the first `truncation_cutoff` rows (default all) toward `w_avg`: w_avg + psi * (w - w_avg).
+        """
+        w: Tensor = self.mapping_network(z)
+        ws = w[:, None].expand(-1, self.num_ws, -1)
+        if truncation_psi == 1:
+            return ws
+        ws = ws.clone()
+        ws[:, :truncation_cutoff] = torch.lerp(self.w_avg, ws[:, :truncation_cutoff], truncation_psi)
+        return ws
+
+    def synthesis(self, ws: Tensor, *, noise_mode: str = "const", resolution: int | None = None) -> Tensor:
+        """ws [B, num_ws or 1, w_dim] -> images [B, 3, R, R], R = `resolution` (one of `exits`, default the full one).
+
+        noise_mode: "const" adds the stored noise constants, "none" leaves them out.
+        Raises: ValueError, for another shape, noise mode or resolution.
+        """
+        if ws.ndim != 3 or ws.shape[1] not in (1, self.num_ws) or ws.shape[2] != self.w_dim:
+            raise ValueError(f"ws must be [B, 1 or {self.num_ws}, {self.w_dim}], not {list(ws.shape)}")
+        if noise_mode not in ("const", "none"):
+            raise ValueError(f"noise_mode must be 'const' or 'none', not {noise_mode!r}")
+        size = self.resolution if resolution is None else resolution
+        if size not in self.exits:
+            raise ValueError(f"resolution must be one of {self.exits}, not {size}")
+        image: Tensor = self.synthesis_network(ws.expand(-1, self.num_ws, -1), size, noise_mode == "const")
+        return image
