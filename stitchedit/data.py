@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -36,11 +37,20 @@ class Tracks:
     state: ByteArray  # [T] values of FaceState
     frame_size: tuple[int, int]  # (width, height) of the decoded picture in pixels
     rate: Fraction  # average frames a second, for smoothing widths and messages
+    cuts: IntArray = field(default_factory=lambda: np.empty(0, np.int64))  # [K] frames that open a new shot, ascending
 
     @property
     def frames(self) -> IntArray:
         """[N] indices of the frames that have landmarks, ascending."""
         return np.flatnonzero(self.state != FaceState.ABSENT).astype(np.int64)
+
+    @property
+    def runs(self) -> list[slice]:
+        """Stretches of the N edited frames without gap or cut inside; nothing is smoothed across their ends."""
+        frames = self.frames
+        breaks = (np.diff(frames) > 1) | np.isin(frames[1:], self.cuts)
+        edges = [0, *(np.flatnonzero(breaks) + 1).tolist(), len(frames)]
+        return [slice(start, stop) for start, stop in pairwise(edges) if stop > start]
 
 
 class CropImages(Protocol):

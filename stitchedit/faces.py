@@ -18,7 +18,6 @@ import cv2
 import dlib
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
-
 from numpy.typing import NDArray
 
 from stitchedit.data import ByteArray, FloatArray
@@ -128,7 +127,7 @@ def identity_chip(rgb: ByteArray, points: FloatArray) -> ByteArray:
     window, scale, offset = _face_window(rgb, face_box(points), max(_CROP_FACE_PX, 150))
     parts = [dlib.point(round(x), round(y)) for x, y in (points - offset) * scale - 0.5]
     shape = dlib.full_object_detection(dlib.rectangle(0, 0, window.shape[1], window.shape[0]), parts)
-    chip: ByteArray = dlib.get_identity_chip(window, shape, size=150, padding=0.25)
+    chip: ByteArray = dlib.get_face_chip(window, shape, size=150, padding=0.25)
     return chip
 
 

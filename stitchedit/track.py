@@ -1,0 +1,268 @@
+"""frames -> Tracks: one person's face followed through the clip.
+
+A face is found in the whole picture, then followed from frame to frame by the same detector in a small, scaled
+window around its last place, which costs a twentieth of a whole 1080p picture. The whole picture is searched again
+twice a second for other faces, after a cut, and wherever nothing is being followed. At the end the traces of one
+person are joined by identity, and the person with the largest face over the longest time is chosen.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from fractions import Fraction
+from itertools import pairwise
+
+import cv2
+import numpy as np
+
+from stitchedit import faces
+from stitchedit.config import TrackConfig
+from stitchedit.data import ByteArray, FaceState, FloatArray, IntArray, Tracks
+from stitchedit.errors import NoFace
+from stitchedit.faces import Box, Detection
+from stitchedit.progress import Progress
+
+log = logging.getLogger(__name__)
+
+_SCAN_S = 0.5  # between searches of the whole picture while a face is followed
+_IDLE_SCAN_S = 0.2  # between searches after a second without any face
+_STEADY_S = 0.1  # a person seen for less is taken for a mistake of the detector
+_SCAN_PX = 1280  # larger pictures are reduced to this side before they are searched
+_FOLLOW_PX = 110  # face width in the window in which a face is followed
+_FOLLOW_WINDOW = 2.2  # side of that window in face widths
+_FOLLOW_THRESHOLD = -0.5  # where a face was a moment ago, a weaker one (turned, blurred) counts
+_FOLLOW_OVERLAP = 0.25  # with the last box
+_MOST_FACES = 3  # followed at a time
+_SMALLEST_RIVAL = 0.25  # area, relative to the largest followed, of the smallest face worth following
+_CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a trace at which its identity is looked at
+_SAME_PERSON = 0.42  # distance of embeddings
+_SAME_PERSON_SAME_PLACE = 0.6
+_CUT_DIFFERENCE = 20.0  # mean absolute difference of two tiny pictures, 0..255
+_CUT_JUMP = 4.0  # times the difference a frame earlier
+
+
+@dataclass(slots=True)
+class _Trace:
+    """One face while it can be followed."""
+
+    shot: int
+    box: Box
+    first_box: Box
+    rows: dict[int, FloatArray] = field(default_factory=dict)  # frame -> landmarks [68, 2]
+    chips: list[ByteArray] = field(default_factory=list)
+    weight: float = 0.0  # sum of areas in square pixels
+
+    @property
+    def last(self) -> int:
+        return next(reversed(self.rows))
+
+    @property
+    def first(self) -> int:
+        return next(iter(self.rows))
+
+    def add(self, index: int, rgb: ByteArray, points: FloatArray) -> None:
+        self.rows[index] = points
+        self.box = faces.face_box(points)
+        self.weight += self.box.area
+        if len(self.rows) in _CHIP_AGES:
+            self.chips.append(faces.identity_chip(rgb, points))
+
+
+def track(
+    frames: Iterable[tuple[int, ByteArray]],
+    config: TrackConfig,
+    *,
+    frame_size: tuple[int, int],
+    rate: Fraction,
+    progress: Progress,
+    total: int = 0,
+    name: str = "the clip",
+) -> Tracks:
+    """Follow the largest steady face. Frames are read once, one at a time.
+
+    Args:
+        frames: (index, RGB [H, W, 3]) with ascending indices from 0.
+        frame_size: (width, height).
+        total: number of frames, for the progress; 0 where not known.
+        name: what messages call the clip.
+    Raises: NoFace, when no frame holds a face of `config.min_face_px` that can be followed.
+    """
+    follower = _Follower(config, float(rate))
+    count = 0
+    for index, rgb in frames:
+        follower.see(index, rgb)
+        count = index + 1
+        progress("track", count, max(total, count))
+    persons = _persons(follower.traces)
+    steady = min(count, max(1, round(_STEADY_S * float(rate))))
+    persons = [p for p in persons if sum(len(t.rows) for t in p) >= steady]
+    if not persons:
+        raise NoFace(name, count)
+    chosen = max(persons, key=lambda person: sum(trace.weight for trace in person))
+    log.info(
+        "%d faces followed, chose one seen in %d of %d frames", len(persons), sum(len(t.rows) for t in chosen), count
+    )
+    cuts = np.array(follower.cuts, np.int64)
+    points, state = _filled(chosen, count, cuts, int(config.gap_s * float(rate)))
+    return Tracks(points, state, frame_size, rate, cuts)
+
+
+class _Follower:
+    """Sees frames one by one and keeps the traces of all large faces."""
+
+    def __init__(self, config: TrackConfig, rate: float) -> None:
+        self.config, self.rate = config, rate
+        self.cuts: list[int] = []
+        self._done: list[_Trace] = []
+        self._live: list[_Trace] = []
+        self._scanned = self._searched = self._seen = -(10**9)  # frames of the last scan, deep scan, face
+        self._tiny: FloatArray | None = None
+        self._difference = np.inf
+
+    @property
+    def traces(self) -> list[_Trace]:
+        """All, where they are wide enough on the whole."""
+        return [t for t in self._done + self._live if self._wide(t)]
+
+    def see(self, index: int, rgb: ByteArray) -> None:
+        if self._is_cut(rgb):
+            self.cuts.append(index)
+            self._done += self._live
+            self._live = []
+            self._scanned = self._searched = -(10**9)
+        for trace in self._live:
+            self._follow(trace, index, rgb)
+        self._retire(index)
+        if self._scan_due(index):
+            self._scan(index, rgb)
+        if any(t.last == index for t in self._live):
+            self._seen = index
+
+    def _follow(self, trace: _Trace, index: int, rgb: ByteArray) -> None:
+        box = trace.box
+        half = box.width * _FOLLOW_WINDOW / 2 * min(1.5, 1 + 0.1 * (index - trace.last - 1))
+        x, y = box.center
+        region = Box(x - half, y - half, x + half, y + half)
+        found = faces.detect(rgb, _FOLLOW_PX / box.width, _FOLLOW_THRESHOLD, region)
+        found = [d for d in found if d.box.overlap(box) > _FOLLOW_OVERLAP]
+        if found:
+            best = max(found, key=lambda d: d.score + 2 * d.box.overlap(box))
+            self._measure(trace, index, rgb, best)
+
+    def _scan(self, index: int, rgb: ByteArray) -> None:
+        """Search the whole picture for faces that are not followed."""
+        self._scanned = index
+        scale = min(1.0, _SCAN_PX / max(rgb.shape[:2]))
+        found = faces.detect(rgb, scale)
+        if not found and not self._live and index - self._searched >= self._frames(_SCAN_S):
+            self._searched = index
+            enlarged = self.config.upsample_below_px / self.config.min_face_px
+            if enlarged > scale:
+                found = faces.detect(rgb, enlarged)
+        for detection in sorted(found, key=lambda d: -d.box.area):
+            near = [t for t in self._live if t.box.overlap(detection.box) > _FOLLOW_OVERLAP]
+            if any(t.last == index for t in near):
+                continue
+            largest = max((t.box.area for t in self._live if t.last == index), default=0.0)
+            if near:
+                self._measure(near[0], index, rgb, detection)
+            elif len(self._live) < _MOST_FACES and detection.box.area >= _SMALLEST_RIVAL * largest:
+                trace = _Trace(len(self.cuts), detection.box, detection.box)
+                if self._measure(trace, index, rgb, detection):
+                    self._live.append(trace)
+
+    def _measure(self, trace: _Trace, index: int, rgb: ByteArray, detection: Detection) -> bool:
+        points = faces.landmarks(rgb, detection.box)
+        if faces.face_box(points).overlap(detection.box) < _FOLLOW_OVERLAP:
+            return False  # the landmarks slid off
+        trace.add(index, rgb, points)
+        return True
+
+    def _retire(self, index: int) -> None:
+        """End what has been lost for longer than a gap, and the younger of two traces that met on one face."""
+        gap = self._frames(self.config.gap_s)
+        for trace in sorted(self._live, key=lambda t: len(t.rows)):
+            lost = index - trace.last > gap
+            twin = any(
+                t is not trace and t.last == trace.last == index and t.box.overlap(trace.box) > 0.5 for t in self._live
+            )
+            if lost or twin:
+                self._live.remove(trace)
+                self._done.append(trace)
+                if twin:
+                    del trace.rows[index]
+
+    def _scan_due(self, index: int) -> bool:
+        since = index - self._scanned
+        if any(t.last == index for t in self._live):
+            return since >= self._frames(_SCAN_S)
+        if index - self._seen <= self._frames(1.0) or self._scanned < 0:
+            return True
+        return since >= self._frames(_IDLE_SCAN_S)
+
+    def _is_cut(self, rgb: ByteArray) -> bool:
+        tiny = cv2.resize(rgb, (32, 18), interpolation=cv2.INTER_AREA).astype(np.float32)
+        last, before = self._tiny, self._difference
+        self._tiny = tiny
+        if last is None:
+            return False
+        self._difference = float(np.abs(tiny - last).mean())
+        return self._difference > _CUT_DIFFERENCE and self._difference > _CUT_JUMP * min(before, 255.0 / _CUT_JUMP)
+
+    def _wide(self, trace: _Trace) -> bool:
+        widths = [faces.face_box(points).width for points in trace.rows.values()]
+        return bool(widths) and float(np.median(widths)) >= self.config.min_face_px
+
+    def _frames(self, seconds: float) -> int:
+        return max(1, round(seconds * self.rate))
+
+
+def _persons(traces: list[_Trace]) -> list[list[_Trace]]:
+    """Traces grouped by identity; no two of a group at the same time."""
+    traces = sorted(traces, key=lambda t: -t.weight)
+    if len(traces) < 2:
+        return [[t] for t in traces]
+    identities = [faces.embed_chips(t.chips) for t in traces]
+    groups: list[list[int]] = []
+    for k, trace in enumerate(traces):
+        best: list[int] | None = None
+        nearest = np.inf
+        for group in groups:
+            if any(t.first <= trace.last and trace.first <= t.last for t in (traces[g] for g in group)):
+                continue
+            for g in group:
+                gaps = np.linalg.norm(identities[k][:, None] - identities[g][None], axis=2)
+                limit = _SAME_PERSON_SAME_PLACE if _same_place(trace, traces[g]) else _SAME_PERSON
+                if gaps.min() < min(limit, nearest):
+                    best, nearest = group, gaps.min()
+        if best is None:
+            groups.append([k])
+        else:
+            best.append(k)
+    return [[traces[g] for g in group] for group in groups]
+
+
+def _same_place(a: _Trace, b: _Trace) -> bool:
+    """Whether one begins in the shot and at the place where the other ended."""
+    a, b = sorted((a, b), key=lambda t: t.first)
+    return a.shot == b.shot and a.box.overlap(b.first_box) > _FOLLOW_OVERLAP
+
+
+def _filled(person: list[_Trace], count: int, cuts: IntArray, gap: int) -> tuple[FloatArray, ByteArray]:
+    """Landmarks [T, 68, 2] and states [T], with gaps of up to `gap` frames inside a shot interpolated."""
+    points = np.full((count, 68, 2), np.nan, np.float32)
+    state = np.full(count, FaceState.ABSENT, np.uint8)
+    for trace in person:
+        for index, row in trace.rows.items():
+            points[index] = row
+            state[index] = FaceState.FOUND
+    found = np.flatnonzero(state)
+    for before, after in pairwise(found.tolist()):
+        missing = after - before - 1
+        if 0 < missing <= gap and not np.any((cuts > before) & (cuts <= after)):
+            part = np.arange(1, missing + 1, dtype=np.float32)[:, None, None] / (missing + 1)
+            points[before + 1 : after] = points[before] * (1 - part) + points[after] * part
+            state[before + 1 : after] = FaceState.FILLED
+    return points, state
