@@ -42,9 +42,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("source", type=Path, help="the wheel, or a folder that holds its four files")
     parser.add_argument("out", type=Path)
+    parser.add_argument("--full", action="store_true", help="store float32, not half floats")
     args = parser.parse_args()
     generator = convert(read_files(args.source))
-    save_generator(generator, args.out, licence=LICENCE, half=True)
+    save_generator(generator, args.out, licence=LICENCE, half=not args.full)
     print(f"{args.out}: {args.out.stat().st_size} bytes, sha256 {hashlib.sha256(args.out.read_bytes()).hexdigest()}")
 
 
@@ -123,7 +124,24 @@ def synthesis_state(files: dict[str, bytes]) -> dict[str, Tensor]:
         state[our_name(name)] = tensor.flatten() if name.endswith("bias") else tensor
     for name in [name for name in state if name.endswith("depthwise")]:
         state[name] = state[name].squeeze(1)  # [C, 1, 1, 3, 3] in the file
+    for name in [name for name in state if feeds_wavelet(name)]:
+        state[name] = bands_together(state[name])
     return state
+
+
+def feeds_wavelet(name: str) -> bool:
+    """Whether the first axis of this tensor counts channels that go into an inverse wavelet."""
+    if name.startswith("first."):
+        return name in ("first.weight", "first.bias")
+    if name.startswith("blocks.6.conv"):
+        return False  # its features go into the head
+    return bool(re.search(r"up\.affine\.|conv2\.(pointwise|bias)$|^heads\.1024\.(weight|bias)$", name))
+
+
+def bands_together(tensor: Tensor) -> Tensor:
+    """Low band, then for each channel its three high bands, as in the file -> the four bands one after the other."""
+    low, high = tensor.split([len(tensor) // 4, 3 * len(tensor) // 4])
+    return torch.cat((low, high.unflatten(0, (-1, 3)).transpose(0, 1).flatten(0, 1)))
 
 
 def our_name(name: str) -> str:

@@ -53,9 +53,10 @@ def fit(generator: MobileStyleGAN, samples: int, seed: int) -> dict[str, Tensor]
         image = generator.synthesis(ws)
         for size in SIZES:
             features, _ = generator.synthesis_network.features(ws, size // 2)
-            x = F.pad(features[0].flatten(1), (0, 0, 0, 1), value=1.0)  # [C + 1, S * S], the last row for the bias
-            bands = haar(F.interpolate(image, size=(size, size), mode="area"))[0].flatten(1)  # [12, S * S]
-            gram, moments = (x @ x.T).double(), (x @ bands.T).double()
+            x = F.pad(features[0].flatten(0, 1), (0, 1), value=1.0)  # [S * S, C + 1], the last column for the bias
+            small = F.interpolate(image, size=(size, size), mode="area")
+            bands = haar(small.permute(0, 2, 3, 1))[0].flatten(0, 1)  # [S * S, 12]
+            gram, moments = (x.T @ x).double(), (x.T @ bands).double()
             if size in sums:
                 gram, moments = gram + sums[size][0], moments + sums[size][1]
             sums[size] = (gram, moments)

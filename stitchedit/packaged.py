@@ -12,8 +12,8 @@ from stitchedit.errors import HashMismatch, NotFetched
 SHA256 = {
     "face_landmark.tflite": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
-    "mobilestylegan_ffhq_1024.safetensors": "43c7c95d41e5803a44f5fd2b647b16465d620552dd87123a7f9d1e5f1fcd33c7",
-    "mobilestylegan_ffhq_1024_exits.safetensors": "8aac29a23cbb54d6eea5c03e53a0a54e05f04d4a4d2aaeede1c847450e18550b",
+    "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",
+    "mobilestylegan_ffhq_1024_exits.safetensors": "41107c3203fd372318c8c7b4ce99be99739fea9333e965b4338cf00189ff2840",
 }
 
 

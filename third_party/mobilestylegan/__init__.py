@@ -1,6 +1,6 @@
 """The default generator's networks. They know nothing of files."""
 
-from stitchedit.mobilestylegan.layers import haar, inverse_haar
 from stitchedit.mobilestylegan.networks import MobileStyleGAN
+from stitchedit.mobilestylegan.wavelet import haar, inverse_haar
 
 __all__ = ["MobileStyleGAN", "haar", "inverse_haar"]

@@ -40,7 +40,7 @@ class MappingNetwork(nn.Module):
 
 
 class SynthesisBlock(nn.Module):
-    """[B, C, S, S] -> [B, O, 2 * S, 2 * S]: the wavelet, then two separable convolutions."""
+    """[B, S, S, C] -> [B, 2 * S, 2 * S, O]: the wavelet, then two separable convolutions."""
 
     def __init__(self, w_dim: int, channels: int, out_channels: int, size: int) -> None:
         super().__init__()
@@ -79,11 +79,11 @@ class SynthesisNetwork(nn.Module):
         return image
 
     def features(self, ws: Tensor, size: int, use_noise: bool = True) -> tuple[Tensor, int]:
-        """The features of `size` pixels [B, C, size, size], and the row of ws that a head on them takes."""
-        x = self.first(self.const.expand(len(ws), -1, -1, -1), ws[:, 0], use_noise)
+        """The features of `size` pixels [B, size, size, C], and the row of ws that a head on them takes."""
+        x = self.first(self.const.expand(len(ws), -1, -1, -1).permute(0, 2, 3, 1), ws[:, 0], use_noise)
         row = 1
         for block in self.blocks:
-            if x.shape[-1] >= size:
+            if x.shape[1] >= size:
                 break
             x = block(x, ws[:, row], ws[:, row + 1], use_noise)
             row += 2
