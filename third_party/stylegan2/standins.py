@@ -198,8 +198,16 @@ def _empty_array(kind: object, shape: object, code: object) -> NumpyArray:
     return NumpyArray()
 
 
-def _array_from_buffer(raw: object, kind: object, shape: object, order: object) -> NumpyArray:
-    return NumpyArray(_array(raw, kind, shape, "F" if order == "F" else "C"))
+def _array_from_buffer(raw: object, kind: object, shape: object, order: object, axes: object = None) -> NumpyArray:
+    """Protocol 5. Order "K" is C order of the axes as `axes` permutes them."""
+    array = _array(raw, kind, shape, "F" if order == "F" else "C")
+    if order != "K" or axes is None:
+        return NumpyArray(array)
+    if not isinstance(axes, tuple) or len(axes) > MAX_DIMENSIONS or set(map(type, axes)) != {int}:
+        raise Refused("a numpy array's axes are malformed")
+    if sorted(axes) != list(range(array.ndim)):
+        raise Refused("a numpy array's axes are malformed")
+    return NumpyArray(array.transpose(axes))
 
 
 def _scalar(kind: object, raw: object) -> object:

@@ -136,9 +136,10 @@ def _value(variable: str, value: Array) -> Array:
     """TensorFlow's layout -> PyTorch's. Up-sampling convolutions were stored flipped."""
     value = np.asarray(value, np.float32)
     if re.search(r"/noise\d+$|/const$", variable):
-        if value.ndim != 4 or value.shape[0] != 1:
+        leading = 2 if "noise" in variable else 1
+        if value.shape[:leading] != (1,) * leading:
             raise Refused(f"{printable(variable)} has shape {list(value.shape)}")
-        return value[0, 0] if "noise" in variable else value[0]
+        return value.reshape(value.shape[leading:])
     if variable.endswith("/mod_bias"):
         return np.asarray(value + np.float32(1), np.float32)
     if variable.endswith("weight") and value.ndim == 4:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-MAX_OPCODES = 1_000_000  # a 1024 px generator with discriminator and optimiser state takes some 50,000
+MAX_OPCODES = 400_000  # a 1024 px generator with discriminator and optimiser state takes some 50,000
 MAX_STACK = 100_000  # values waiting for their container; picklers flush lists and dicts every 1,000 items
 MAX_MARKS = 500  # containers open at one time
 MAX_TEXT = 64 << 20  # bytes of one text

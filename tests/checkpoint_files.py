@@ -1,0 +1,187 @@
+"""Writers of checkpoints as their tools write them, for tests: the reader's counterpart, with nothing of it inside."""
+
+import io
+import pickle
+import re
+import sys
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class EasyDict(dict):
+    """dnnlib.util.EasyDict: a plain subclass of dict."""
+
+
+class Network:
+    """dnnlib.tflib.network.Network: an object whose state is a dictionary of fields."""
+
+
+def _reconstruct_persistent_obj(meta: dict[str, Any]) -> None:
+    raise AssertionError("only the name is needed")
+
+
+_PLACES = {
+    "torch_utils.persistence": _reconstruct_persistent_obj,
+    "dnnlib.util": EasyDict,
+    "dnnlib.tflib.network": Network,
+}
+
+
+@contextmanager
+def importable() -> Iterator[None]:
+    """NVIDIA's modules exist while a pickle is written: pickle looks up what it names."""
+    names = {".".join(p.split(".")[: k + 1]) for p in _PLACES for k in range(p.count(".") + 1)}
+    before = {name: sys.modules.get(name) for name in names}
+    for name in names:
+        sys.modules[name] = ModuleType(name)
+    for place, thing in _PLACES.items():
+        thing.__module__ = place
+        setattr(sys.modules[place], thing.__name__, thing)
+    try:
+        yield
+    finally:
+        for name, module in before.items():
+            if module is None:
+                del sys.modules[name]
+            else:
+                sys.modules[name] = module
+
+
+class Persistent:
+    """A module as NVIDIA's persistence pickles it."""
+
+    def __init__(self, class_name: str, source: str = "") -> None:
+        self.class_name, self.source = class_name, source
+        self.attributes: dict[str, Any] = {}
+        self.parameters: dict[str, Any] = OrderedDict()
+        self.buffers: dict[str, Any] = OrderedDict()
+        self.modules: dict[str, Any] = OrderedDict()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {
+            "training": False,
+            "_parameters": self.parameters,
+            "_buffers": self.buffers,
+            "_non_persistent_buffers_set": {"scratch"},
+            "_forward_hooks": OrderedDict(),
+            "_modules": self.modules,
+            **self.attributes,
+            "_init_args": (),
+            "_init_kwargs": EasyDict(z_dim=4),
+        }
+        meta = {
+            "type": "class",
+            "version": 6,
+            "module_src": self.source,
+            "class_name": self.class_name,
+            "state": state,
+        }
+        return _reconstruct_persistent_obj, (meta,)
+
+
+def nvidia_module(state: Mapping[str, Tensor], source: str = "", conv_clamp: float | None = None) -> Persistent:
+    """The generator whose tensors these are, as NVIDIA's classes hold it."""
+    root = Persistent("Generator", source)
+    for name, tensor in state.items():
+        *path, leaf = name.split(".")
+        module = root
+        for depth, part in enumerate(path):
+            if part not in module.modules:
+                child = Persistent(_class_name(path[: depth + 1]), source)
+                if child.class_name == "SynthesisLayer":
+                    child.attributes = {"use_noise": True, "activation": "lrelu", "act_gain": np.float64(2**0.5)}
+                if child.class_name in ("SynthesisLayer", "ToRGBLayer"):
+                    child.attributes["conv_clamp"] = conv_clamp
+                if part.startswith("fc"):
+                    child.attributes = {"activation": "lrelu", "bias_gain": 0.01, "weight_gain": np.float64(0.00125)}
+                module.modules[part] = child
+            module = module.modules[part]
+        if leaf in ("w_avg", "noise_const", "resample_filter"):
+            module.buffers[leaf] = tensor
+            module.buffers["scratch"] = torch.zeros(3)  # not persistent: no part of the state dict
+        else:
+            module.parameters[leaf] = torch.nn.Parameter(tensor)
+    return root
+
+
+def _class_name(path: list[str]) -> str:
+    leaf = path[-1]
+    known = {"synthesis": "SynthesisNetwork", "mapping": "MappingNetwork", "torgb": "ToRGBLayer"}
+    if re.fullmatch(r"b\d+", leaf):
+        return "SynthesisBlock"
+    if leaf.startswith("conv"):
+        return "SynthesisLayer"
+    return known.get(leaf, "FullyConnectedLayer")
+
+
+def nvidia_pickle(generator: object, protocol: int) -> bytes:
+    with importable():
+        kwargs = {"class_name": "training.dataset.ImageFolderDataset", "resolution": 32}
+        content = {"training_set_kwargs": kwargs, "G": None, "D": None, "G_ema": generator, "augment_pipe": None}
+        return pickle.dumps(content, protocol)
+
+
+def torch_file(value: object, zipped: bool = True) -> bytes:
+    buffer = io.BytesIO()
+    with importable():
+        torch.save(value, buffer, _use_new_zipfile_serialization=zipped)
+    return buffer.getvalue()
+
+
+def tensorflow_pickle(state: Mapping[str, Tensor], protocol: int, **kwargs: object) -> bytes:
+    """The TensorFlow pickle of a generator with these tensors: NVIDIA's conversion, the other way round."""
+    parts: dict[str, list[tuple[str, np.ndarray]]] = {"": [("lod", np.float32(0))], "mapping": [], "synthesis": []}
+    for name, tensor in state.items():
+        if not name.endswith("resample_filter"):
+            full, value = _tensorflow_variable(name, tensor.numpy())
+            part, _, rest = full.rpartition("mapping/") if "mapping/" in full else full.rpartition("synthesis/")
+            parts[part + full[len(part) :].split("/")[0] if "/" in full else ""].append((rest or full, value))
+    networks = {part: _network(part, variables, kwargs) for part, variables in parts.items()}
+    networks[""].components = EasyDict(mapping=networks["mapping"], synthesis=networks["synthesis"])
+    other = _network("D", [], {})
+    with importable():
+        return pickle.dumps((networks[""], other, networks[""]), protocol)
+
+
+def _network(name: str, variables: list[tuple[str, np.ndarray]], kwargs: Mapping[str, object]) -> Network:
+    network = Network()
+    network.version = 4
+    network.name = name
+    network.static_kwargs = EasyDict(num_channels=3, **kwargs)
+    network.components = EasyDict()
+    network.build_module_src = "raise RuntimeError('executed')\n"
+    network.build_func_name = "G_main"
+    network.variables = variables
+    return network
+
+
+def _tensorflow_variable(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:
+    if name == "mapping.w_avg":
+        return "dlatent_avg", value
+    if match := re.fullmatch(r"mapping\.fc(\d+)\.(weight|bias)", name):
+        return f"mapping/Dense{match[1]}/{match[2]}", value.T
+    if match := re.fullmatch(r"mapping\.embed\.(weight|bias)", name):
+        return f"mapping/LabelEmbed/{match[1]}", value.T
+    if name == "synthesis.b4.const":
+        return "synthesis/4x4/Const/const", value[None]
+    match = re.fullmatch(r"synthesis\.b(\d+)\.(conv0|conv1|torgb|skip)\.(.+)", name)
+    assert match, name
+    size, part, leaf = int(match[1]), match[2], match[3]
+    if leaf == "noise_const":
+        number = 0 if size == 4 else 2 * int(np.log2(size)) - (5 if part == "conv0" else 4)
+        return f"synthesis/noise{number}", value[None, None]
+    layer = {"conv0": "Conv0_up", "conv1": "Conv" if size == 4 else "Conv1", "torgb": "ToRGB", "skip": "Skip"}[part]
+    variable = f"synthesis/{size}x{size}/{layer}/{leaf.replace('affine.', 'mod_')}"
+    if leaf == "affine.bias":
+        return variable, value - np.float32(1)
+    if leaf == "weight":
+        value = value.transpose(2, 3, 1, 0)
+        return variable, value[::-1, ::-1].copy() if part in ("conv0", "skip") else value
+    return variable, value.T
