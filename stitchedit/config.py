@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from stitchedit.errors import ConfigError
 
@@ -25,11 +26,13 @@ class AlignConfig:
 class EncodeConfig:
     steps: int = 110  # optimiser steps, two random frames each
     frames_per_step: int = 2
-    lr_clip: float = 0.05  # Adam, the clip's common w
-    lr_frame: float = 0.02  # Adam, each frame's offset
+    lr_clip: float = 0.05  # Adam, the clip's common code, in units of W's spread
+    lr_frame: float = 0.02  # Adam, what sets frames apart
     perceptual_weight: float = 1.0
     pixel_weight: float = 1.0  # L2 in [-1, 1]
-    prior_weight: float = 2e-3  # pull toward the W distribution, in squared Mahalanobis units a dimension
+    space: str = "W+"  # "W" or "W+": whether the rows of a frame's code may differ
+    prior_weight: float = 2e-2  # pull toward the W distribution, in squared Mahalanobis units a dimension
+    offset_pull: float = 3.0  # the same for a frame's distance from the clip's code, times this
     size: int = 256  # pixels at which the losses look
 
 
@@ -82,9 +85,11 @@ class EditConfig:
     seed: int = 0
     blender: str = "feather"
     lossless: bool = False
+    force: bool = False  # take directions that were made for another generator
     stitch: StitchConfig = field(default_factory=StitchConfig)
 
 
+DEVICES = ("auto", "cpu", "cuda")
 PRESETS: tuple[str, ...] = ("fast", "balanced", "quality")
 
 
@@ -106,6 +111,17 @@ def edit_preset(name: str) -> EditConfig:
     if name == "quality":
         return replace(base, stitch=StitchConfig(steps=60, first_steps=120, border_threshold=0.001))
     return base
+
+
+Config = TypeVar("Config", InvertConfig, EditConfig)
+
+
+def with_options(config: Config, **options: object) -> Config:
+    """The settings with some replaced. Raises ConfigError for a device that is not known."""
+    device = options.get("device", "auto")
+    if device not in DEVICES:
+        raise ConfigError(f"unknown device '{device}'", f"choose one of {', '.join(DEVICES)}")
+    return replace(config, **options)  # type: ignore[arg-type]
 
 
 def _known(name: str) -> str:

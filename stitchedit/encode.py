@@ -15,11 +15,12 @@ from torch import Tensor
 
 from stitchedit.batches import Batches, resize, shuffled
 from stitchedit.config import EncodeConfig
-from stitchedit.data import Crops, Latents
+from stitchedit.data import Latents
 from stitchedit.generator import Generator
 from stitchedit.losses import Perceptual
 from stitchedit.progress import Progress, silent
 
+SCORE_SIZE = 64  # pixels of the pictures that these are taken from
 PRIOR_SAMPLES = 10_000  # w samples that the distribution is estimated from
 COMPONENTS = 16  # principal components of the clip's pictures that share one linear map into W
 
@@ -73,28 +74,29 @@ def optimize(
     seed: int = 0,
     progress: Progress = silent,
 ) -> Latents:
-    """Codes in W by gradient descent over all frames together.
+    """Codes by gradient descent over all frames together.
 
-    A frame's whitened code is the sum of one for the clip, a linear function of what sets the frame apart from the
-    others (the principal components of the clip's small pictures, so that one seen frame teaches all that resemble
-    it), and a small offset of its own. The pull toward the W distribution keeps faces whole.
+    A frame's whitened code is one for the clip, found first, plus a linear function of what sets the frame apart from
+    the others: the principal components of the clip's pictures, seen through the weight map. So one seen frame
+    teaches all that resemble it, neighbours get neighbouring codes, and whatever moves in the face (gaze, lips) has a
+    code of its own for tuning to work with. The pull toward the W distribution keeps faces whole; deviations from
+    the clip's code, and of rows from each other, are held tighter.
 
-    Returns: `Latents` with ws [N, 1, w_dim], float32.
+    Returns: `Latents` with ws [N, 1, w_dim] for `config.space` "W", [N, num_ws, w_dim] for "W+"; float32.
     """
     prior = w_prior(generator, seed)
     device, count = prior.mean.device, len(batches)
-    scores = _scores(batches.crops).to(device)  # [N, K]
-    clip = torch.zeros(1, generator.w_dim, device=device, requires_grad=True)
-    shared = torch.zeros(scores.shape[1], generator.w_dim, device=device, requires_grad=True)
-    own = torch.zeros(count, generator.w_dim, device=device, requires_grad=True)
-    optimizer = torch.optim.Adam(
-        [
-            {"params": [clip], "lr": config.lr_clip},
-            {"params": [shared], "lr": config.lr_frame},
-            {"params": [own], "lr": config.lr_frame},
-        ],
-        betas=(0.9, 0.99),
-    )
+    scores = _scores(batches).to(device)  # [N, K]
+    rows = generator.num_ws if config.space == "W+" else 1
+    clip = torch.zeros(1, 1, generator.w_dim, device=device, requires_grad=True)
+    shared = torch.zeros(scores.shape[1], 1, generator.w_dim, device=device, requires_grad=True)
+    by_row = torch.zeros(scores.shape[1], rows, generator.w_dim, device=device, requires_grad=rows > 1)
+
+    def offsets(picks: list[int]) -> Tensor:
+        return torch.einsum("nk,kld->nld", scores[picks], shared + by_row)
+
+    groups = [([clip], config.lr_clip), ([shared], config.lr_frame), ([by_row], config.lr_frame * ROW_RATE)]
+    optimizer = torch.optim.Adam([{"params": p, "lr": lr} for p, lr in groups if p[0].requires_grad], betas=(0.9, 0.99))
     rates = [group["lr"] for group in optimizer.param_groups]
     size = _exit_for(generator, config.size)
     for step in range(config.steps):
@@ -102,25 +104,26 @@ def optimize(
             group["lr"] = rate * _ramp(step / config.steps)
         picks = shuffled(count, min(config.frames_per_step, count), step, seed)
         target, weight = batches.images(picks, config.size), batches.weights(picks, config.size)
-        u = clip + scores[picks] @ shared + own[picks]
-        image = generator.synthesis(prior.w(u)[:, None], resolution=size)
+        offset = offsets(picks) if step >= CLIP_ALONE * config.steps else torch.zeros(len(picks), 1, 1, device=device)
+        image = generator.synthesis(prior.w(clip + offset), resolution=size)
         image = shrink(image, config.size)
         with torch.no_grad():
             wanted = perceptual.features(target)
         pixel = _mean_square(image - target, weight)
         look = perceptual.distance(perceptual.features(image), wanted, weight).mean()
-        pull = u.square().mean() + own[picks].square().mean() * OWN_PULL
+        pull = clip.square().mean() + config.offset_pull * offset.square().mean()
         loss = config.perceptual_weight * look + config.pixel_weight * pixel + config.prior_weight * pull
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         progress("encode", step + 1, config.steps, f"loss {loss.item():.3f}")
     with torch.no_grad():
-        ws = prior.w(clip + scores @ shared + own)[:, None]
+        ws = prior.w(clip + offsets(list(range(count))))
     return Latents(ws.cpu().numpy().astype(np.float32))
 
 
-OWN_PULL = 10.0  # a frame's own offset is held that much tighter than the whole code
+CLIP_ALONE = 0.25  # first part of the steps, in which all frames share one code
+ROW_RATE = 0.5  # rows of W+ move apart more slowly than they move together
 
 ENCODERS: dict[str, Encoder] = {"optimize": optimize}
 
@@ -145,13 +148,17 @@ def _mean_square(difference: Tensor, weight: Tensor | None) -> Tensor:
     return square.mean() if weight is None else (square * weight).mean()
 
 
-def _scores(crops: Crops) -> Tensor:
-    """The clip's pictures, 32 px and grey, as principal components of unit variance: [N, K]."""
-    count = len(crops.frames)
-    small = np.stack([resize(crops.images[i], 32).mean(-1).ravel() for i in range(count)])
-    left, values, _ = np.linalg.svd(small - small.mean(0), full_matrices=False)
-    kept = min(COMPONENTS, int((values > 1e-3 * values[0]).sum())) if count > 1 and values[0] > 0 else 0
-    # each component weighted by its share, so that the faint ones cannot swing the code
-    return torch.from_numpy(
-        (left[:, :kept] * np.sqrt(count) * (values[:kept] / max(values[0], 1e-9))).astype(np.float32)
-    )
+def _scores(batches: Batches) -> Tensor:
+    """What sets frames apart: principal components of small grey pictures, [N, K], the first of variance 1."""
+    count = len(batches)
+    small = np.stack([resize(batches.crops.images[i], SCORE_SIZE).mean(-1) for i in range(count)])
+    if batches.weight is not None:
+        small *= np.sqrt(np.stack([batches.weight(i, SCORE_SIZE) for i in range(count)]).mean(0))
+    centred = (small - small.mean(0)).reshape(count, -1)
+    left, values, _ = np.linalg.svd(centred, full_matrices=False)
+    if count == 1 or values[0] == 0:
+        return torch.zeros(count, 0)
+    kept = min(COMPONENTS, int((values > 0.03 * values[0]).sum()))
+    # the square root lifts faint components, such as gaze, toward the strong ones, such as the turn of the head
+    share = np.sqrt(values[:kept] / values[0])
+    return torch.from_numpy((left[:, :kept] * np.sqrt(count) * share).astype(np.float32))

@@ -133,6 +133,20 @@ class Project:
             raise ProjectError(f"{self.records.path} lacks {table}.{key}", "run `stitchedit invert` on the clip again")
         return value
 
+    def take_source(self, clip: Path, *, preset: str, generator: str) -> str:
+        """Note which clip this is and how it is worked on; gives the clip's sha256. Raises CannotOpen."""
+        sha = file_sha256(clip)
+        relative = os.path.relpath(clip.resolve(), self.root.resolve())
+        self.records.data["source"] = {"path": relative, "sha256": sha}
+        self.records.data["settings"] = {"preset": preset, "generator": generator}
+        self.records.save()
+        return sha
+
+    def note(self, key: str, text: str) -> None:
+        """Keep a line to be said again when the stage is skipped."""
+        self.records.data.setdefault("notes", {})[key] = text
+        self.records.save()
+
     @property
     def tracks(self) -> Path:
         return self.root / "tracks.npz"

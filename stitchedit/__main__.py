@@ -1,0 +1,5 @@
+"""`python -m stitchedit`."""
+
+from stitchedit.cli import main
+
+main()

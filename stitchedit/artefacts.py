@@ -1,0 +1,145 @@
+"""The values of `data.py` as files of the project, and back. Nothing in these files is ever executed."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Callable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from stitchedit.data import Crops, FacePoints, Latents, Tracks
+from stitchedit.errors import ProjectError
+from stitchedit.generator import Generator
+from stitchedit.pictures import PictureFolder
+from stitchedit.project import atomic
+
+ARRAY_LIMIT = 1 << 30  # bytes; more than a day of video needs
+T = TypeVar("T")
+
+
+def save_tracks(path: Path, tracks: Tracks) -> None:
+    rate = np.array([tracks.rate.numerator, tracks.rate.denominator])
+    size = np.array(tracks.frame_size)
+    arrays = {"landmarks": tracks.landmarks, "state": tracks.state, "cuts": tracks.cuts}
+    _save_arrays(path, arrays | {"frame_size": size, "rate": rate})
+
+
+def load_tracks(path: Path) -> Tracks:
+    """Raises ProjectError."""
+    arrays = _load_arrays(path)
+
+    def build() -> Tracks:
+        landmarks, state = arrays["landmarks"].astype(np.float32), arrays["state"].astype(np.uint8)
+        _must(landmarks.shape == (len(state), 68, 2), "landmarks and states do not fit")
+        width, height = (int(v) for v in arrays["frame_size"])
+        numerator, denominator = (int(v) for v in arrays["rate"])
+        cuts = arrays["cuts"].astype(np.int64)
+        return Tracks(landmarks, state, (width, height), Fraction(numerator, denominator), cuts)
+
+    return _understood(path, build)
+
+
+def save_crops(folder: Path, crops: Crops, points: FacePoints) -> None:
+    """The geometry beside the pictures, which a `PictureFolder` has written already."""
+    arrays = {"frames": crops.frames, "quads": crops.quads, "size": np.array(crops.size), "points": points.points}
+    _save_arrays(folder / "crops.npz", arrays)
+
+
+def load_crops(folder: Path) -> tuple[Crops, FacePoints]:
+    """Raises ProjectError."""
+    path = folder / "crops.npz"
+    arrays = _load_arrays(path)
+
+    def build() -> tuple[Crops, FacePoints]:
+        frames, quads = arrays["frames"].astype(np.int64), arrays["quads"].astype(np.float32)
+        points, size = arrays["points"].astype(np.float32), int(arrays["size"])
+        _must(quads.shape == (len(frames), 4, 2), "quads and frames do not fit")
+        _must(points.ndim == 3 and len(points) == len(frames) and points.shape[2] == 2, "points do not fit")
+        _must(4 <= size <= 8192, f"crops of {size} pixels")
+        return Crops(frames, quads, PictureFolder(folder, len(frames), size), size), FacePoints(points)
+
+    return _understood(path, build)
+
+
+def save_latents(path: Path, latents: Latents) -> None:
+    save_tensors(path, {"ws": torch.from_numpy(np.ascontiguousarray(latents.ws))}, {})
+
+
+def load_latents(path: Path, generator: Generator, count: int) -> Latents:
+    """Raises ProjectError, when the codes are not `count` of this generator's."""
+    ws = load_tensors(path)[0].get("ws", torch.empty(0)).float().numpy()
+    rows = (1, generator.num_ws)
+    if ws.ndim != 3 or ws.shape[0] != count or ws.shape[1] not in rows or ws.shape[2] != generator.w_dim:
+        expected = f"[{count}, 1 or {generator.num_ws}, {generator.w_dim}]"
+        raise ProjectError(f"{path} holds codes of shape {list(ws.shape)}, not {expected}", "invert the clip again")
+    return Latents(ws)
+
+
+def load_into(path: Path, generator: Generator) -> None:
+    """Put tuned weights into a generator of the same kind. Raises ProjectError."""
+    state, _ = load_tensors(path)
+    try:
+        generator.load_state_dict(state)
+    except (RuntimeError, KeyError, ValueError) as exc:
+        raise ProjectError(f"{path} does not fit the project's generator", "invert the clip again") from exc
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Raises NotWritable, DiskFull."""
+    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    data = safetensors.torch.save(plain, dict(metadata))
+    with atomic(path) as temp:
+        temp.write_bytes(data)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and header texts. Raises ProjectError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as exc:
+        raise ProjectError(f"{path} cannot be read: {exc}", "invert the clip again") from exc
+
+
+def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Tensor] | None:
+    """The state of an unfinished stage, if it is there, whole, and of the same inputs."""
+    if not path.exists():
+        return None
+    state, metadata = load_tensors(path)
+    return state if metadata.get("fingerprint") == fingerprint else None
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    with atomic(path) as temp, temp.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            claimed = sum(entry.file_size for entry in archive.infolist())
+        if claimed > ARRAY_LIMIT:
+            raise ProjectError(f"{path} claims to hold {claimed >> 20} MB of numbers", "invert the clip again")
+        with np.load(path, allow_pickle=False) as archive:
+            return dict(archive)
+    except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError) as exc:
+        raise ProjectError(f"{path} cannot be read: {exc}", "invert the clip again") from exc
+
+
+def _understood(path: Path, build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except (KeyError, ValueError, TypeError, OverflowError, ZeroDivisionError) as exc:
+        raise ProjectError(f"{path} is damaged: {exc}", "invert the clip again") from exc
+
+
+def _must(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(what)

@@ -1,0 +1,268 @@
+"""The command line: parse, call the pipeline, print. The one place that exits, logs and draws progress bars."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from stitchedit.errors import ConfigError, StitcheditError
+from stitchedit.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from stitchedit.config import EditConfig, InvertConfig
+
+app = typer.Typer(
+    name="stitchedit",
+    help="Edit faces in real video with a generator tuned on the clip's own frames.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help comes up twice as fast
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+directions_app = typer.Typer(help="The edits that are known.", no_args_is_help=True)
+app.add_typer(directions_app, name="directions")
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Verbose = Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Preset = Annotated[str | None, typer.Option(help="fast, balanced or quality.")]
+
+# Freed memory is kept for the next tensor of the same size. Without this every large activation is mapped, faulted in
+# and unmapped anew, which costs more than half of a tuning step on a CPU (figures: docs/benchmarks.md).
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(16 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
+    "MALLOC_ARENA_MAX": "1",
+}
+
+
+@app.command()
+def invert(
+    clip: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
+    project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="CLIP.stitch")] = None,
+    generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
+    encoder: Annotated[str, typer.Option(help="optimize, a name of `stitchedit weights list`, or a file.")] = "default",
+    preset: Preset = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the random order of frames.")] = 0,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find the face of a clip and tune a generator on it, into a project folder beside the clip."""
+    keep_memory()
+    from stitchedit import pipeline
+    from stitchedit.config import invert_preset, with_options
+
+    config: InvertConfig = with_options(
+        invert_preset(preset or "balanced"), generator=generator, encoder=encoder, device=device, seed=seed
+    )
+    with running(verbose) as progress:
+        summary = pipeline.invert(clip, project, config, progress=progress)
+    report(summary.as_json(), summary.lines(), json_)
+
+
+@app.command()
+def edit(
+    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+    direction: Annotated[list[str] | None, typer.Option(help="Name or vector file; may be repeated.")] = None,
+    strength: Annotated[list[float] | None, typer.Option(help="One for each direction.")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.DIRECTION+STRENGTH.mp4")
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="fast, balanced or quality.", show_default="that of invert")
+    ] = None,
+    lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
+    force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Change the face of an inverted clip and write the video."""
+    edits = paired(direction, strength)
+    keep_memory()
+    from stitchedit import pipeline
+    from stitchedit.config import edit_preset, with_options
+
+    with running(verbose) as progress:
+        opened = pipeline.open_project(project)
+        config: EditConfig = with_options(
+            edit_preset(preset or opened.fact("settings", "preset")),
+            edits=edits,
+            device=device,
+            seed=seed,
+            lossless=lossless,
+            force=force,
+        )
+        summary = pipeline.edit(opened, config, output, progress=progress)
+    report(summary.as_json(), summary.lines(), json_)
+
+
+@app.command()
+def preview(
+    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+    direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
+    strength: Annotated[list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2")] = None,
+    frames: Annotated[int, typer.Option(min=1, max=12, help="How many frames.")] = 3,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION.preview.png")
+    ] = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw a few frames at several strengths, without stitching, to choose before a long run."""
+    keep_memory()
+    from stitchedit import pipeline
+
+    with running(verbose) as progress:
+        path = pipeline.preview(
+            pipeline.open_project(project),
+            direction,
+            tuple(strength or (-2.0, -1.0, 1.0, 2.0)),
+            output,
+            frames=frames,
+            device=device,
+            seed=seed,
+            progress=progress,
+        )
+    report({"sheet": str(path)}, [f"sheet: {path}"], json_)
+
+
+@app.command()
+def sheet(
+    clips: Annotated[list[Path], typer.Argument(help="Videos of equal length.", show_default=False)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The PNG.")],
+    frames: Annotated[int, typer.Option(min=1, max=12, help="How many moments.")] = 4,
+    verbose: Verbose = False,
+) -> None:
+    """Draw the same moments of several clips side by side."""
+    from stitchedit import pipeline
+
+    with running(verbose):
+        pipeline.sheet(clips, output, frames)
+    report({"sheet": str(output)}, [f"sheet: {output}"], False)
+
+
+@directions_app.command("list")
+def directions_list(json_: Json = False) -> None:
+    """The directions that come with stitchedit, what strength 1 means, and for which generator."""
+    from stitchedit.edit import list_directions
+
+    found = list_directions()
+    if json_:
+        print_json([direction.as_json() for direction in found])
+        return
+    width = max((len(d.name) for d in found), default=0)
+    for d in found:
+        span = f" ({d.range[0]:g}..{d.range[1]:g})" if d.range else ""
+        typer.echo(f"{d.name:<{width}}  {d.unit}{span}  [{d.made_for}]")
+
+
+@app.command()
+def doctor(json_: Json = False) -> None:
+    """Show versions, devices, weights, video libraries and compiler."""
+    from stitchedit.doctor import examine
+
+    facts = examine()
+    report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
+
+
+def paired(directions: list[str] | None, strengths: list[float] | None) -> tuple[tuple[str, float], ...]:
+    """Directions with their strengths. Raises ConfigError, when the numbers differ or a strength is no number."""
+    if not directions:
+        raise ConfigError("no direction given", "add --direction NAME --strength X; see `stitchedit directions list`")
+    strengths = strengths or [1.0] * len(directions)
+    if len(strengths) != len(directions):
+        raise ConfigError(
+            f"{len(directions)} --direction but {len(strengths)} --strength", "give one strength for each direction"
+        )
+    for name, strength in zip(directions, strengths, strict=True):
+        if not -1e6 < strength < 1e6:  # false for NaN
+            raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
+    return tuple(zip(directions, strengths, strict=True))
+
+
+def keep_memory() -> None:
+    """Start the program again with the allocator setting, which glibc reads only at start. Linux; once."""
+    setting = os.environ.get("STITCHEDIT_MALLOC", "")
+    if sys.platform != "linux" or setting in ("off", "applied") or "torch" in sys.modules:
+        return
+    environment = {**MALLOC, **os.environ, "STITCHEDIT_MALLOC": "applied"}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os.execve(sys.executable, [sys.executable, "-m", "stitchedit", *sys.argv[1:]], environment)
+
+
+@contextmanager
+def running(verbose: bool) -> Iterator[Progress]:
+    """Logging on stderr, and a progress bar there when it is a terminal."""
+    from rich.console import Console
+    from rich.logging import RichHandler
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_time=verbose, show_path=False, markup=False, show_level=True)
+    logger = logging.getLogger("stitchedit")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    if not console.is_terminal:
+        yield silent
+        return
+    columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console) as bars:
+        tasks: dict[str, Any] = {}
+
+        def show(stage: str, done: int, total: int, note: str = "") -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total or None, note=note)
+            bars.update(tasks[stage], completed=done, total=total or None, note=note)
+
+        yield show
+
+
+def report(facts: Any, lines: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        for line in lines:
+            typer.echo(line)
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def main() -> None:
+    """Entry point: a user's mistake is two lines and the exit code of its kind; a bug keeps its traceback."""
+    try:
+        app()
+    except StitcheditError as exc:
+        typer.echo(f"error: {one_line(str(exc))}", err=True)
+        if exc.hint:
+            typer.echo(f"hint: {one_line(exc.hint)}", err=True)
+        sys.exit(exc.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("stopped; the same command goes on from here", err=True)
+        sys.exit(130)
+
+
+def one_line(text: str) -> str:
+    return " ".join(text.split())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What a run asks for by name, loaded: device, generator, encoder, perceptual loss."""
+
+from __future__ import annotations
+
+import torch
+
+from stitchedit.encode import ENCODERS, Encoder
+from stitchedit.errors import ConfigError, DeviceError
+from stitchedit.generator import Generator
+from stitchedit.losses import MobileNetPerceptual, Perceptual
+
+
+def device(name: str) -> torch.device:
+    """auto, cpu or cuda. Raises DeviceError, when there is no such device."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name == "cuda" and not torch.cuda.is_available():
+        raise DeviceError("there is no CUDA device", "use --device cpu; `stitchedit doctor` shows what torch sees")
+    return torch.device(name)
+
+
+def generator(name: str, where: torch.device) -> tuple[Generator, str]:
+    """The generator of a name or file, in eval mode, and the sha256 of its weights."""
+    from stitchedit import weights
+
+    found = weights.load_generator(name)
+    return found.to(where).eval(), weights.sha256_of(name)
+
+
+def encoder(name: str, where: torch.device) -> tuple[Encoder, str]:
+    """The encoder of a name, and what its results depend on."""
+    chosen = "optimize" if name == "default" else name
+    if chosen not in ENCODERS:
+        raise ConfigError(f"unknown encoder '{name}'", f"known are {', '.join(ENCODERS)}")
+    return ENCODERS[chosen], chosen
+
+
+def perceptual(where: torch.device) -> Perceptual:
+    return MobileNetPerceptual().to(where)

@@ -1,0 +1,375 @@
+"""The job from clip to clip, stage by stage; the work itself is in the stages.
+
+invert:  frames -> Tracks -> Crops -> Latents -> tuned generator
+edit:    Latents -> EditedLatents -> stitched crops -> frames -> video
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stitchedit import artefacts, loading
+from stitchedit.align import align
+from stitchedit.batches import Batches
+from stitchedit.blend import compose
+from stitchedit.config import EditConfig, InvertConfig
+from stitchedit.data import (
+    ByteArray,
+    CropImages,
+    Crops,
+    EditedLatents,
+    FacePoints,
+    FaceState,
+    FloatArray,
+    IntArray,
+    Latents,
+    Tracks,
+)
+from stitchedit.edit import edit as move_latents
+from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.generator import Generator
+from stitchedit.stills import before_after, inversion_psnr, spread
+from stitchedit.pictures import PictureFolder, save_png
+from stitchedit.progress import Progress, silent
+from stitchedit.project import (
+    Inputs,
+    Project,
+    Records,
+    atomic,
+    default_root,
+    file_sha256,
+    fingerprint,
+    inputs_of,
+    make_folder,
+    newest_project,
+)
+from stitchedit.segment import attention, face_points, ring_masks
+from stitchedit.stitch import Chain, stitch
+from stitchedit.summary import EditSummary, InvertSummary, Passed
+from stitchedit.track import track
+from stitchedit.tune import tune
+from stitchedit.video import Frame, VideoSource, open_video, paste, write_video
+
+log = logging.getLogger(__name__)
+
+CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
+
+
+@dataclass
+class Stages:
+    """Runs stages whose inputs changed, skips the others, keeps the time."""
+
+    records: Records
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def run(self, stage: str, inputs: Inputs, results: list[Path], work: Callable[[str], object]) -> str:
+        """Do `work(fingerprint)` unless its recorded result still holds; the reason is logged. Gives the fingerprint."""
+        mark = fingerprint(inputs)
+        reason = self.records.why_redo(stage, inputs, results)
+        self.seconds[stage] = 0.0
+        if reason is None:
+            log.info("%s: nothing changed, kept", stage)
+            return mark
+        log.info("%s: %s", stage, reason)
+        self.records.forget(stage)
+        start = time.monotonic()
+        work(mark)
+        self.seconds[stage] = time.monotonic() - start
+        self.records.finish(stage, inputs, seconds=round(self.seconds[stage], 1))
+        return mark
+
+
+def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Progress = silent) -> InvertSummary:
+    """Track, align and encode the clip's face and tune a generator on it, into the project folder `root`.
+
+    Raises: the errors of its stages, all of them `StitcheditError`.
+    """
+    device = loading.device(config.device)
+    source = open_video(clip)
+    project = Project.create(root or default_root(clip))
+    stages = Stages(project.records)
+    sha = project.take_source(clip, preset=config.preset, generator=config.generator)
+    generator, generator_sha = loading.generator(config.generator, device)
+    encoder, encoder_sha = loading.encoder(config.encoder, device)
+    perceptual = loading.perceptual(device)
+
+    def do_track(mark: str) -> None:
+        info = source.info
+        frames = _upright(source)
+        tracks = track(frames, config.track, frame_size=(info.width, info.height), rate=info.rate, progress=progress)
+        artefacts.save_tracks(project.tracks, tracks)
+
+    mark = stages.run("track", {"source": sha} | inputs_of(config.track), [project.tracks], do_track)
+    tracks = artefacts.load_tracks(project.tracks)
+
+    def do_align(mark: str) -> None:
+        keep = partial(_keep_crops, project.crops)
+        crops = align(
+            _upright(source, tracks.frames),
+            tracks,
+            config.align,
+            exits=generator.exits,
+            max_size=config.max_size,
+            progress=progress,
+            keep=keep,
+        )
+        points = face_points(crops, tracks.runs, progress=progress)
+        artefacts.save_crops(project.crops, crops, points)
+
+    inputs = {"tracks": mark, "exits": str(generator.exits), "max_size": str(config.max_size)}
+    mark = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
+    crops, points = artefacts.load_crops(project.crops)
+    batches = Batches(crops, partial(attention, points), device)
+
+    def do_encode(mark: str) -> None:
+        generator.requires_grad_(False)
+        latents = encoder(batches, generator, perceptual, config.encode, seed=config.seed, progress=progress)
+        artefacts.save_latents(project.latents, latents)
+
+    inputs = {"crops": mark, "generator": generator_sha, "encoder": encoder_sha, "seed": str(config.seed)}
+    mark = stages.run("encode", inputs | inputs_of(config.encode), [project.latents], do_encode)
+    latents = artefacts.load_latents(project.latents, generator, len(batches))
+
+    def do_tune(mark: str) -> None:
+        report = tune(
+            generator.requires_grad_(True),
+            latents,
+            batches,
+            perceptual,
+            config.tune,
+            size=crops.size,
+            seed=config.seed,
+            resume=artefacts.load_checkpoint(project.checkpoint, mark),
+            save=lambda state: artefacts.save_tensors(project.checkpoint, state, {"fingerprint": mark}),
+            progress=progress,
+        )
+        artefacts.save_tensors(project.generator, generator.state_dict(), {"fingerprint": mark})
+        project.checkpoint.unlink(missing_ok=True)
+        project.note("tuning", f"{len(report.curve)} steps, ended by {report.ended}")
+
+    mark = stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.generator], do_tune)
+    artefacts.load_into(project.generator, generator)
+    psnr = inversion_psnr(generator.requires_grad_(False), latents, batches, points)
+    return InvertSummary(
+        project=project.root,
+        frames=len(tracks.state),
+        edited_frames=len(batches),
+        filled_frames=int((tracks.state == FaceState.FILLED).sum()),
+        passed=_passed(tracks),
+        face_px=float(np.median(np.linalg.norm(crops.quads[:, 3] - crops.quads[:, 0], axis=1))),
+        crop_px=crops.size,
+        psnr_mean_db=float(psnr.mean()),
+        psnr_worst_db=float(psnr.min()),
+        tuning=project.fact("notes", "tuning"),
+        notes=[*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)],
+        seconds=stages.seconds,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Inverted:
+    """Everything that `invert` left, loaded."""
+
+    project: Project
+    source: VideoSource
+    tracks: Tracks
+    crops: Crops
+    points: FacePoints
+    latents: Latents
+    generator: Generator
+
+    @property
+    def batches(self) -> Batches:
+        return Batches(self.crops, partial(attention, self.points), self.generator.w_avg.device)
+
+
+def open_project(root: Path | None) -> Project:
+    """The project named, or the newest one of the working folder. Raises NotAProject and its kin."""
+    return Project.open(root if root is not None else newest_project(Path()))
+
+
+def load_inverted(project: Project, device: str) -> Inverted:
+    """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
+    for stage in ("track", "align", "encode", "tune"):
+        project.records.fingerprint(stage)
+    source = open_video(project.source)
+    if file_sha256(project.source) != project.fact("source", "sha256"):
+        raise ProjectError(f"{project.source} has changed since it was inverted", "run `stitchedit invert` on it again")
+    generator, _ = loading.generator(project.fact("settings", "generator"), loading.device(device))
+    artefacts.load_into(project.generator, generator)
+    tracks = artefacts.load_tracks(project.tracks)
+    crops, points = artefacts.load_crops(project.crops)
+    latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
+    return Inverted(project, source, tracks, crops, points, latents, generator)
+
+
+def edit(project: Project, config: EditConfig, output: Path | None, *, progress: Progress = silent) -> EditSummary:
+    """Move the codes, stitch, paste and write the video; by default beside the clip.
+
+    Raises: the errors of its stages, all of them `StitcheditError`.
+    """
+    name = edit_name(config.edits, config.seed)
+    output = output or project.source.with_name(
+        f"{project.source.stem}.{name}{'.mkv' if config.lossless else project.source.suffix}"
+    )
+    if output.resolve() == project.source.resolve():
+        raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
+    make_folder(output.parent)
+    inverted = load_inverted(project, config.device)
+    crops, generator = inverted.crops, inverted.generator
+    edited = move_latents(inverted.latents, config.edits, generator, seed=config.seed, force=config.force)
+    folder = project.edit_folder(name)
+    stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
+    make_folder(stitched.folder)
+    stages = Stages(Records.open_or_create(folder / "edit.toml"))
+
+    def do_stitch(mark: str) -> None:
+        _stitch_all(inverted, edited, config, stitched, folder / "stitch.checkpoint.safetensors", mark, progress)
+
+    inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws)}
+    mark = stages.run("stitch", inputs | inputs_of(config.stitch), [stitched.path(stitched.count - 1)], do_stitch)
+
+    def do_write(mark: str) -> None:
+        frames = _pasted(inverted, stitched, config, progress)
+        said = ", ".join(f"{Path(n).stem} {s:+g}" for n, s in config.edits)
+        write_video(output, inverted.source, frames, lossless=config.lossless, metadata=notice(said))
+
+    inputs = {
+        "stitch": mark,
+        "blender": config.blender,
+        "lossless": str(config.lossless),
+        "output": str(output.resolve()),
+    }
+    stages.run("video", inputs, [output], do_write)
+    steps, losses = _read_log(folder / "stitch.json")
+    sheet = folder / "sheet.png"
+    save_png(before_after(inverted.source, open_video(output), spread(crops.frames, 4), name), sheet)
+    return EditSummary(
+        output=output,
+        sheet=sheet,
+        frames=len(inverted.tracks.state),
+        edited_frames=len(crops.frames),
+        edits=[(n, s) for n, s in config.edits],
+        stitch_steps=float(np.mean(steps)),
+        border_loss=float(np.mean(losses)),
+        border_loss_worst=float(np.max(losses)),
+        notes=[f"frame {d.frame}: {d.why}" for d in inverted.source.damage],
+        seconds=stages.seconds,
+    )
+
+
+def edit_name(edits: Sequence[tuple[str, float]], seed: int) -> str:
+    """What an edit is called in file names, such as `age+2` or `smile-1.identity+1.seed3`."""
+    name = ".".join(f"{Path(direction).stem}{strength:+g}" for direction, strength in edits)
+    return name + (f".seed{seed}" if seed else "")
+
+
+def notice(said: str) -> dict[str, str]:
+    """The container metadata that every output carries."""
+    version = metadata.version("stitchedit")
+    return {
+        "comment": f"Faces in this video were edited with stitchedit {version} ({said}). It does not show what happened.",
+        "stitchedit": json.dumps({"version": version, "edit": said, "digitalSourceType": SOURCE_TYPE}),
+    }
+
+
+# IPTC's term for pictures of a camera into which parts made by a trained model were composed.
+SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
+
+
+def _stitch_all(
+    inverted: Inverted,
+    edited: EditedLatents,
+    config: EditConfig,
+    stitched: PictureFolder,
+    checkpoint: Path,
+    mark: str,
+    progress: Progress,
+) -> None:
+    """Every frame in turn; what was finished before a checkpoint is not done again."""
+    batches, size = inverted.batches, inverted.crops.size
+    chain = Chain(inverted.generator, config.stitch)
+    records: list[list[float]] = []
+    state = artefacts.load_checkpoint(checkpoint, mark)
+    if state is not None:
+        chain.resume(state)
+        records = state["log"].tolist()
+    rings = partial(ring_masks, inverted.points, size=size, border_px=config.stitch.border_px)
+    for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size):
+        stitched.save(crop.index, crop.image)
+        records.append([crop.steps, crop.border_loss])
+        progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")
+        if chain.done % CHAIN_SAVED_EVERY == 0 and chain.done < len(batches):
+            kept = chain.state() | {"log": torch.tensor(records, dtype=torch.float64)}
+            artefacts.save_tensors(checkpoint, kept, {"fingerprint": mark})
+    with atomic(checkpoint.with_name("stitch.json")) as temp:
+        temp.write_text(json.dumps({"steps": [r[0] for r in records], "border_loss": [r[1] for r in records]}))
+    checkpoint.unlink(missing_ok=True)
+
+
+def _read_log(path: Path) -> tuple[list[float], list[float]]:
+    """Steps and border loss of every stitched frame."""
+    try:
+        log = json.loads(path.read_text())
+        return [float(v) for v in log["steps"]], [float(v) for v in log["border_loss"]]
+    except (OSError, ValueError, KeyError, TypeError) as exc:
+        raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
+
+
+def _upright(source: VideoSource, wanted: IntArray | None = None) -> Iterator[tuple[int, ByteArray]]:
+    """(index, RGB) of all frames, or of the wanted ones."""
+    chosen = None if wanted is None else set(wanted.tolist())
+    for frame in source:
+        if chosen is None or frame.index in chosen:
+            yield frame.index, frame.rgb()
+
+
+def _keep_crops(folder: Path, images: Iterator[ByteArray]) -> CropImages:
+    """Write the crops as they come, so that a clip of any length fits into memory."""
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
+    count, size = 0, 0
+    for count, image in enumerate(images, 1):
+        size = image.shape[0]
+        PictureFolder(folder, count, size).save(count - 1, image)
+    return PictureFolder(folder, count, size)
+
+
+def _pasted(inverted: Inverted, stitched: PictureFolder, config: EditConfig, progress: Progress) -> Iterator[Frame]:
+    """All frames of the clip, those with a face with the stitched crop blended in."""
+    crop_of = {int(frame): index for index, frame in enumerate(inverted.crops.frames)}
+    total, size = len(inverted.tracks.state), inverted.crops.size
+    for frame in inverted.source:
+        index = crop_of.get(frame.index)
+        if index is not None:
+            rings = ring_masks(inverted.points, index, size=size, border_px=config.stitch.border_px)
+            patch, alpha, box = compose(
+                frame.rgb_float, frame.size, stitched[index], inverted.crops.quads[index], rings, config.blender
+            )
+            frame = paste(frame, patch, alpha, box)
+        yield frame
+        progress("video", frame.index + 1, total)
+
+
+def _passed(tracks: Tracks) -> list[Passed]:
+    """The runs of frames that no face was found in."""
+    absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
+    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
+    rate = float(tracks.rate)
+    return [Passed(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
+
+
+def _digest(array: FloatArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -1,0 +1,124 @@
+"""What a command says at its end, for people and for machines."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+
+def peak_memory_gb() -> float:
+    """Largest resident size of this process so far, in GB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A run of frames without a usable face: they go through untouched."""
+
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+
+    def __str__(self) -> str:
+        return f"{self.first}-{self.last} ({self.start_s:.2f}-{self.end_s:.2f} s)"
+
+
+@dataclass(frozen=True, slots=True)
+class InvertSummary:
+    """Result of `invert`."""
+
+    project: Path
+    frames: int
+    edited_frames: int
+    filled_frames: int  # of those, how many were interpolated
+    passed: list[Passed]
+    face_px: float  # median side of the crops in source pixels
+    crop_px: int
+    psnr_mean_db: float  # inversion against source over the face mask, on crops, some frames spread over the clip
+    psnr_worst_db: float
+    tuning: str  # steps and why it ended
+    notes: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)  # a stage; 0 when its result was kept
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "project": str(self.project),
+            "frames": self.frames,
+            "edited_frames": self.edited_frames,
+            "filled_frames": self.filled_frames,
+            "passed": [{"first": p.first, "last": p.last, "start_s": p.start_s, "end_s": p.end_s} for p in self.passed],
+            "face_px": round(self.face_px, 1),
+            "crop_px": self.crop_px,
+            "psnr_mean_db": round(self.psnr_mean_db, 2),
+            "psnr_worst_db": round(self.psnr_worst_db, 2),
+            "tuning": self.tuning,
+            "notes": self.notes,
+            "seconds": {k: round(v, 1) for k, v in self.seconds.items()},
+            "peak_memory_gb": round(peak_memory_gb(), 2),
+        }
+
+    def lines(self) -> list[str]:
+        said = [
+            f"project: {self.project}",
+            f"frames: {self.frames}, with a face {self.edited_frames} (crops of {self.crop_px} px, "
+            f"the face's square is {self.face_px:.0f} px wide)",
+        ]
+        if self.filled_frames:
+            said.append(f"interpolated over short gaps: {self.filled_frames} frames")
+        if self.passed:
+            said.append(f"untouched, no usable face: frames {', '.join(map(str, self.passed))}")
+        said.append(
+            f"inversion: PSNR {self.psnr_mean_db:.1f} dB, worst frame {self.psnr_worst_db:.1f} dB; {self.tuning}"
+        )
+        return said + [f"note: {note}" for note in self.notes] + [_cost(self.seconds)]
+
+
+@dataclass(frozen=True, slots=True)
+class EditSummary:
+    """Result of `edit`."""
+
+    output: Path
+    sheet: Path
+    frames: int
+    edited_frames: int
+    edits: list[tuple[str, float]]
+    stitch_steps: float  # optimiser steps a frame, mean
+    border_loss: float  # mean over frames, after stitching
+    border_loss_worst: float
+    notes: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "output": str(self.output),
+            "sheet": str(self.sheet),
+            "frames": self.frames,
+            "edited_frames": self.edited_frames,
+            "edits": [{"direction": name, "strength": strength} for name, strength in self.edits],
+            "stitch_steps_mean": round(self.stitch_steps, 2),
+            "border_loss_mean": round(self.border_loss, 5),
+            "border_loss_worst": round(self.border_loss_worst, 5),
+            "notes": self.notes,
+            "seconds": {k: round(v, 1) for k, v in self.seconds.items()},
+            "peak_memory_gb": round(peak_memory_gb(), 2),
+        }
+
+    def lines(self) -> list[str]:
+        return [
+            f"video: {self.output}",
+            f"sheet: {self.sheet}",
+            f"frames: {self.frames}, edited {self.edited_frames}; stitching took {self.stitch_steps:.1f} steps a frame, "
+            f"border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
+            *(f"note: {note}" for note in self.notes),
+            _cost(self.seconds),
+        ]
+
+
+def _cost(seconds: dict[str, float]) -> str:
+    spent = ", ".join(f"{stage} {s:.0f} s" if s else f"{stage} kept" for stage, s in seconds.items())
+    return f"time: {spent}; peak memory {peak_memory_gb():.1f} GB"
