@@ -1,0 +1,88 @@
+"""A file that appears under its name only when it is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+from typing import BinaryIO
+
+from stitchedit.errors import DiskFull, NotWritable, OutputError
+
+
+class PartFile:
+    """A new file in the folder of `path`; `commit` gives it that name, `discard` leaves nothing behind.
+
+    Where the system can (Linux, most file systems) it has no name at all until then, so that not even a killed
+    process leaves anything; elsewhere it is a hidden file beside `path`.
+
+    Raises: NotWritable, DiskFull.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hidden: Path | None = None
+        if path.exists() and not path.is_file():
+            raise NotWritable(path, "it is a folder" if path.is_dir() else "it is not a regular file")
+        try:
+            self.file: BinaryIO = os.fdopen(self._open(), "w+b")
+        except OSError as exc:
+            raise disk_error(path, exc) from exc
+
+    def _open(self) -> int:
+        nameless = getattr(os, "O_TMPFILE", None)
+        if nameless is not None and os.path.isdir("/proc/self/fd"):
+            try:
+                return os.open(self.path.parent, nameless | os.O_RDWR, 0o666)
+            except OSError as exc:
+                if exc.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                    raise
+        self._hidden = self._fresh_name()
+        return os.open(self._hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
+    def _fresh_name(self) -> Path:
+        return self.path.with_name(f".{self.path.name[:200]}.{secrets.token_hex(4)}.part")
+
+    def commit(self) -> None:
+        """Writes everything to the disk, then gives the file its name, replacing what was there.
+
+        Raises: NotWritable, DiskFull; the file is discarded then.
+        """
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                if self._hidden is None:
+                    name = self._fresh_name()
+                    # A folder's descriptor makes Python follow the link in /proc, which plain link() does not.
+                    os.link(f"/proc/self/fd/{self.file.fileno()}", name.name, dst_dir_fd=folder, follow_symlinks=True)
+                    self._hidden = name
+                os.replace(self._hidden, self.path)
+                self._hidden = None
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+            self.file.close()
+        except OSError as exc:
+            self.discard()
+            raise disk_error(self.path, exc) from exc
+
+    def discard(self) -> None:
+        """Closes and removes the file; harmless after `commit`."""
+        with contextlib.suppress(OSError):  # what is still buffered may find no room: it is not wanted any more
+            self.file.close()
+        if self._hidden is not None:
+            self._hidden.unlink(missing_ok=True)
+            self._hidden = None
+
+
+def disk_error(path: Path, exc: OSError) -> OutputError:
+    """The error of `stitchedit.errors` that says what `exc` means for writing `path`."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(path)
+    if exc.errno == errno.ENOENT:
+        return NotWritable(path, f"there is no folder {path.parent}")
+    return NotWritable(path, exc.strerror or str(exc))
