@@ -1,0 +1,103 @@
+"""The package list agrees with the disk, imports point one way, and nothing heavy is loaded to say hello."""
+
+import ast
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {"stitchedit": ROOT / "stitchedit"} | {
+    f"stitchedit.{name}": ROOT / folder
+    for name, folder in (
+        ("stylegan2", "third_party/stylegan2"),
+        ("mobilestylegan", "third_party/mobilestylegan"),
+        ("cuda_ops", "cuda_ops"),
+    )
+}
+# who may import whom below stitchedit
+ALLOWED = {
+    "stitchedit.stylegan2": {"stitchedit.stylegan2", "stitchedit.cuda_ops", "stitchedit.errors"},
+    "stitchedit.mobilestylegan": {"stitchedit.mobilestylegan"},
+    "stitchedit.cuda_ops": {"stitchedit.cuda_ops", "stitchedit.errors"},
+}
+
+
+def modules(package: str) -> list[Path]:
+    return sorted(p for p in PACKAGES[package].glob("*.py"))
+
+
+def test_every_package_on_disk_is_listed() -> None:
+    table = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    assert set(table["packages"]) == set(PACKAGES)
+    assert {name: ROOT / path for name, path in table["package-dir"].items()} == PACKAGES
+    for package, folder in PACKAGES.items():
+        nested = [p for p in folder.rglob("__init__.py") if p.parent != folder and not _linked(p, folder)]
+        assert not nested, f"{package} has unlisted subpackages: {nested}"
+
+
+def test_every_data_file_is_packaged() -> None:
+    data = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["package-data"]
+    for package, folder in PACKAGES.items():
+        packaged = {p for pattern in data.get(package, []) for p in folder.glob(pattern)}
+        others = {
+            p
+            for p in folder.rglob("*")
+            if p.is_file() and p.suffix not in (".py", ".pyc") and p.name != "README.md" and not _linked(p, folder)
+        }
+        assert others <= packaged, f"{package}: {sorted(map(str, others - packaged))}"
+
+
+@pytest.mark.parametrize("package", sorted(ALLOWED))
+def test_imports_point_one_way(package: str) -> None:
+    for module in modules(package):
+        for name in _imported(module):
+            if name.startswith("stitchedit"):
+                assert any(name == ok or name.startswith(ok + ".") for ok in ALLOWED[package]), f"{module}: {name}"
+
+
+def test_only_the_command_line_exits_and_prints() -> None:
+    for module in modules("stitchedit"):
+        if module.name in ("cli.py", "weights_cli.py"):
+            continue
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                assert node.func.id not in ("print", "exit", "quit"), f"{module.name}:{node.lineno}"
+
+
+@pytest.mark.parametrize("code", ["import stitchedit", "import stitchedit.cli"])
+def test_importing_loads_no_torch(code: str) -> None:
+    heavy = f"{code}; import sys; print([m for m in ('torch', 'cv2', 'dlib', 'av', 'scipy') if m in sys.modules])"
+    result = subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["invert", "--help"], ["edit", "--help"], ["directions", "--help"]])
+def test_help_loads_no_torch_and_never_starts_itself_again(arguments: list[str]) -> None:
+    script = (
+        "import sys, os\n"
+        "os.execve = lambda *a: (_ for _ in ()).throw(AssertionError('started again'))\n"
+        f"sys.argv = ['stitchedit', *{arguments!r}]\n"
+        "from stitchedit.cli import main\n"
+        "try:\n    main()\nfinally:\n    print('torch' in sys.modules, file=sys.stderr)\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stderr.strip() == "False"
+    assert "Usage" in result.stdout
+
+
+def _imported(module: Path) -> list[str]:
+    names: list[str] = []
+    for node in ast.walk(ast.parse(module.read_text())):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names += [node.module, *(f"{node.module}.{a.name}" for a in node.names if node.module == "stitchedit")]
+    return [n for n in names if n != "stitchedit"]
+
+
+def _linked(path: Path, folder: Path) -> bool:
+    """Inside one of the git-ignored links that scripts/install makes."""
+    return any(p.is_symlink() for p in path.parents if p.is_relative_to(folder)) or "__pycache__" in path.parts
