@@ -236,7 +236,7 @@ def _implementation(x: Tensor, impl: str) -> Implementation:
     from stitchedit.cuda_ops import _kernels  # a machine without CUDA never loads it
 
     try:
-        return _kernels.load()
+        return _kernels.load(x.device)
     except OpsBuildError as exc:
         if impl == "cuda":
             raise

@@ -418,6 +418,7 @@ class StyleGAN2(nn.Module):
     def __init__(
         self,
         *,
+        made_for: str = "",
         z_dim: int = 512,
         c_dim: int = 0,
         w_dim: int = 512,
@@ -431,7 +432,7 @@ class StyleGAN2(nn.Module):
         w_avg_beta: float = 0.995,
         channel_base: int = 32768,
         channel_max: int = 512,
-        channels: Mapping[int, int] | None = None,
+        channels: Mapping[int, int] | Mapping[str, int] | None = None,
         architecture: str = "skip",
         resample_filter: Sequence[float] = (1, 3, 3, 1),
         conv_clamp: float | None = None,
@@ -444,7 +445,29 @@ class StyleGAN2(nn.Module):
         channel_max).
         """
         super().__init__()
-        self.made_for = ""
+        self._config: dict[str, object] = {
+            "z_dim": z_dim,
+            "c_dim": c_dim,
+            "w_dim": w_dim,
+            "img_resolution": img_resolution,
+            "img_channels": img_channels,
+            "mapping_layers": mapping_layers,
+            "embed_features": embed_features,
+            "layer_features": layer_features,
+            "mapping_activation": mapping_activation,
+            "lr_multiplier": lr_multiplier,
+            "w_avg_beta": w_avg_beta,
+            "channel_base": channel_base,
+            "channel_max": channel_max,
+            "channels": {str(r): width for r, width in (channels or {}).items()},
+            "architecture": architecture,
+            "resample_filter": list(resample_filter),
+            "conv_clamp": conv_clamp,
+            "num_fp16_res": num_fp16_res,
+            "activation": activation,
+            "use_noise": use_noise,
+        }
+        self.made_for = made_for
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
         self.synthesis = SynthesisNetwork(
             w_dim,
@@ -452,7 +475,7 @@ class StyleGAN2(nn.Module):
             img_channels,
             channel_base=channel_base,
             channel_max=channel_max,
-            channels=channels,
+            channels={int(r): width for r, width in (channels or {}).items()},
             architecture=architecture,
             resample_filter=resample_filter,
             conv_clamp=conv_clamp,
@@ -482,6 +505,15 @@ class StyleGAN2(nn.Module):
     def w_avg(self) -> Tensor:
         """[w_dim], mean of mapped samples."""
         return self.mapping.w_avg
+
+    @w_avg.setter
+    def w_avg(self, value: Tensor) -> None:
+        self.mapping.w_avg = value
+
+    @property
+    def config(self) -> dict[str, object]:
+        """Plain values (JSON) that build an equal network again: `StyleGAN2(**config)`."""
+        return {"made_for": self.made_for, **self._config}
 
     def forward(
         self, z: Tensor, c: Tensor | None = None, *, truncation_psi: float = 1.0, noise_mode: str = "const"

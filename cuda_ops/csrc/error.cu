@@ -1,0 +1,7 @@
+// What a CUDA error's number means.
+
+#include "common.h"
+
+STITCHEDIT_API const char* stitchedit_error(int code) {
+    return code < 0 ? "unknown tensor type" : cudaGetErrorString(static_cast<cudaError_t>(code));
+}

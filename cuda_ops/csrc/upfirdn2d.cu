@@ -1,0 +1,163 @@
+// Enlarge by zero insertion, pad or crop, filter, keep every down-th sample: without ever storing the enlarged picture.
+//
+// A thread makes one column of a few outputs, so that a sample once loaded serves all outputs that it lies under.
+// Neighbouring threads share samples through the L1 cache. x and y may have any strides; the threads of a warp run
+// along the columns of a contiguous picture, and along the channels of a channels-last one.
+
+#include "common.h"
+
+namespace stitchedit {
+
+struct Upfirdn {
+    const void* x;
+    const float* f;  // [fh, fw], contiguous
+    void* y;
+    long long x_stride[4];  // elements, of N C H W
+    long long y_stride[4];
+    double gain;
+    int type, n, c, in_h, in_w, out_h, out_w;
+    int fw, fh, up_x, up_y, down_x, down_y, pad_x, pad_y;
+    int flip;  // 0: convolution, 1: correlation
+    int channels_last;
+};
+
+// Which outputs a thread makes: ox, and `rows` of them from oy, in planes from `plane` on in steps of gridDim.z.
+struct Place {
+    int ox, c, strip;
+};
+
+__device__ __forceinline__ bool place(const Upfirdn& p, Place& at) {
+    int column = blockIdx.x * blockDim.x + threadIdx.x;
+    at.strip = blockIdx.y * blockDim.y + threadIdx.y;
+    at.ox = p.channels_last ? column / p.c : column;
+    at.c = p.channels_last ? column - at.ox * p.c : 0;
+    return at.ox < p.out_w;
+}
+
+__device__ __forceinline__ int positive_mod(int a, int m) {
+    int r = a % m;
+    return r < 0 ? r + m : r;
+}
+
+// Tap k of an axis in the order in which taps meet samples.
+__device__ __forceinline__ float tap(const Upfirdn& p, int ky, int kx) {
+    return p.f[(p.flip ? ky : p.fh - 1 - ky) * p.fw + (p.flip ? kx : p.fw - 1 - kx)];
+}
+
+// Any factors and any filter; one output a thread.
+template <class T>
+__global__ void upfirdn_any(Upfirdn p) {
+    using W = typename Wide<T>::type;
+    Place at;
+    if (!place(p, at) || at.strip >= p.out_h) return;
+    const int planes = p.channels_last ? p.n : p.n * p.c;
+    const int mid_x = at.ox * p.down_x - p.pad_x, mid_y = at.strip * p.down_y - p.pad_y;
+    const int kx0 = positive_mod(-mid_x, p.up_x), ky0 = positive_mod(-mid_y, p.up_y);
+    const int ix0 = (mid_x + kx0) / p.up_x, iy0 = (mid_y + ky0) / p.up_y;  // exact
+    for (int plane = blockIdx.z; plane < planes; plane += gridDim.z) {
+        const int n = p.channels_last ? plane : plane / p.c, c = p.channels_last ? at.c : plane % p.c;
+        const T* x = static_cast<const T*>(p.x) + n * p.x_stride[0] + c * p.x_stride[1];
+        W sum = 0;
+        for (int ky = ky0, iy = iy0; ky < p.fh; ky += p.up_y, iy++) {
+            if (iy < 0 || iy >= p.in_h) continue;
+            for (int kx = kx0, ix = ix0; kx < p.fw; kx += p.up_x, ix++) {
+                if (ix < 0 || ix >= p.in_w) continue;
+                sum += W(tap(p, ky, kx)) * W(x[iy * p.x_stride[2] + ix * p.x_stride[3]]);
+            }
+        }
+        T* y = static_cast<T*>(p.y) + n * p.y_stride[0] + c * p.y_stride[1];
+        y[at.strip * p.y_stride[2] + at.ox * p.y_stride[3]] = T(sum * W(p.gain));
+    }
+}
+
+// 4x4 taps and the same factor in x and y, known to the compiler. PHASE: pad_y modulo UP.
+template <class T, int UP, int DOWN, int PHASE, int ROWS>
+__global__ void upfirdn_4x4(Upfirdn p) {
+    using W = typename Wide<T>::type;
+    constexpr int kTaps = 4, kNear = kTaps / UP;  // taps of a phase
+    // First tap and first sample (relative to the strip's first) of output t of a strip; ROWS is a multiple of UP.
+    constexpr auto first_tap = [](int t) { return (PHASE + t) % UP; };
+    constexpr auto first_row = [](int t) { return UP == 1 ? t * DOWN : (t - PHASE + (PHASE + t) % UP) / UP; };
+    constexpr int kSamples = first_row(ROWS - 1) + kNear;
+
+    Place at;
+    if (!place(p, at) || at.strip * ROWS >= p.out_h) return;
+    const int planes = p.channels_last ? p.n : p.n * p.c;
+    const int mid_x = at.ox * DOWN - p.pad_x;
+    const int kx0 = positive_mod(-mid_x, UP);
+    const int ix0 = (mid_x + kx0) / UP;
+    const int oy = at.strip * ROWS;
+    const int iy0 = (oy * DOWN - p.pad_y + PHASE) / UP;
+
+    W w[kTaps][kNear];
+#pragma unroll
+    for (int ky = 0; ky < kTaps; ky++)
+#pragma unroll
+        for (int j = 0; j < kNear; j++) w[ky][j] = W(tap(p, ky, kx0 + j * UP)) * W(p.gain);
+
+    for (int plane = blockIdx.z; plane < planes; plane += gridDim.z) {
+        const int n = p.channels_last ? plane : plane / p.c, c = p.channels_last ? at.c : plane % p.c;
+        const T* x = static_cast<const T*>(p.x) + n * p.x_stride[0] + c * p.x_stride[1];
+        W sum[ROWS] = {};
+#pragma unroll
+        for (int r = 0; r < kSamples; r++) {
+            const int iy = iy0 + r;
+            const bool row_inside = iy >= 0 && iy < p.in_h;
+#pragma unroll
+            for (int j = 0; j < kNear; j++) {
+                const int ix = ix0 + j;
+                W v = 0;
+                if (row_inside && ix >= 0 && ix < p.in_w) v = W(x[iy * p.x_stride[2] + ix * p.x_stride[3]]);
+#pragma unroll
+                for (int t = 0; t < ROWS; t++) {
+                    const int ky = first_tap(t) + UP * (r - first_row(t));
+                    if (ky >= 0 && ky < kTaps) sum[t] += w[ky][j] * v;
+                }
+            }
+        }
+        T* y = static_cast<T*>(p.y) + n * p.y_stride[0] + c * p.y_stride[1];
+#pragma unroll
+        for (int t = 0; t < ROWS; t++)
+            if (oy + t < p.out_h) y[(oy + t) * p.y_stride[2] + at.ox * p.y_stride[3]] = T(sum[t]);
+    }
+}
+
+template <class T>
+int run(const Upfirdn& p, void* stream) {
+    constexpr int kThreads = 256, kRows = 4;
+    const bool square = p.up_x == p.up_y && p.down_x == p.down_y && p.fw == 4 && p.fh == 4;
+    const bool known = square && (p.up_x == 1 || p.up_x == 2) && (p.down_x == 1 || (p.down_x == 2 && p.up_x == 1));
+    const long long columns = (long long)p.out_w * (p.channels_last ? p.c : 1);
+    const long long strips = known ? ceil_div(p.out_h, kRows) : p.out_h;
+    const long long planes = p.channels_last ? p.n : (long long)p.n * p.c;
+    int wide = 32;
+    while (wide < kThreads && wide < columns) wide *= 2;
+    const dim3 block(wide, kThreads / wide, 1);
+    const dim3 grid(ceil_div(columns, block.x), ceil_div(strips, block.y), planes < 65535 ? planes : 65535);
+    if (!known) {
+        STITCHEDIT_LAUNCH((upfirdn_any<T>), grid, block, stream, p);
+    } else if (p.up_x == 1 && p.down_x == 1) {
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 1, 1, 0, kRows>), grid, block, stream, p);
+    } else if (p.up_x == 1) {
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 1, 2, 0, kRows>), grid, block, stream, p);
+    } else if (p.pad_y % 2 == 0) {
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 2, 1, 0, kRows>), grid, block, stream, p);
+    } else {
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 2, 1, 1, kRows>), grid, block, stream, p);
+    }
+    return launch_error();
+}
+
+}  // namespace stitchedit
+
+// 0, or the number of a CUDA error; -1 for a type that is not known.
+STITCHEDIT_API int stitchedit_upfirdn2d(const stitchedit::Upfirdn* p, void* stream) {
+    switch (p->type) {
+#ifndef STITCHEDIT_HOST
+        case stitchedit::kHalf: return stitchedit::run<__half>(*p, stream);
+#endif
+        case stitchedit::kFloat: return stitchedit::run<float>(*p, stream);
+        case stitchedit::kDouble: return stitchedit::run<double>(*p, stream);
+    }
+    return -1;
+}
