@@ -10,6 +10,7 @@ from pathlib import Path
 from stitchedit.errors import HashMismatch, NotFetched
 
 SHA256 = {
+    "mean_face.npy": "2b921a79d5b6ac0d8e49cbf08b793b0c2df01c371609e4b967012760858d08c2",
     "face_landmark.tflite": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
     "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",

@@ -1,0 +1,47 @@
+"""Average face mesh and landmarks over samples of the default generator -> stitchedit/data/mean_face.npy.
+
+    python scripts/build_mean_face.py OUT.npy
+
+Float32 [536, 2] in units of the crop's side: the 468 mesh points, then the 68 landmarks.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import torch
+
+from stitchedit import faces
+from stitchedit.align import crop, quads, to_crop
+from stitchedit.config import AlignConfig
+from stitchedit.generator import load_default_generator
+from stitchedit.segment import crop_mesh
+from stitchedit.stitch import to_bytes
+
+
+def main(out: str, count: int = 100, seed: int = 0) -> None:
+    generator = load_default_generator()
+    z = torch.from_numpy(np.random.default_rng(seed).standard_normal((count, generator.z_dim)).astype(np.float32))
+    rows = []
+    for k in range(count):
+        with torch.no_grad():
+            image = to_bytes(
+                generator.synthesis(generator.mapping(z[k : k + 1], truncation_psi=0.7), resolution=512)[0]
+            )
+        found = faces.detect(image)
+        if len(found) != 1:
+            continue
+        marks = faces.landmarks(image, found[0].box)
+        quad = quads(marks[None], AlignConfig())[0]
+        mesh, probability = crop_mesh(crop(image, quad, 256))
+        if probability > 0.9:
+            rows.append(np.concatenate([mesh, to_crop(marks, quad)]))
+    mean = np.mean(rows, axis=0)
+    mean[:, 0] -= mean[:, 0].mean() - 0.5
+    np.save(out, mean.astype(np.float32))
+    print(f"{len(rows)} of {count} faces -> {out}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,122 @@
+"""StitchedCrops -> frames: the edited face put back over the source.
+
+    BLENDERS[name](source, edited, alpha) -> (patch, alpha)
+
+What the frame shows is `source + alpha * (patch - source)`, done in the frame's own pixel format by `video.paste`,
+which keeps every sample where alpha is 0. A new blender is a function of this signature and a line in `BLENDERS`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from stitchedit.align import PixelBox, crop_to_source, sides, to_source, uncrop
+from stitchedit.data import ByteArray, FloatArray
+from stitchedit.errors import EmptyMask
+from stitchedit.outline import distance, face_outline
+from stitchedit.resample import apply, inverse
+
+_REFERENCE_PX = 1024  # crops at which border_px is given
+
+
+class Blender(Protocol):
+    """Makes a patch of source and edited picture.
+
+    Convention: pictures RGB float32 [h, w, 3] on 0..255, alpha float32 [h, w] in 0..1, all of one place.
+    The alpha that is returned is 0 wherever the one given is; equal pictures give what shows that picture.
+    """
+
+    def __call__(
+        self, source: FloatArray, edited: FloatArray, alpha: FloatArray, /
+    ) -> tuple[FloatArray, FloatArray]: ...
+
+
+class Patch(NamedTuple):
+    """What `video.paste` takes after the frame."""
+
+    rgb: FloatArray  # [h, w, 3] on 0..255
+    alpha: FloatArray  # [h, w] in 0..1
+    box: PixelBox
+
+
+def feather(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The edited picture, faded in as alpha says."""
+    return edited, alpha
+
+
+def none(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The edited picture as it is wherever alpha is at least a half: shows what a seam looks like unhidden."""
+    return edited, (alpha >= 0.5).astype(np.float32)
+
+
+BLENDERS: dict[str, Blender] = {"feather": feather, "none": none}
+
+
+def compose(
+    read: Callable[[PixelBox], FloatArray],
+    frame_size: tuple[int, int],
+    image: ByteArray,
+    quad: FloatArray,
+    points: FloatArray,
+    *,
+    border_px: float = 50.0,
+    blender: Blender = feather,
+    frame: int = 0,
+) -> Patch:
+    """One frame's patch.
+
+    Args:
+        read: gives the source of a box, RGB float32 [h, w, 3] on 0..255 (`Frame.rgb_float`).
+        frame_size: (width, height) of the source.
+        image: the edited crop [S, S, 3].
+        quad: [4, 2] where it was cut.
+        points: mesh points [468, 2] in crop sides.
+        border_px: width of the fade around the face in pixels of a 1024 px crop: the ring of stitching tuning.
+        frame: index, for messages.
+    Raises: EmptyMask, when the face lies outside of the picture.
+    """
+    box, alpha = face_alpha(points, quad, frame_size, border_px)
+    if not alpha.any():
+        raise EmptyMask(frame)
+    edited = np.clip(uncrop(image.astype(np.float32), quad, box), 0.0, 255.0)
+    rgb, alpha = blender(read(box), edited, alpha)
+    return Patch(rgb, alpha, box)
+
+
+def face_alpha(
+    points: FloatArray, quad: FloatArray, frame_size: tuple[int, int], border_px: float = 50.0
+) -> tuple[PixelBox, FloatArray]:
+    """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
+
+    1 on the face, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop. It is drawn on
+    the source's own pixels, so that it moves as steadily as the outline.
+    """
+    width = border_px * float(sides(quad[None])[0]) / _REFERENCE_PX
+    outline = to_source(face_outline(points), quad)
+    low = np.floor(np.maximum(outline.min(axis=0) - width, 0)).astype(int)
+    high = np.ceil(np.minimum(outline.max(axis=0) + width, frame_size)).astype(int)
+    x0, y0 = (int(v) for v in np.minimum(low, frame_size))
+    x1, y1 = (int(v) for v in np.maximum(high, (x0, y0)))
+    if x0 == x1 or y0 == y1:
+        return (x0, y0, x1, y1), np.zeros((y1 - y0, x1 - x0), np.float32)
+    size = (x1 - x0, y1 - y0)
+    shift = np.array([x0, y0], np.float32)
+    ring = 1.0 - distance(outline - shift, size) / max(width, 1e-3)
+    return (x0, y0, x1, y1), _smoothstep(ring) * _smoothstep(_edge_distance(quad, (x0, y0), size) / max(width, 1.0))
+
+
+def _edge_distance(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:
+    """How far each pixel's centre [h, w] lies inside of the quad, in source pixels; negative outside."""
+    x, y = np.meshgrid(np.arange(size[0]) + 0.5 + corner[0], np.arange(size[1]) + 0.5 + corner[1])
+    place = apply(inverse(crop_to_source(quad)), np.stack([x, y], axis=-1))
+    inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1) * sides(quad[None])[0]
+    return inner
+
+
+def _smoothstep(t: FloatArray) -> FloatArray:
+    t = np.clip(t, 0.0, 1.0)
+    smooth: FloatArray = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
+    return smooth
