@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -58,7 +59,8 @@ def _open_file(path: Path) -> BinaryIO:
             raise CannotOpen(path, "it is a folder")
         if not stat.S_ISREG(mode):
             raise CannotOpen(path, "it is not a regular file")
-        return path.open("rb")
+        # An open file without a name: FFmpeg would read meanings into one like "%03d.png".
+        return os.fdopen(os.open(path, os.O_RDONLY), "rb")
     except FileNotFoundError:
         raise CannotOpen(path, "there is no such file") from None
     except (OSError, ValueError) as exc:  # ValueError: a name with a null byte
