@@ -6,6 +6,8 @@ are most of the work, take half the time that they take channels first.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -108,6 +110,24 @@ class LinearHead(nn.Module):
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         return _image(x, self.weight[:, :, 0, 0].T.expand(len(x), -1, -1), self.bias)
+
+
+class NarrowExit(nn.Module):
+    """A short way out of a block: two separable convolutions of half its channels, and a styled head.
+
+    Takes what the block's wavelet gives, [B, 2 * S, 2 * S, C / 4], and the rows of ws of the block's two convolutions
+    and of the head; gives RGB [B, 3, 4 * S, 4 * S].
+    """
+
+    def __init__(self, w_dim: int, channels: int, out_channels: int, size: int) -> None:
+        super().__init__()
+        self.conv1 = SeparableConv(w_dim, channels // 4, out_channels // 2, size)
+        self.conv2 = SeparableConv(w_dim, out_channels // 2, out_channels // 2, size)
+        self.head = StyledHead(w_dim, out_channels // 2)
+
+    def forward(self, x: Tensor, rows: Sequence[Tensor], use_noise: bool) -> Tensor:
+        image: Tensor = self.head(self.conv2(self.conv1(x, rows[0], use_noise), rows[1], use_noise), rows[2])
+        return image
 
 
 def _image(x: Tensor, matrix: Tensor, bias: Tensor) -> Tensor:

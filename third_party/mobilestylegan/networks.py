@@ -17,10 +17,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stitchedit.mobilestylegan.layers import SLOPE, LinearHead, SeparableConv, StyledConv, StyledHead, WaveletUp
+from stitchedit.mobilestylegan.layers import (
+    SLOPE,
+    LinearHead,
+    NarrowExit,
+    SeparableConv,
+    StyledConv,
+    StyledHead,
+    WaveletUp,
+)
 
 FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
-HEADS: dict[str, type[nn.Module]] = {"linear": LinearHead, "styled": StyledHead}
 FFHQ_HEADS: dict[int | str, str] = {256: "linear", 512: "linear", 1024: "styled"}
 
 
@@ -59,7 +66,8 @@ class SynthesisNetwork(nn.Module):
 
     Args:
         channels: features at 4, 8, 16 .. px, each divisible by 4; the full image has 2 * 4 * 2**(len - 1) px.
-        heads: kind of head ("styled" or "linear") by size of the image that it gives.
+        heads: by size of the image that it gives, the kind of head: "styled" or "linear" on the features of a block,
+            or "narrow", which does the work of the last block with half its channels.
     """
 
     def __init__(self, w_dim: int, channels: Sequence[int], heads: Mapping[int, str]) -> None:
@@ -69,17 +77,28 @@ class SynthesisNetwork(nn.Module):
         self.blocks = nn.ModuleList(
             SynthesisBlock(w_dim, a, b, 8 << index) for index, (a, b) in enumerate(pairwise(channels))
         )
-        at = {8 << index: count for index, count in enumerate(channels)}  # image size -> channels of the features
-        self.heads = nn.ModuleDict({str(size): HEADS[kind](w_dim, at[size]) for size, kind in sorted(heads.items())})
+        self.heads = nn.ModuleDict()
+        for size, kind in sorted(heads.items()):
+            at = (size // 8).bit_length() - 1  # the head's features are number `at` of `channels`
+            if kind == "narrow":
+                self.heads[str(size)] = NarrowExit(w_dim, channels[at - 1], channels[at], size // 2)
+            else:
+                self.heads[str(size)] = {"linear": LinearHead, "styled": StyledHead}[kind](w_dim, channels[at])
 
     def forward(self, ws: Tensor, resolution: int, use_noise: bool = True) -> Tensor:
         """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution]."""
-        features, row = self.features(ws, resolution // 2, use_noise)
-        image: Tensor = self.heads[str(resolution)](features, ws[:, row])
+        head = self.heads[str(resolution)]
+        image: Tensor
+        if isinstance(head, NarrowExit):
+            x, row = self.to_exit(ws, resolution, use_noise)
+            image = head(x, ws[:, row : row + 3].unbind(1), use_noise)
+        else:
+            x, row = self.features(ws, resolution // 2, use_noise)
+            image = head(x, ws[:, row])
         return image
 
     def features(self, ws: Tensor, size: int, use_noise: bool = True) -> tuple[Tensor, int]:
-        """The features of `size` pixels [B, size, size, C], and the row of ws that a head on them takes."""
+        """The features of `size` pixels [B, size, size, C], and the row of ws that comes next."""
         x = self.first(self.const.expand(len(ws), -1, -1, -1).permute(0, 2, 3, 1), ws[:, 0], use_noise)
         row = 1
         for block in self.blocks:
@@ -89,6 +108,13 @@ class SynthesisNetwork(nn.Module):
             row += 2
         return x, row
 
+    def to_exit(self, ws: Tensor, resolution: int, use_noise: bool = True) -> tuple[Tensor, int]:
+        """What a narrow exit takes: the wavelet's output in the block of half the size, and the block's row of ws."""
+        x, row = self.features(ws, resolution // 4, use_noise)
+        block = self.blocks[(resolution // 16).bit_length() - 1]
+        assert isinstance(block, SynthesisBlock)
+        return block.up(x, ws[:, row]), row
+
 
 class MobileStyleGAN(nn.Module):
     """A face generator that satisfies `stitchedit.generator.Generator`. Weights are random until loaded.
@@ -97,7 +123,7 @@ class MobileStyleGAN(nn.Module):
         made_for: what edit directions name in `made_for`.
         z_dim, w_dim, mapping_layers: sizes of the mapping network.
         channels: features of the synthesis network at 4, 8, 16 .. px, each divisible by 4.
-        heads: {image size: "styled" or "linear"}, sizes as numbers or text; the largest is the full
+        heads: {image size: "styled", "linear" or "narrow"}, sizes as numbers or text; the largest is the full
             size, 8 * 2**(len(channels) - 1).
     Raises: ValueError, when heads and channels do not fit.
     """
@@ -122,9 +148,8 @@ class MobileStyleGAN(nn.Module):
         self.exits = tuple(self.head_kinds)
         self.resolution = 4 << len(self.channels)
         self.num_ws = 2 * len(self.channels)
-        if not set(self.exits) <= {8 << index for index in range(len(self.channels))} or (
-            self.exits[-1:] != (self.resolution,)
-        ):
+        known = {8 << index for index in range(len(self.channels))}
+        if not set(self.exits) <= known or self.resolution not in self.exits or self.head_kinds.get(8) == "narrow":
             raise ValueError(f"heads {self.exits} do not fit channels {self.channels}")
         self.mapping_network = MappingNetwork(z_dim, w_dim, mapping_layers)
         self.synthesis_network = SynthesisNetwork(w_dim, self.channels, self.head_kinds)

@@ -9,19 +9,19 @@ from stitchedit.mobilestylegan.layers import SeparableConv
 @pytest.fixture(scope="module")
 def small() -> MobileStyleGAN:
     torch.manual_seed(0)
-    heads = {16: "linear", 32: "styled", 64: "styled"}
+    heads = {8: "styled", 16: "linear", 32: "narrow", 64: "styled"}
     return MobileStyleGAN(made_for="test-64", z_dim=8, w_dim=8, mapping_layers=2, channels=(16, 16, 12, 8), heads=heads)
 
 
 def test_says_what_it_is(small: MobileStyleGAN) -> None:
-    assert (small.resolution, small.num_ws, small.exits) == (64, 8, (16, 32, 64))
+    assert (small.resolution, small.num_ws, small.exits) == (64, 8, (8, 16, 32, 64))
     twin = MobileStyleGAN(**small.config)  # type: ignore[arg-type]
     twin.load_state_dict(small.state_dict())
     ws = small.mapping(torch.randn(1, 8))
     assert torch.equal(twin.synthesis(ws), small.synthesis(ws))
 
 
-@pytest.mark.parametrize("size", [16, 32, 64])
+@pytest.mark.parametrize("size", [8, 16, 32, 64])
 def test_exits_give_their_size_and_run_no_block_above(small: MobileStyleGAN, size: int) -> None:
     ran = []
     hooks = [
@@ -33,7 +33,7 @@ def test_exits_give_their_size_and_run_no_block_above(small: MobileStyleGAN, siz
         hook.remove()
     assert image.shape == (2, 3, size, size)
     assert image.is_contiguous()
-    assert max(ran, default=4) == size // 2
+    assert max(ran, default=4) == (size // 4 if size == 32 else size // 2)  # a narrow exit stands for the last block
 
 
 def test_one_row_is_every_row_and_samples_do_not_meet(small: MobileStyleGAN) -> None:
@@ -79,14 +79,15 @@ def test_truncation_pulls_the_first_rows_toward_the_mean(small: MobileStyleGAN) 
 
 def test_refuses_what_it_cannot_draw(small: MobileStyleGAN) -> None:
     ws = torch.randn(1, 8, 8)
-    with pytest.raises(ValueError, match=r"one of \(16, 32, 64\), not 48"):
+    with pytest.raises(ValueError, match=r"one of \(8, 16, 32, 64\), not 48"):
         small.synthesis(ws, resolution=48)
     with pytest.raises(ValueError, match="noise_mode"):
         small.synthesis(ws, noise_mode="random")
     with pytest.raises(ValueError, match=r"not \[1, 5, 8\]"):
         small.synthesis(ws[:, :5])
-    with pytest.raises(ValueError, match="do not fit"):
-        MobileStyleGAN(channels=(16, 16), heads={32: "styled"})
+    for heads in ({32: "styled"}, {8: "styled"}, {8: "narrow", 16: "styled"}):
+        with pytest.raises(ValueError, match="do not fit"):
+            MobileStyleGAN(channels=(16, 16), heads=heads)
 
 
 @pytest.mark.parametrize("batch", [1, 3])

@@ -1,0 +1,207 @@
+"""Train the narrow 256 and 512 px exits of the default generator to draw what the full image, averaged down, shows.
+
+    nice python scripts/distill_exits.py BASE.safetensors EXITS.safetensors --work FOLDER [--minutes 30]
+
+BASE is the file of scripts/build_default_model.py. FOLDER holds a checkpoint of each exit: the same command again goes
+on from there, `--minutes` more for each. One thread; the 256 px exit needs 2.5 GB of memory, the 512 px exit 4 GB.
+
+An exit starts as the block that it stands for, without the weaker half of its channels. Inputs and targets of a few
+hundred faces are kept in memory; one face is replaced every few steps, so that no face is seen often.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import time
+from pathlib import Path
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from stitchedit.generator import read_generator, write_safetensors
+from stitchedit.losses import MobileNetPerceptual
+from stitchedit.mobilestylegan import MobileStyleGAN, haar
+from stitchedit.mobilestylegan.layers import NarrowExit
+
+LICENCE = "distilled from mobilestylegan_ffhq_1024.safetensors, under the same terms"
+SIZES = (256, 512)
+POOL = {256: 250, 512: 200}  # faces in memory
+REPLACE_EVERY = 4  # steps
+UNSEEN, UNSEEN_SEED = 16, 1 << 30
+REPORT_EVERY = 250  # steps
+LR = 0.01  # of a tensor's own root mean square
+
+Example = tuple[Tensor, Tensor, Tensor]  # ws [1, num_ws, w_dim], input of the exit, target image; the latter halves
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("base", type=Path)
+    parser.add_argument("exits", type=Path)
+    parser.add_argument("--work", type=Path, required=True, help="folder of the checkpoints")
+    parser.add_argument("--minutes", type=float, default=30, help="for each exit")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="which exits to train in this run")
+    parser.add_argument("--perceptual", type=float, default=0.05, help="weight of mbv2-perceptual beside L1 and L2")
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    args.work.mkdir(parents=True, exist_ok=True)
+    base = read_generator(args.base)
+    generator = MobileStyleGAN(**base.config | {"heads": {"256": "narrow", "512": "narrow", "1024": "styled"}})
+    generator.load_state_dict(base.state_dict(), strict=False)
+    generator.requires_grad_(False)
+    for size in args.sizes:
+        Trainer(generator, size, args.work / f"{size}.pt", args.perceptual).run(60 * args.minutes)
+    state = {
+        f"synthesis_network.heads.{size}.{key}": value.half()
+        for size in SIZES
+        for key, value in torch.load(args.work / f"{size}.pt", weights_only=True)["exit"].items()
+    }
+    write_safetensors(state, {"heads": json.dumps({"256": "narrow", "512": "narrow"}), "licence": LICENCE}, args.exits)
+
+
+class Trainer:
+    """One exit, its pool of faces, its optimiser and its checkpoint."""
+
+    def __init__(self, generator: MobileStyleGAN, size: int, checkpoint: Path, perceptual: float) -> None:
+        self.generator, self.size, self.checkpoint = generator, size, checkpoint
+        exit = generator.synthesis_network.heads[str(size)]
+        assert isinstance(exit, NarrowExit)
+        self.exit = exit
+        self.steps, self.seconds = 0, 0.0
+        self.perceptual, self.perceptual_weight = MobileNetPerceptual(), perceptual
+        start = [example(generator, size, seed) for seed in range(UNSEEN_SEED - 8, UNSEEN_SEED)]
+        start_from_block(generator, size, exit, start)
+        exit.requires_grad_(True)
+        self.optimiser = torch.optim.Adam(
+            [
+                {"params": [p], "scale": max(p.square().mean().sqrt().item(), 0.1 if "affine" in name else 0.02)}
+                for name, p in exit.named_parameters()
+            ],
+            lr=0.0,
+            betas=(0.9, 0.99),
+        )
+        if checkpoint.exists():
+            saved = torch.load(checkpoint, weights_only=True)
+            exit.load_state_dict(saved["exit"])
+            self.optimiser.load_state_dict(saved["optimiser"])
+            self.steps, self.seconds = saved["steps"], saved["seconds"]
+
+    def run(self, seconds: float) -> None:
+        """Trains for so long, the rate falling to zero at the end; writes a checkpoint now and then."""
+        unseen = [example(self.generator, self.size, UNSEEN_SEED + index) for index in range(UNSEEN)]
+        faces = self.steps  # seeds of faces: never one twice
+        pool = [example(self.generator, self.size, faces + index) for index in range(POOL[self.size])]
+        faces += len(pool)
+        random = torch.Generator().manual_seed(self.steps)
+        began, before, last = time.monotonic(), self.seconds, self.steps - 1
+        self.report(unseen)
+        while (spent := time.monotonic() - began) < seconds:
+            rate = LR * min(1.0, (self.steps + 1) / 100, 2.5 * (1 - spent / seconds))
+            for group in self.optimiser.param_groups:
+                group["lr"] = rate * group["scale"]
+            if self.steps % REPLACE_EVERY == 0:
+                pool[self.steps // REPLACE_EVERY % len(pool)] = example(self.generator, self.size, faces)
+                faces += 1
+            self.step(pool[int(torch.randint(len(pool), (), generator=random))])
+            if self.steps % REPORT_EVERY == 0 and self.steps != last:
+                last, self.seconds = self.steps, before + time.monotonic() - began
+                self.save()
+                self.report(unseen)
+        self.seconds = before + seconds
+        self.save()
+        self.report(unseen)
+
+    def step(self, face: Example) -> None:
+        image, target = self.draw(face), face[2].float()
+        loss = F.l1_loss(image, target) + 2 * F.mse_loss(image, target)
+        if self.perceptual_weight:
+            loss = loss + self.perceptual_weight * self.perceptual(image, target).mean()
+        self.optimiser.zero_grad()
+        loss.backward()
+        self.optimiser.step()
+        self.steps += 1
+
+    def draw(self, face: Example) -> Tensor:
+        row = 2 * int(math.log2(self.size)) - 7  # of the exit's first convolution in W+
+        image: Tensor = self.exit(face[1].float(), face[0][:, row : row + 3].unbind(1), True)
+        return image
+
+    @torch.no_grad()
+    def report(self, unseen: list[Example]) -> None:
+        errors = torch.stack([psnr(self.draw(face), face[2].float()) for face in unseen])
+        print(
+            f"{self.size} px, step {self.steps}, {self.seconds / 60:.1f} min: {errors.mean():.2f} dB on unseen faces, "
+            f"from {errors.min():.1f} to {errors.max():.1f}",
+            flush=True,
+        )
+
+    def save(self) -> None:
+        saved = {"exit": self.exit.state_dict(), "optimiser": self.optimiser.state_dict()}
+        part = self.checkpoint.with_suffix(".part")
+        torch.save(saved | {"steps": self.steps, "seconds": self.seconds}, part)
+        os.replace(part, self.checkpoint)
+
+
+@torch.no_grad()
+def example(generator: MobileStyleGAN, size: int, seed: int) -> Example:
+    """The face of a seed, psi drawn from 0.5 to 1: its codes, what the exit takes, what it should give."""
+    random = torch.Generator().manual_seed(seed)
+    psi = 0.5 + 0.5 * torch.rand((), generator=random).item()
+    ws = generator.mapping(torch.randn(1, generator.z_dim, generator=random), truncation_psi=psi)
+    target = F.interpolate(generator.synthesis(ws), size=(size, size), mode="area")
+    return ws, generator.synthesis_network.to_exit(ws, size)[0].half(), target.half()
+
+
+@torch.no_grad()
+def start_from_block(generator: MobileStyleGAN, size: int, exit: NarrowExit, faces: list[Example]) -> None:
+    """Copies the half of the block's channels that counts most into the exit; the head starts by least squares."""
+    block = generator.synthesis_network.blocks[int(math.log2(size)) - 4]
+    after = generator.synthesis_network.blocks[int(math.log2(size)) - 3]
+    row = 2 * int(math.log2(size)) - 7
+    firsts, seconds = [], []
+    for ws, x, _ in faces:
+        y = block.conv1(x.float(), ws[:, row], True)
+        z = block.conv2(y, ws[:, row + 1], True)
+        firsts.append((y * block.conv2.affine(ws[:, row + 1])).square().mean(dim=(0, 1, 2)))
+        seconds.append((z * after.up.affine(ws[:, row + 2])).square().mean(dim=(0, 1, 2)))
+    use = block.conv2.pointwise.square().sum(dim=(0, 2, 3))  # how far a first channel reaches into the second ones
+    first = (torch.stack(firsts).mean(dim=0) * use).topk(len(exit.conv1.bias)).indices
+    second = torch.stack(seconds).mean(dim=0).topk(len(exit.conv2.bias)).indices
+    narrow(block.conv1, exit.conv1, slice(None), first)
+    narrow(block.conv2, exit.conv2, first, second)
+
+    exit.head.affine.weight.zero_()
+    exit.head.affine.bias.fill_(1 / exit.head.affine.gain)
+    gram, moments = torch.zeros(len(second) + 1, len(second) + 1), torch.zeros(len(second) + 1, 12)
+    for ws, x, target in faces:
+        z = exit.conv2(exit.conv1(x.float(), ws[:, row], True), ws[:, row + 1], True)[0].flatten(0, 1)
+        z = F.pad(z, (0, 1), value=1.0)  # [S * S, C + 1], the last column for the bias
+        gram += z.T @ z
+        moments += z.T @ haar(target.float().permute(0, 2, 3, 1))[0].flatten(0, 1)
+    gram += 1e-4 * gram.diagonal().mean() * torch.eye(len(gram))
+    head = torch.linalg.solve(gram.double(), moments.double()).T.float()
+    exit.head.weight.copy_(head[:, :-1, None, None])
+    exit.head.bias.copy_(head[:, -1])
+
+
+def narrow(source: nn.Module, target: nn.Module, inputs: Tensor | slice, outputs: Tensor) -> None:
+    """Copies the chosen channels of a separable convolution."""
+    target.noise.copy_(source.noise)
+    target.bias.copy_(source.bias[outputs])
+    target.pointwise.copy_(source.pointwise[outputs][:, inputs])
+    target.depthwise.copy_(source.depthwise[inputs])
+    target.affine.weight.copy_(source.affine.weight[inputs])
+    target.affine.bias.copy_(source.affine.bias[inputs])
+
+
+def psnr(image: Tensor, target: Tensor) -> Tensor:
+    """In decibels, of RGB in [-1, 1]."""
+    return 10 * torch.log10(4 / F.mse_loss(image.clamp(-1, 1), target.clamp(-1, 1)))
+
+
+if __name__ == "__main__":
+    main()
