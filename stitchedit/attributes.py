@@ -61,7 +61,8 @@ GEOMETRY: Mapping[str, str] = {
 APPEARANCE: Mapping[str, str] = {
     "skin": "mean lightness (CIE L*, 0..100) of cheeks and nose",
     "light": "lightness of the right cheek minus the left one (CIE L*)",
-    "warmth": "mean b* minus a* (CIE) of cheeks and nose: yellow against red",
+    "red": "mean a* (CIE) of cheeks and nose: red against green",
+    "yellow": "mean b* (CIE) of cheeks and nose: yellow against blue",
     "gaze": "eye widths, dark centre of the eyes toward the picture's right, mean of both",
     "glasses": "log contrast of edges across the nose's bridge and below the eyes",
 }
@@ -166,7 +167,8 @@ def appearance(picture: ByteArray, landmarks: FloatArray) -> dict[str, float]:
     return {
         "skin": float(skin[0]),
         "light": float(right[0] - left[0]),
-        "warmth": float(skin[2] - skin[1]),
+        "red": float(skin[1]),
+        "yellow": float(skin[2]),
         "gaze": float(np.mean([_dark_centre(lab[..., 0], points[a : a + 6]) for a in (36, 42)])),
         "glasses": float(np.log(contrast + 0.5)),
     }
