@@ -38,8 +38,9 @@ def container_of(path: Path, lossless: bool) -> str:
     container = CONTAINERS.get(path.suffix.lower())
     if container is None:
         raise CannotEncode(path, f"'{path.suffix}' is no container it writes", f"use one of {', '.join(CONTAINERS)}")
-    if lossless and container == "mp4":
-        raise CannotEncode(path, "MP4 does not hold lossless FFV1 video", f"name it {path.with_suffix('.mkv').name}")
+    if lossless and container != "matroska":
+        why = f"{path.suffix} does not hold lossless FFV1 video"
+        raise CannotEncode(path, why, f"name it {path.with_suffix('.mkv').name}")
     return container
 
 
@@ -62,7 +63,9 @@ def choose_encoding(path: Path, info: VideoInfo, lossless: bool) -> Encoding:
     target = costs[min(costs)]
     notes = _losses(source, target, _shown(codec))
     if lossless and any(info.hdr):
-        notes = (*notes, "HDR10 mastering figures are not kept in FFV1")
+        notes = (*notes, "HDR10 mastering figures are left out, they have no place in FFV1")
+    if lossless and info.sample_aspect_ratio != 1:
+        notes = (*notes, f"the shape of the pixels, {info.sample_aspect_ratio}, is left out of the container")
     return Encoding(codec, source, target, notes)
 
 
@@ -131,6 +134,8 @@ def add_video(output: OutputContainer, info: VideoInfo, encoding: Encoding) -> V
     context.thread_type = ThreadType.SLICE if encoding.codec == "ffv1" else ThreadType.FRAME
     context.color_primaries, context.color_trc, context.colorspace = tags.primaries, tags.transfer, tags.matrix
     context.color_range = FULL_RANGE if encoding.source.full_range else tags.range
+    if encoding.source.roles in ("Y", "YA") and not tags.range:
+        context.color_range = FULL_RANGE  # gray that says nothing is full, but in H.264 saying nothing is limited
     if info.sample_aspect_ratio != 1:
         context.sample_aspect_ratio = info.sample_aspect_ratio
     if _codes_interlaced(info, encoding):
@@ -147,7 +152,7 @@ def _codes_interlaced(info: VideoInfo, encoding: Encoding) -> bool:
 
 def _options(info: VideoInfo, encoding: Encoding) -> dict[str, str]:
     if encoding.codec == "ffv1":
-        return {"level": "3", "slicecrc": "1", "slices": "4"}
+        return {"level": "3", "slicecrc": "1"}  # the number of slices follows size and threads; not all suit all sizes
     options = {"crf": str(_H264_CRF), "preset": "fast"}
     if hdr := ":".join(_hdr_parameters(*info.hdr)):
         options["x264-params"] = hdr

@@ -50,7 +50,7 @@ class VideoWriter:
     The same frames give the same bytes, on any machine with the same library.
 
     Args:
-        path: .mp4, .m4v, .mov or .mkv; lossless .mkv or .mov.
+        path: .mp4, .m4v, .mov or .mkv; lossless .mkv.
         source: where the frames come from; it may not be `path`.
         metadata: tags to add, such as {"comment": "edited with ..."}. Readers find them by these names.
     Raises, on entering: CannotEncode, NotWritable, DiskFull. On writing and leaving: CannotEncode, DiskFull.
@@ -87,6 +87,7 @@ class VideoWriter:
             def add_stream(old: Stream) -> None:
                 self._stream = add_video(output, info, self._encoding)
                 self._stream.metadata.update(stream_tags(old, copied=False))
+                self._stream.disposition = old.disposition
 
             with self._told():
                 self._copier = Copier(info.path, self.source.stream, add_stream, output, container, path)
@@ -179,7 +180,8 @@ class VideoWriter:
         try:
             yield
         except av.FFmpegError as exc:
-            raise CannotEncode(self.path, exc.strerror or str(exc), "") from exc
+            said: Any = exc.log  # level, part of FFmpeg, its last words, which say more than the error's name
+            raise CannotEncode(self.path, said[2].strip() if said else exc.strerror or str(exc), "") from exc
         except OSError as exc:  # from the file under the container
             raise disk_error(self.path, exc) from exc
 
