@@ -41,6 +41,7 @@ _SAME_PERSON = 0.42  # distance of embeddings
 _SAME_PERSON_SAME_PLACE = 0.6
 _CUT_DIFFERENCE = 20.0  # mean absolute difference of two tiny pictures, 0..255
 _CUT_JUMP = 4.0  # times the difference a frame earlier
+_CUT_MEDIAN = 6.0  # a hand before the face changes less than half of the picture
 
 
 @dataclass(slots=True)
@@ -208,8 +209,10 @@ class _Follower:
         self._tiny = tiny
         if last is None:
             return False
-        self._difference = float(np.abs(tiny - last).mean())
-        return self._difference > _CUT_DIFFERENCE and self._difference > _CUT_JUMP * min(before, 255.0 / _CUT_JUMP)
+        change = np.abs(tiny - last).mean(axis=2)
+        self._difference = float(change.mean())
+        jumped = self._difference > max(_CUT_DIFFERENCE, _CUT_JUMP * min(before, 255.0 / _CUT_JUMP))
+        return jumped and float(np.median(change)) > _CUT_MEDIAN
 
     def _wide(self, trace: _Trace) -> bool:
         widths = [faces.face_box(points).width for points in trace.rows.values()]
