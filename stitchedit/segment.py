@@ -115,7 +115,7 @@ def ring_masks(points: FloatArray, size: int, border_px: float = 50.0, frame: in
         raise EmptyMask(frame)
     full = np.clip(0.5 + width - far, 0.0, 1.0)
     border = np.maximum(full - face, np.minimum(edge_strip(size, round(width)), full))
-    return RingMasks(border, np.clip(face - border, 0.0, 1.0))
+    return RingMasks(border, np.minimum(face, 1.0 - border))
 
 
 def attention(points: FloatArray, size: int) -> FloatArray:
