@@ -1,4 +1,4 @@
-"""Writers of checkpoints as their tools write them, for tests: the reader's counterpart, with nothing of it inside."""
+"""Writers of checkpoints as their tools write them, for tests."""
 
 import io
 import pickle
@@ -13,6 +13,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
+
+from stitchedit.stylegan2.layout import tensor_shapes
+from stitchedit.stylegan2.rosinality import kernel
+
+CONFIG = {"z_dim": 6, "c_dim": 0, "w_dim": 8, "mapping_layers": 2, "channels": {4: 5, 8: 4, 16: 3}}
+CONFIG |= {"img_resolution": 16, "architecture": "skip"}
+
+
+def make_state(**changes: object) -> dict[str, Tensor]:
+    """A generator's tensors with random numbers."""
+    g = torch.Generator().manual_seed(0)
+    shapes = tensor_shapes(**{**CONFIG, **changes})  # type: ignore[arg-type]
+    return {n: kernel(1.0) if n.endswith("resample_filter") else torch.randn(s, generator=g) for n, s in shapes.items()}
 
 
 class EasyDict(dict):
@@ -143,23 +156,23 @@ def tensorflow_pickle(state: Mapping[str, Tensor], protocol: int, **kwargs: obje
             full, value = _tensorflow_variable(name, tensor.numpy())
             part, _, rest = full.rpartition("mapping/") if "mapping/" in full else full.rpartition("synthesis/")
             parts[part + full[len(part) :].split("/")[0] if "/" in full else ""].append((rest or full, value))
-    networks = {part: _network(part, variables, kwargs) for part, variables in parts.items()}
+    networks = {part: network(part, variables, kwargs) for part, variables in parts.items()}
     networks[""].components = EasyDict(mapping=networks["mapping"], synthesis=networks["synthesis"])
-    other = _network("D", [], {})
+    other = network("D", [], {})
     with importable():
         return pickle.dumps((networks[""], other, networks[""]), protocol)
 
 
-def _network(name: str, variables: list[tuple[str, np.ndarray]], kwargs: Mapping[str, object]) -> Network:
-    network = Network()
-    network.version = 4
-    network.name = name
-    network.static_kwargs = EasyDict(num_channels=3, **kwargs)
-    network.components = EasyDict()
-    network.build_module_src = "raise RuntimeError('executed')\n"
-    network.build_func_name = "G_main"
-    network.variables = variables
-    return network
+def network(name: str, variables: list[tuple[str, np.ndarray]], kwargs: Mapping[str, object]) -> Network:
+    made = Network()
+    made.version = 4
+    made.name = name
+    made.static_kwargs = EasyDict(num_channels=3, **kwargs)
+    made.components = EasyDict()
+    made.build_module_src = "raise RuntimeError('executed')\n"
+    made.build_func_name = "G_main"
+    made.variables = variables
+    return made
 
 
 def _tensorflow_variable(name: str, value: np.ndarray) -> tuple[str, np.ndarray]:

@@ -33,6 +33,7 @@ from stitchedit.stylegan2.standins import (
     StoredTensor,
     nvidia_file,
 )
+from stitchedit.stylegan2.stored import is_stored, parts_of
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, load_storage, read_torch
 from stitchedit.stylegan2.unpickle import AllowList, Refused, load, printable
 
@@ -79,9 +80,7 @@ def read_checkpoint(path: Path | str) -> Checkpoint:
     path = Path(path)
     try:
         data = map_file(path)
-        if _is_safetensors(data):
-            return _tensors(_safetensors(path), {}, Kind.TENSORS)
-        return _read(data)
+        return _from_safetensors(path) if _is_safetensors(data) else _read(data)
     except Refused as exc:
         raise UnknownCheckpoint(path, str(exc)) from exc
 
@@ -248,7 +247,7 @@ def _finite(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
                 raise Refused(f"{printable(name)} holds {tensor.dtype}".replace("torch.", ""))
             out[name] = tensor
             continue
-        out[name] = tensor.float()
+        out[name] = tensor.float().contiguous()
         if not bool(torch.isfinite(out[name]).all()):
             raise Refused(f"{printable(name)} holds numbers that are not finite")
     return out
@@ -300,10 +299,30 @@ def _is_safetensors(data: memoryview) -> bool:
     return True
 
 
-def _safetensors(path: Path) -> dict[str, Tensor]:
+def _from_safetensors(path: Path) -> Checkpoint:
     try:
         with safe_open(path, framework="pt") as file:
+            metadata: Mapping[str, str] = file.metadata() or {}
             names: Iterable[str] = file.keys()
-            return {name: file.get_tensor(name) for name in names}
+            tensors = {name: file.get_tensor(name) for name in names}
     except (SafetensorError, OSError, ValueError, TypeError, KeyError) as exc:
         raise Refused(f"it is a damaged safetensors file ({printable(str(exc), 120)})") from exc
+    return _from_stored(metadata, tensors) if is_stored(metadata) else _tensors(tensors, {}, Kind.TENSORS)
+
+
+def _from_stored(metadata: Mapping[str, str], tensors: dict[str, Tensor]) -> Checkpoint:
+    """One of our own files, compared with what it says about itself."""
+    parts = parts_of(metadata, tensors)
+    if parts["kind"] not in list(Kind) or parts["role"] not in ("generator", "encoder", "features"):
+        raise Refused(f"its kind {printable(parts['kind'], 30)} is of a newer stitchedit")
+    kind = Kind(parts.pop("kind"))
+    if parts["role"] == "generator":
+        told = parts["config"]
+        options = {name: told.pop(name, None) for name in ("conv_clamp", "num_fp16_res") if name in told}
+        if not all(isinstance(value, int | float | None) for value in options.values()):
+            raise Refused("its description is damaged")
+        found = _generator(kind, parts["state"], options, parts["notes"])
+        if {name: found.config[name] for name in told if name in found.config} != told:
+            raise Refused("its tensors are not those that it describes")
+        return found
+    return Checkpoint(kind, **{**parts, "state": _finite(parts["state"])})

@@ -9,26 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkpoint_files import nvidia_module, nvidia_pickle, tensorflow_pickle, torch_file
+from checkpoint_files import CONFIG, make_state, nvidia_module, nvidia_pickle, tensorflow_pickle, torch_file
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from stitchedit.errors import UnknownCheckpoint
 from stitchedit.stylegan2.checkpoints import Checkpoint, Kind, read_checkpoint
-from stitchedit.stylegan2.layout import tensor_shapes
-from stitchedit.stylegan2.rosinality import kernel, nvidia_to_rosinality, rosinality_to_nvidia
+from stitchedit.stylegan2.rosinality import nvidia_to_rosinality, rosinality_to_nvidia
 
 GOLDEN = Path(__file__).parents[2] / "golden"
-CONFIG = {"z_dim": 6, "c_dim": 0, "w_dim": 8, "mapping_layers": 2, "channels": {4: 5, 8: 4, 16: 3}}
-CONFIG |= {"img_resolution": 16, "architecture": "skip"}
 PLAIN = {"conv_clamp": None, "num_fp16_res": 0}
-
-
-def make_state(**changes: object) -> dict[str, Tensor]:
-    """A generator's tensors with random numbers."""
-    g = torch.Generator().manual_seed(0)
-    shapes = tensor_shapes(**{**CONFIG, **changes})  # type: ignore[arg-type]
-    return {n: kernel(1.0) if n.endswith("resample_filter") else torch.randn(s, generator=g) for n, s in shapes.items()}
 
 
 def assert_same(found: dict[str, Tensor], expected: dict[str, Tensor]) -> None:
