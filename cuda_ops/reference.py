@@ -54,7 +54,7 @@ def upfirdn2d_by_definition(x: Tensor, f: Tensor, spec: Resampling) -> Tensor:
     (ux, uy), (dx, dy) = spec.up, spec.down
     big = x.new_zeros(n, c, h, uy, w, ux)
     big[:, :, :, 0, :, 0] = x
-    big = F.pad(big.reshape(n, c, h * uy, w * ux), spec.pad)
+    big = _pad(big.reshape(n, c, h * uy, w * ux), spec.pad)
     f = f.to(x) * spec.gain
     if not spec.flip_filter:
         f = f.flip([0, 1])
@@ -257,7 +257,7 @@ def _phase(
     weight = kernel[tap_y :: up[1], tap_x :: up[0]].expand(c, 1, fh, fw)
     pad_y, pad_x = _even(y0, y1, h), _even(x0, x1, w)
     if pad_y is None or pad_x is None:
-        x = F.pad(x, (-x0, x1 - w, -y0, y1 - h))
+        x = _pad(x, (-x0, x1 - w, -y0, y1 - h))
         pad_y = pad_x = 0
     return F.conv2d(x, weight, padding=(pad_y, pad_x), stride=(strides[1], strides[0]), groups=c)
 
@@ -265,3 +265,11 @@ def _phase(
 def _even(start: int, stop: int, size: int) -> int | None:
     """The padding, if it is the same on both sides, so that the convolution can do it without a copy."""
     return -start if start <= 0 and stop - size == -start else None
+
+
+def _pad(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
+    """Zeros around x, (x0, x1, y0, y1); negative numbers crop, also zeros just added on the other side."""
+    if any(p > 0 for p in pad):
+        x = F.pad(x, [max(0, p) for p in pad])
+    x0, x1, y0, y1 = (max(0, -p) for p in pad)
+    return x[:, :, y0 : x.shape[2] - y1, x0 : x.shape[3] - x1]
