@@ -12,7 +12,7 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Stream
+from av.stream import Disposition, Stream
 
 from stitchedit._decoder import close_container, open_container
 from stitchedit.errors import CannotEncode
@@ -78,6 +78,7 @@ class Copier:
         target: Path,
     ) -> None:
         self.notes: list[str] = []
+        self.damaged = 0  # packets of which the container could make nothing
         self._input = open_container(source)
         self._output = output
         self._streams: dict[int, Stream] = {}
@@ -111,6 +112,8 @@ class Copier:
         return [s.start_time * s.time_base for s in streams if s.start_time is not None and s.time_base]
 
     def _add(self, stream: Stream, container: str, target: Path) -> None:
+        if stream.type == "data" and ("timecode" in stream.metadata or self._input.chapters()):
+            return  # QuickTime's tracks of time codes and of chapter names: the muxer makes them anew from tags
         if _takes(container, stream):
             added = _add_stream(self._output, stream)
             added.metadata.update(stream_tags(stream, copied=True))
@@ -119,8 +122,9 @@ class Copier:
         elif stream.type == "audio":
             name = stream.codec_context.name if stream.codec_context else "unknown"
             raise CannotEncode(target, f"{target.suffix} does not hold the clip's sound ({name}) as it is", "use .mkv")
-        elif not (stream.type == "data" and self._input.chapters()):  # QuickTime's chapter track is one of text
-            self.notes.append(f"a {stream.type} stream is left out, {target.suffix} does not hold it")
+        else:
+            what = "cover picture" if stream.disposition & Disposition.attached_pic else f"{stream.type} stream"
+            self.notes.append(f"a {what} is left out, {target.suffix} does not hold it")
 
     def start(self, offset: Fraction, step: Fraction | None) -> None:
         """After the header is written. `step`: seconds of a tick where the container's own time base is not it."""
@@ -136,9 +140,12 @@ class Copier:
             packet = self._next
             if packet is None or (time is not None and _time(packet) > time):
                 return
-            self._ticks[packet.stream_index].stamp(packet, self._streams[packet.stream_index])
-            self._output.mux_one(packet)
             self._next = None
+            self._ticks[packet.stream_index].stamp(packet, self._streams[packet.stream_index])
+            try:
+                self._output.mux_one(packet)
+            except av.InvalidDataError:  # some containers look into packets
+                self.damaged += 1
 
     def _read(self) -> Iterator[Packet[Any]]:
         streams = [self._input.streams[index] for index, added in self._streams.items() if added.type != "attachment"]
@@ -162,6 +169,8 @@ def _time(packet: Packet[Any]) -> Fraction:
 
 def _takes(container: str, stream: Stream) -> bool:
     """Whether a container holds a stream's packets as they are, found out by writing a header with it."""
+    if stream.disposition & Disposition.attached_pic and container != "mp4":
+        return False  # dropped without a word, or made a track
     trial = av.open(io.BytesIO(), "w", format=container)
     try:
         _add_stream(trial, stream)

@@ -165,6 +165,8 @@ class VideoWriter:
             self._output.close()
             if self._step is not None:
                 set_matroska_step(self._part.file, int(self._step * 1_000_000_000))
+        if self._copier.damaged:
+            self.notes = (*self.notes, f"{self._copier.damaged} damaged packets of sound or subtitles are left out")
         if self._packets != self.frames:
             raise CannotEncode(self.path, f"the encoder gave {self._packets} pictures for {self.frames}", "")
         self._part.commit()

@@ -262,6 +262,26 @@ def test_everything_else_of_the_clip_comes_along(
             assert [s.disposition for s in list(new.streams)[:4]] == [s.disposition for s in list(old.streams)[:4]]
 
 
+def test_time_codes_and_cover_pictures(ffmpeg: Ffmpeg, clip: Path, tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x64", "-frames:v", 1, tmp_path / "cover.png")
+    covered = ("-i", clip, "-i", tmp_path / "cover.png", "-map", 0, "-map", 1, "-c", "copy")
+    ffmpeg(*covered, "-disposition:v:1", "attached_pic", tmp_path / "in.mp4")
+    ffmpeg("-i", clip, "-c", "copy", "-timecode", "01:00:00:00", tmp_path / "in.mov")
+    for name, out, pictures, left in (
+        ("in.mov", "out.mov", 1, []),
+        ("in.mov", "out.mp4", 1, []),
+        ("in.mp4", "out.mp4", 2, []),
+        ("in.mp4", "out.mov", 1, ["cover"]),
+        ("in.mp4", "out.mkv", 1, ["cover"]),
+    ):
+        source = open_video(tmp_path / name)
+        done = write_video(tmp_path / out, source, source)
+        assert [note.split()[1] for note in done.notes] == left
+        with av.open(tmp_path / name) as old, av.open(tmp_path / out) as new:
+            assert len(new.streams.video) == pictures
+            assert old.streams.video[0].metadata.get("timecode") == new.streams.video[0].metadata.get("timecode")
+
+
 def test_what_a_container_does_not_take(ffmpeg: Ffmpeg, clip: Path, tmp_path: Path) -> None:
     (tmp_path / "s.ass").write_text(
         "[Script Info]\n[Events]\nFormat: Start, End, Text\nDialogue: 0:00:00.10,0:00:00.60,Hello\n"
