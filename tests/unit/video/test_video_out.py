@@ -51,6 +51,22 @@ def test_times_and_sound_are_the_sources(clip: Path, tmp_path: Path, frames_of: 
     assert (info.time_base, info.rate, info.width, info.height) == (Fraction(1, 12288), 24, 128, 96)
 
 
+def test_the_demo_clip_is_exact_outside_of_an_edit(tmp_path: Path, frames_of: FramesOf) -> None:
+    demo = Path(__file__).parents[2] / "data" / "demo.mp4"
+    source = open_video(demo)
+    done = write_video(tmp_path / "out.mkv", source, map(edited, source), lossless=True)
+    assert (done.frames, done.notes, source.info.audio_streams) == (48, (), 1)
+    assert hashes(frames_of(done.path, "a", copy=True)) == hashes(frames_of(demo, "a", copy=True))
+    outside = np.hypot(*(np.mgrid[:360, :640] - np.array([180, 320])[:, None, None])) > 90
+    for before, after in zip(source, open_video(done.path), strict=True):
+        assert round(after.time / source.info.time_base) == before.pts
+        assert np.array_equal(before.planes["Y"][outside], after.planes["Y"][outside])
+        coarse = outside.reshape(180, 2, 320, 2).any((1, 3))
+        for role in "UV":
+            assert np.array_equal(before.planes[role][coarse], after.planes[role][coarse])
+    assert not np.array_equal(before.planes["Y"], after.planes["Y"])
+
+
 def test_matroska_keeps_times_finer_than_milliseconds(clip: Path, tmp_path: Path, frames_of: FramesOf) -> None:
     source, out = open_video(clip), tmp_path / "out.mkv"
     write_video(out, source, source)
