@@ -104,7 +104,7 @@ def _read(data: memoryview) -> Checkpoint:
 
 def _torch_allow_list(pickle: memoryview) -> AllowList:
     """Modules of NVIDIA's persistence may stand in a torch file only where it is one of STIT or PTI."""
-    return STIT_FILE if b"torch_utils" in bytes(pickle[: 1 << 20]) else TORCH_FILE
+    return STIT_FILE if b"torch_utils.persistence" in bytes(pickle[: 1 << 20]) else TORCH_FILE
 
 
 # NVIDIA

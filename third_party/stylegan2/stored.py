@@ -67,7 +67,7 @@ def parts_of(metadata: Mapping[str, str], tensors: dict[str, Tensor]) -> dict[st
     try:
         config = json.loads(metadata["config"])
         options = json.loads(metadata["options"])
-        notes = tuple(str(note) for note in json.loads(metadata["notes"]))
+        notes = tuple(printable(note, 200) for note in json.loads(metadata["notes"]))
         if "channels" in config:
             config["channels"] = {int(size): int(count) for size, count in config["channels"].items()}
         latent_avg = tensors.pop(_LATENT_AVG, None)
