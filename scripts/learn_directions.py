@@ -113,13 +113,11 @@ def calibrate(lab: Lab, name: str, spec: Spec, rounds: int, count: int) -> tuple
         asked += 0.8 * (goal - effect)
         step = solve()
     before, person = lab.read(len(lab.people))
-    for _ in range(2):  # scale to the unit: what strength 1 does to the median face
-        after, other = lab.read(len(lab.people), step, 1.0)
-        reached = float(np.median((after - before)[:, target_index]))
-        if abs(reached / goal[target_index] - 1) < 0.03:
-            break
-        step = step * float(np.clip(goal[target_index] / reached, 0.5, 2.0))
-    effects = np.median(after - before, axis=0)
+    for people in (count, len(lab.people)):  # to the unit: what strength 1 does to the median face
+        after, other = lab.read(people, step, 1.0)
+        scale = goal[target_index] / float(np.median((after - before[:people])[:, target_index]))
+        step = step * float(np.clip(scale, 0.5, 2.0))
+    effects = scale * np.median(after - before, axis=0)  # the last scale is within a few percent of one
     distances = np.linalg.norm(other - person, axis=1)
     report: dict[str, object] = {
         "name": name,
@@ -129,14 +127,15 @@ def calibrate(lab: Lab, name: str, spec: Spec, rounds: int, count: int) -> tuple
         "scatter": {n: round(float(v), 3) for n, v in zip(NAMES, (after - before).std(axis=0), strict=True)},
         "identity_distance": round(float(np.median(distances)), 3),
         "change": round(float(effects[target_index] * lab.spread[target_index]), 3),
+        "last_scale": round(scale, 3),
         "mahalanobis": round(float(np.sqrt(step @ np.linalg.solve(lab.covariance, step))), 3),
     }
     for strength in (-2.0, 2.0):
-        moved, who = lab.read(60, step, strength)
+        moved, who = lab.read(count, step, strength)
         report[f"at{strength:+g}"] = {
-            "change": round(float(np.median((moved - before[:60])[:, target_index]) * lab.spread[target_index]), 3),
-            "identity_distance": round(float(np.median(np.linalg.norm(who - person[:60], axis=1))), 3),
-            "effects": _show(np.median(moved - before[:60], axis=0)),
+            "change": round(float(np.median((moved - before[:count])[:, target_index]) * lab.spread[target_index]), 3),
+            "identity_distance": round(float(np.median(np.linalg.norm(who - person[:count], axis=1))), 3),
+            "effects": _show(np.median(moved - before[:count], axis=0)),
         }
     return step, report
 

@@ -178,36 +178,39 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
 def identity_step(data: Mapping[str, NDArray[Any]], latents: Latents, seed: int) -> NDArray[np.float64]:
     """The step from the clip's person to one who does not exist, [w_dim].
 
-    The seed draws a few mixtures of two stored people; the first one whose predicted identity distance is large
-    enough is taken, else the farthest. The way there is then corrected so that what linear regressors read of pose,
-    expression, age, gender and light stays as it is, by the smallest correction in the metric of W's own covariance.
+    The seed draws mixtures of two stored people; the first one whose predicted identity distance is large enough is
+    taken, else the farthest, and the way is scaled to just enough. The whole way to that person's code would bring hat
+    and background along. Gone is only the likeliest step that leads to the same linear reading of the identity
+    embedding, with pose, expression, age, gender, skin and light as the clip has them.
 
     Args:
-        data: persons [P, w_dim], mean [w_dim]; keep [K, w_dim] regressors, correction [w_dim, K] with
-            keep @ correction = identity; embed [E, w_dim] regressor of the identity embedding, enough [].
+        data: persons [P, w_dim] and their mean [w_dim]; embed [E, w_dim], the linear reading of the embedding;
+            lead [w_dim, E], the step for its change; aside [w_dim], added always, against glasses; enough [].
+            See `stitchedit.learn.likeness`.
         latents: the clip's pivots.
         seed: any integer.
     """
     here = np.asarray(latents.ws, np.float64).mean((0, 1))
     persons, mean = data["persons"].astype(np.float64), data["mean"].astype(np.float64)
-    keep, correction = data["keep"].astype(np.float64), data["correction"].astype(np.float64)
-    embed, enough = data["embed"].astype(np.float64), float(data["enough"])
+    embed, lead = data["embed"].astype(np.float64), data["lead"].astype(np.float64)
+    enough = float(data["enough"])
     rng = np.random.default_rng([seed & 0xFFFFFFFF, 0x1D])
     best: NDArray[np.float64] = np.zeros_like(here)
-    best_distance = -1.0
+    best_distance = 0.0
     for _ in range(12):
         first, second = rng.choice(len(persons), 2, replace=False)
-        # Two deviations at right angles mix to a third of the same spread: weights' squares sum to one.
+        # Two deviations at right angles mix to a third of the same spread: the weights' squares sum to one.
         person = mean + 0.8 * (persons[first] - mean) + 0.6 * (persons[second] - mean)
-        way = person - here
-        way = way - correction @ (keep @ way)
+        way = lead @ (embed @ (person - here))
         distance = float(np.linalg.norm(embed @ way))
         if distance > best_distance:
             best, best_distance = way, distance
         if distance >= enough:
             break
-    log.debug("identity: predicted distance %.2f", best_distance)
-    return best
+    if best_distance > 0:
+        best = best * min(enough / best_distance, 1.5)
+    log.debug("identity: predicted distance %.2f, wanted %.2f", best_distance, enough)
+    return best + data["aside"].astype(np.float64)
 
 
 FUNCTIONS: dict[str, Callable[[Mapping[str, NDArray[Any]], Latents, int], NDArray[np.float64]]] = {

@@ -75,11 +75,28 @@ def smallest_step(
     return step
 
 
-def correction(covariance: Floats, rows: Floats) -> Floats:
-    """[w_dim, K]: the smallest step for each reading alone; d - correction @ (rows @ d) leaves all readings alone."""
+def quiet_covariance(covariance: Floats, rows: Floats) -> Floats:
+    """The covariance of W among people whose readings are all alike: [w_dim, w_dim], with rows @ it = 0."""
     pull = covariance @ rows.T
-    undo: Floats = pull @ np.linalg.pinv(rows @ pull, rcond=1e-10)
-    return undo
+    left: Floats = covariance - pull @ np.linalg.pinv(rows @ pull, rcond=1e-10) @ pull.T
+    return left
+
+
+def likeness(covariance: Floats, rows: Floats, embed: Floats, noise: float = 0.2) -> Floats:
+    """What leads to another person and to nothing else: G [w_dim, E], step = G @ (change of the embedding).
+
+    The step is the likeliest one that moves the linear embedding reading `embed` [E, w_dim] as asked and leaves the
+    readings `rows` [K, w_dim] alone.
+
+    Args:
+        noise: how far the embedding may stay behind for the sake of a shorter step, in units of its mean variance.
+    """
+    quiet = quiet_covariance(covariance, rows)
+    reach = quiet @ embed.T
+    inner = embed @ reach
+    inner += noise * float(np.trace(inner)) / len(inner) * np.eye(len(inner))
+    lead: Floats = np.linalg.solve(inner, reach.T).T
+    return lead
 
 
 def _solve(w: Floats, values: Floats, penalties: Sequence[float]) -> list[tuple[Floats, Floats]]:

