@@ -37,19 +37,26 @@ class Ticks:
     def __init__(self, step: Fraction, offset: Fraction) -> None:
         self._step, self._offset = step, offset
         self._last: int | None = None
+        self._next = 0
 
     def stamp(self, packet: Packet[Any], stream: Stream) -> None:
-        """Restates the packet's times; decoding times are made to rise, as containers demand."""
+        """Restates the packet's times; decoding times are made to rise, as containers demand.
+
+        A jump back by more than a second is taken for a new recording joined on, as for the pictures.
+        """
         base = packet.time_base
         dts = packet.dts if packet.dts is not None else packet.pts
         pts = packet.pts if packet.pts is not None else dts
+        duration = round((packet.duration or 0) * base / self._step)
         if dts is not None and pts is not None:
             at = self._at(dts, base)
             if self._last is not None and at <= self._last:
-                at = self._last + 1
-            self._last = at
+                if (self._last - at) * self._step > 1:
+                    self._offset += (self._next - at) * self._step
+                at = max(self._at(dts, base), self._last + 1)
+            self._last, self._next = at, at + duration
             packet.dts, packet.pts = at, max(at, self._at(pts, base))
-        packet.duration = round((packet.duration or 0) * base / self._step)
+        packet.duration = duration
         assert stream.time_base is not None, "the header is written"
         packet.stream, packet.time_base = stream, stream.time_base
 

@@ -179,18 +179,16 @@ class VideoSource:
         return self.frames
 
     def __iter__(self) -> Iterator[Frame]:
-        info, index, last = self.info, 0, None
+        info, index, clock = self.info, 0, _Clock(self.info)
         with closing(Decoder(info.path, self._stream)) as decoder:
             for video in decoder.frames():
                 for why in decoder.take_damage(video):
                     self._note(index, why)
                 video = self._own_format(video, index)
-                pts = video.pts if video.pts is not None else _next_pts(last, info)
-                if last is not None and pts <= last[0]:
+                pts, risen = clock.time_of(video)
+                if not risen:
                     self._note(index, "its time does not come after that of the frame before")
-                    pts = last[0] + 1
                 video.pts, video.time_base = pts, info.time_base
-                last = pts, video.duration
                 yield Frame(index, pts, video.duration, info.time_base, video, self._colour, info.orientation)
                 index += 1
             for why in decoder.take_damage():
@@ -236,11 +234,28 @@ def open_video(path: Path | str) -> VideoSource:
         return VideoSource(info, colour_of(layout, tags.matrix, tags.range, *stored), decoder.stream.index)
 
 
-def _next_pts(last: tuple[int, int] | None, info: VideoInfo) -> int:
-    """The time of a frame without one: after the frame before, by its duration or the average rate."""
-    if last is None:
-        return 0
-    return last[0] + (last[1] or max(1, round(1 / (info.rate * info.time_base))))
+class _Clock:
+    """Makes the times of frames rise strictly, which every container demands.
+
+    A frame without a time comes a step after the one before. A jump back by more than a second is taken for a new
+    recording joined on: from there on everything is shown later. A smaller one moves only the frame itself.
+    """
+
+    def __init__(self, info: VideoInfo) -> None:
+        self._second = 1 / info.time_base
+        self._step = max(1, round(1 / (info.rate * info.time_base)))  # ticks, where a frame has no duration
+        self._next, self._last, self._shift = 0, -(2**63), 0
+
+    def time_of(self, video: av.VideoFrame) -> tuple[int, bool]:
+        """The frame's time in ticks, and whether it rose by itself."""
+        pts = self._next if video.pts is None else video.pts + self._shift
+        risen = pts > self._last
+        if not risen and self._last - pts > self._second:
+            self._shift += self._next - pts
+            pts = self._next
+        self._last = pts if risen else max(pts, self._last + 1)
+        self._next = self._last + (video.duration or self._step)
+        return self._last, risen
 
 
 def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout) -> VideoInfo:

@@ -9,11 +9,12 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from stitchedit.errors import CannotDecode, CannotOpen
-from stitchedit.video import open_video
+from stitchedit.video import open_video, write_video
 
 Ffmpeg = Callable[..., bytes]
 PLANAR = ["yuv420p", "yuv422p10le", "yuv444p", "gray", "gray16le", "yuva420p"]
@@ -313,3 +314,18 @@ def test_frames_without_times_get_rising_ones(ffmpeg: Ffmpeg, tmp_path: Path) ->
     times = [frame.time for frame in open_video(path)]
     assert len(times) == 12
     assert all(later - before == Fraction(1, 25) for before, later in itertools.pairwise(times))
+
+
+def test_a_joined_recording_goes_on_where_the_first_ends(ffmpeg: Ffmpeg, clip: Path, tmp_path: Path) -> None:
+    ffmpeg("-stream_loop", 2, "-i", clip, "-c", "copy", tmp_path / "one.ts")
+    (tmp_path / "two.ts").write_bytes((tmp_path / "one.ts").read_bytes() * 2)
+    source = open_video(tmp_path / "two.ts")
+    times = [frame.time for frame in source]
+    assert len(times) == 2 * 72
+    steps = [float(later - before) for before, later in itertools.pairwise(times)]
+    assert steps == pytest.approx([1 / 24] * 143, abs=0.03)  # the loops leave room for their longer sound
+    assert steps[71] == pytest.approx(1 / 24, abs=1e-4)
+    assert any("time" in damage.why and damage.frame == 72 for damage in source.damage)
+    done = write_video(tmp_path / "two.mp4", source, source)
+    with av.open(done.path) as container:
+        assert [float(s.duration * s.time_base) for s in container.streams] == pytest.approx([6, 6], abs=0.1)
