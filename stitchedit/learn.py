@@ -78,8 +78,7 @@ def smallest_step(
 def quiet_covariance(covariance: Floats, rows: Floats) -> Floats:
     """The covariance of W among people whose readings are all alike: [w_dim, w_dim], with rows @ it = 0."""
     pull = covariance @ rows.T
-    left: Floats = covariance - pull @ np.linalg.pinv(rows @ pull, rcond=1e-10) @ pull.T
-    return left
+    return np.asarray(covariance - pull @ np.linalg.pinv(rows @ pull, rcond=1e-10) @ pull.T, np.float64)
 
 
 def likeness(covariance: Floats, rows: Floats, embed: Floats, noise: float = 0.2) -> Floats:
