@@ -93,9 +93,8 @@ def likeness(covariance: Floats, rows: Floats, embed: Floats, noise: float = 0.2
     quiet = quiet_covariance(covariance, rows)
     reach = quiet @ embed.T
     inner = embed @ reach
-    inner += noise * float(np.trace(inner)) / len(inner) * np.eye(len(inner))
-    lead: Floats = np.linalg.solve(inner, reach.T).T
-    return lead
+    inner = inner + noise * float(np.trace(inner)) / len(inner) * np.eye(len(inner))
+    return np.asarray(np.linalg.solve(inner, reach.T).T, np.float64)
 
 
 def _solve(w: Floats, values: Floats, penalties: Sequence[float]) -> list[tuple[Floats, Floats]]:
