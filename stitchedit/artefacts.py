@@ -6,11 +6,12 @@ import zipfile
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import safetensors.torch
 import torch
+from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
@@ -27,7 +28,7 @@ T = TypeVar("T")
 def save_tracks(path: Path, tracks: Tracks) -> None:
     rate = np.array([tracks.rate.numerator, tracks.rate.denominator])
     size = np.array(tracks.frame_size)
-    arrays = {"landmarks": tracks.landmarks, "state": tracks.state, "cuts": tracks.cuts}
+    arrays: dict[str, NDArray[Any]] = {"landmarks": tracks.landmarks, "state": tracks.state, "cuts": tracks.cuts}
     _save_arrays(path, arrays | {"frame_size": size, "rate": rate})
 
 
@@ -48,8 +49,8 @@ def load_tracks(path: Path) -> Tracks:
 
 def save_crops(folder: Path, crops: Crops, points: FacePoints) -> None:
     """The geometry beside the pictures, which a `PictureFolder` has written already."""
-    arrays = {"frames": crops.frames, "quads": crops.quads, "size": np.array(crops.size), "points": points.points}
-    _save_arrays(folder / "crops.npz", arrays)
+    arrays: dict[str, NDArray[Any]] = {"frames": crops.frames, "quads": crops.quads, "points": points.points}
+    _save_arrays(folder / "crops.npz", arrays | {"size": np.array(crops.size)})
 
 
 def load_crops(folder: Path) -> tuple[Crops, FacePoints]:
@@ -116,12 +117,12 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Tensor] | None:
     return state if metadata.get("fingerprint") == fingerprint else None
 
 
-def _save_arrays(path: Path, arrays: Mapping[str, np.ndarray]) -> None:
+def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     with atomic(path) as temp, temp.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def _load_arrays(path: Path) -> dict[str, np.ndarray]:
+def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             claimed = sum(entry.file_size for entry in archive.infolist())

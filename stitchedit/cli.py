@@ -15,6 +15,7 @@ import typer
 
 from stitchedit.errors import ConfigError, StitcheditError
 from stitchedit.progress import Progress, silent
+from stitchedit.weights_cli import app as weights_app
 
 if TYPE_CHECKING:
     from stitchedit.config import EditConfig, InvertConfig
@@ -30,6 +31,7 @@ app = typer.Typer(
 )
 directions_app = typer.Typer(help="The edits that are known.", no_args_is_help=True)
 app.add_typer(directions_app, name="directions")
+app.add_typer(weights_app, name="weights")
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")]
@@ -124,14 +126,16 @@ def preview(
     verbose: Verbose = False,
 ) -> None:
     """Draw a few frames at several strengths, without stitching, to choose before a long run."""
+    strengths = [s for _, s in paired([direction] * len(strength or (1,)), strength)] if strength else [-2, -1, 1, 2]
     keep_memory()
-    from stitchedit import pipeline
+    from stitchedit import preview as previews
+    from stitchedit.pipeline import open_project
 
     with running(verbose) as progress:
-        path = pipeline.preview(
-            pipeline.open_project(project),
+        path = previews.preview(
+            open_project(project),
             direction,
-            tuple(strength or (-2.0, -1.0, 1.0, 2.0)),
+            strengths,
             output,
             frames=frames,
             device=device,
@@ -149,10 +153,10 @@ def sheet(
     verbose: Verbose = False,
 ) -> None:
     """Draw the same moments of several clips side by side."""
-    from stitchedit import pipeline
+    from stitchedit.stills import clips_sheet
 
     with running(verbose):
-        pipeline.sheet(clips, output, frames)
+        clips_sheet(clips, output, frames)
     report({"sheet": str(output)}, [f"sheet: {output}"], False)
 
 

@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from importlib import metadata
 from pathlib import Path
 
@@ -22,8 +22,8 @@ import torch
 
 from stitchedit import artefacts, loading
 from stitchedit.align import align
-from stitchedit.batches import Batches
-from stitchedit.blend import compose
+from stitchedit.batches import Batches, WeightMap
+from stitchedit.blend import BLENDERS, compose
 from stitchedit.config import EditConfig, InvertConfig
 from stitchedit.data import (
     ByteArray,
@@ -40,7 +40,6 @@ from stitchedit.data import (
 from stitchedit.edit import edit as move_latents
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.generator import Generator
-from stitchedit.stills import before_after, inversion_psnr, spread
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import (
@@ -55,8 +54,9 @@ from stitchedit.project import (
     make_folder,
     newest_project,
 )
-from stitchedit.segment import attention, face_points, ring_masks
-from stitchedit.stitch import Chain, stitch
+from stitchedit.segment import attention, mesh_points, ring_masks
+from stitchedit.stills import before_after, inversion_psnr, spread
+from stitchedit.stitch import Chain, RingMasks, stitch
 from stitchedit.summary import EditSummary, InvertSummary, Passed
 from stitchedit.track import track
 from stitchedit.tune import tune
@@ -75,7 +75,7 @@ class Stages:
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, stage: str, inputs: Inputs, results: list[Path], work: Callable[[str], object]) -> str:
-        """Do `work(fingerprint)` unless its recorded result still holds; the reason is logged. Gives the fingerprint."""
+        """Do `work(fingerprint)` unless its recorded result still holds; log the reason; give the fingerprint."""
         mark = fingerprint(inputs)
         reason = self.records.why_redo(stage, inputs, results)
         self.seconds[stage] = 0.0
@@ -125,13 +125,13 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
             progress=progress,
             keep=keep,
         )
-        points = face_points(crops, tracks.runs, progress=progress)
+        points = mesh_points(crops, tracks, progress)
         artefacts.save_crops(project.crops, crops, points)
 
     inputs = {"tracks": mark, "exits": str(generator.exits), "max_size": str(config.max_size)}
     mark = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
     crops, points = artefacts.load_crops(project.crops)
-    batches = Batches(crops, partial(attention, points), device)
+    batches = Batches(crops, look_map(points), device)
 
     def do_encode(mark: str) -> None:
         generator.requires_grad_(False)
@@ -192,7 +192,7 @@ class Inverted:
 
     @property
     def batches(self) -> Batches:
-        return Batches(self.crops, partial(attention, self.points), self.generator.w_avg.device)
+        return Batches(self.crops, look_map(self.points), self.generator.w_avg.device)
 
 
 def open_project(root: Path | None) -> Project:
@@ -270,6 +270,21 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     )
 
 
+def look_map(points: FacePoints) -> WeightMap:
+    """Where losses look: the face with its border ring, eyes and lips three times as hard, the rest hardly.
+
+    What is outside of the mask is never pasted; the little weight there keeps the head in its place.
+    """
+
+    @lru_cache(maxsize=64)
+    def weight(index: int, size: int) -> FloatArray:
+        mesh = points.points[index]
+        rings = ring_masks(mesh, size)
+        return (0.05 + np.maximum(rings.content, rings.border) + 2 * attention(mesh, size)).astype(np.float32)
+
+    return weight
+
+
 def edit_name(edits: Sequence[tuple[str, float]], seed: int) -> str:
     """What an edit is called in file names, such as `age+2` or `smile-1.identity+1.seed3`."""
     name = ".".join(f"{Path(direction).stem}{strength:+g}" for direction, strength in edits)
@@ -280,7 +295,7 @@ def notice(said: str) -> dict[str, str]:
     """The container metadata that every output carries."""
     version = metadata.version("stitchedit")
     return {
-        "comment": f"Faces in this video were edited with stitchedit {version} ({said}). It does not show what happened.",
+        "comment": f"Faces in this video were edited with stitchedit {version} ({said}): it is no true record.",
         "stitchedit": json.dumps({"version": version, "edit": said, "digitalSourceType": SOURCE_TYPE}),
     }
 
@@ -306,7 +321,11 @@ def _stitch_all(
     if state is not None:
         chain.resume(state)
         records = state["log"].tolist()
-    rings = partial(ring_masks, inverted.points, size=size, border_px=config.stitch.border_px)
+
+    def rings(index: int) -> RingMasks:
+        frame = int(inverted.crops.frames[index])
+        return ring_masks(inverted.points.points[index], size, config.stitch.border_px, frame)
+
     for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size):
         stitched.save(crop.index, crop.image)
         records.append([crop.steps, crop.border_loss])
@@ -350,15 +369,21 @@ def _keep_crops(folder: Path, images: Iterator[ByteArray]) -> CropImages:
 def _pasted(inverted: Inverted, stitched: PictureFolder, config: EditConfig, progress: Progress) -> Iterator[Frame]:
     """All frames of the clip, those with a face with the stitched crop blended in."""
     crop_of = {int(frame): index for index, frame in enumerate(inverted.crops.frames)}
-    total, size = len(inverted.tracks.state), inverted.crops.size
+    total = len(inverted.tracks.state)
     for frame in inverted.source:
         index = crop_of.get(frame.index)
         if index is not None:
-            rings = ring_masks(inverted.points, index, size=size, border_px=config.stitch.border_px)
-            patch, alpha, box = compose(
-                frame.rgb_float, frame.size, stitched[index], inverted.crops.quads[index], rings, config.blender
+            patch = compose(
+                frame.rgb_float,
+                frame.size,
+                stitched[index],
+                inverted.crops.quads[index],
+                inverted.points.points[index],
+                border_px=config.stitch.border_px,
+                blender=BLENDERS[config.blender],
+                frame=frame.index,
             )
-            frame = paste(frame, patch, alpha, box)
+            frame = paste(frame, *patch)
         yield frame
         progress("video", frame.index + 1, total)
 

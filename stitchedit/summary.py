@@ -112,7 +112,7 @@ class EditSummary:
         return [
             f"video: {self.output}",
             f"sheet: {self.sheet}",
-            f"frames: {self.frames}, edited {self.edited_frames}; stitching took {self.stitch_steps:.1f} steps a frame, "
+            f"frames: {self.frames}, edited {self.edited_frames}; stitching: {self.stitch_steps:.1f} steps a frame, "
             f"border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
             *(f"note: {note}" for note in self.notes),
             _cost(self.seconds),

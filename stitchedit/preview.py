@@ -1,0 +1,60 @@
+"""A still sheet of a few frames at several strengths, in seconds: edited and pasted, but not stitched."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from stitchedit.blend import compose
+from stitchedit.edit import edit as move_latents
+from stitchedit.pictures import save_png
+from stitchedit.pipeline import load_inverted
+from stitchedit.progress import Progress, silent
+from stitchedit.project import Project, make_folder
+from stitchedit.sheet import contact_sheet
+from stitchedit.stills import spread
+from stitchedit.stitch import to_bytes
+from stitchedit.video import paste
+
+
+def preview(
+    project: Project,
+    direction: str,
+    strengths: Sequence[float],
+    output: Path | None,
+    *,
+    frames: int = 3,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Path:
+    """Draw the sheet, a row a frame and a column a strength; gives its path. Raises the errors of its stages."""
+    output = output or project.source.with_name(f"{project.source.stem}.{Path(direction).stem}.preview.png")
+    make_folder(output.parent)
+    inverted = load_inverted(project, device)
+    crops, generator = inverted.crops, inverted.generator
+    wanted = spread(np.arange(len(crops.frames)), frames)
+    # the whole clip's codes: a direction may depend on all of them, as `identity` does
+    edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed) for s in strengths]
+    crop_of = {int(crops.frames[index]): index for index in wanted}
+    rows = []
+    for frame in inverted.source:
+        index = crop_of.get(frame.index)
+        if index is None:
+            continue
+        row = [frame.rgb()]
+        for codes in edited:
+            with torch.no_grad():
+                w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
+                crop = to_bytes(generator.synthesis(w, resolution=crops.size)[0])
+            points, quad = inverted.points.points[index], crops.quads[index]
+            patch = compose(frame.rgb_float, frame.size, crop, quad, points, frame=frame.index)
+            row.append(paste(frame, *patch).rgb())
+        rows.append(row)
+        progress("preview", len(rows), len(wanted))
+    captions = ["source", *(f"{Path(direction).stem} {s:+g}" for s in strengths)]
+    save_png(contact_sheet(rows, captions, [str(f) for f in crop_of], cell_px=320), output)
+    return output

@@ -1,0 +1,42 @@
+"""What tests of the stages share: a generator small enough to tune in seconds, and crops for it."""
+
+import numpy as np
+import pytest
+import torch
+
+from stitchedit.data import Crops
+from stitchedit.stylegan2 import StyleGAN2
+
+
+@pytest.fixture
+def tiny_generator() -> StyleGAN2:
+    """128 px, 16 numbers in W, exits at 64 and 128 px; fixed random weights."""
+    torch.manual_seed(0)
+    generator = StyleGAN2(
+        made_for="tiny-128",
+        z_dim=16,
+        w_dim=16,
+        img_resolution=128,
+        mapping_layers=2,
+        channels={4: 16, 8: 16, 16: 16, 32: 8, 64: 8, 128: 8},
+    )
+    with torch.no_grad():
+        generator.w_avg = generator.mapping(torch.randn(1000, 16))[:, 0].mean(0)
+    return generator.eval()
+
+
+@pytest.fixture
+def tiny_crops() -> Crops:
+    """Five smooth pictures of one family, out of reach of W alone."""
+    torch.manual_seed(1)
+    coarse = torch.rand(1, 3, 4, 4) + 0.2 * torch.rand(5, 3, 4, 4)
+    smooth = torch.nn.functional.interpolate(coarse, size=128, mode="bicubic")
+    stack = (smooth.permute(0, 2, 3, 1).numpy() * 200).clip(0, 255).astype(np.uint8)
+    return crops_of(list(stack))
+
+
+def crops_of(images: list[np.ndarray]) -> Crops:
+    """Pictures as the crops of a clip that has nothing else in it."""
+    size = images[0].shape[0]
+    quad = np.array([[0, 0], [0, size], [size, size], [size, 0]], np.float32)
+    return Crops(np.arange(len(images)), np.repeat(quad[None], len(images), 0), images, size)

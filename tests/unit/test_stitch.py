@@ -1,0 +1,69 @@
+import copy
+
+import numpy as np
+import torch
+from conftest import crops_of
+
+from stitchedit.batches import Batches
+from stitchedit.config import StitchConfig
+from stitchedit.data import Crops, EditedLatents
+from stitchedit.stitch import Chain, RingMasks, stitch, to_bytes
+from stitchedit.stylegan2 import StyleGAN2
+
+RING = np.ones((128, 128), np.float32)
+RING[16:-16, 16:-16] = 0
+MASKS = RingMasks(RING, 1 - RING)
+CONFIG = StitchConfig(steps=8, first_steps=25, lr=2e-3, border_threshold=0.01)
+
+
+def codes(generator: StyleGAN2) -> EditedLatents:
+    torch.manual_seed(3)
+    with torch.no_grad():
+        base, step = generator.mapping(torch.randn(2, 16))[:, :1].numpy()
+    return EditedLatents(np.stack([base + 0.02 * k * (step - base) for k in range(5)]).astype(np.float32))
+
+
+def targets(generator: StyleGAN2, edited: EditedLatents) -> Crops:
+    """What the generator draws, a little brighter: the border must follow."""
+    with torch.no_grad():
+        images = generator.synthesis(torch.from_numpy(edited.ws))
+    stack = [to_bytes(image * 0.8 + 0.1) for image in images]
+    return crops_of(stack)
+
+
+def test_the_border_meets_the_source_and_neighbours_need_fewer_steps(tiny_generator: StyleGAN2) -> None:
+    edited = codes(tiny_generator)
+    crops = targets(tiny_generator, edited)
+    before = copy.deepcopy(tiny_generator.state_dict())
+    done = list(
+        stitch(Chain(tiny_generator, CONFIG), tiny_generator, edited, Batches(crops), lambda i: MASKS, size=128)
+    )
+    assert [d.index for d in done] == list(range(5))
+    fresh = Chain(tiny_generator, CONFIG)
+    start = []
+    for k in range(5):
+        with torch.no_grad():
+            image = fresh.generator.synthesis(torch.from_numpy(edited.ws[k : k + 1]))
+        ring = torch.from_numpy(RING)[None, None]
+        start.append((((image - Batches(crops).images([k], 128)) * ring).square().sum() / ring.sum()).item())
+    assert all(d.border_loss < 0.3 * s for d, s in zip(done, start, strict=True))
+    assert max(d.steps for d in done[1:]) < done[0].steps
+    assert all(d.image.shape == (128, 128, 3) and d.image.dtype == np.uint8 for d in done)
+    for name, value in tiny_generator.state_dict().items():
+        assert torch.equal(value, before[name]), "the tuned generator itself must stay as it is"
+
+
+def test_a_chain_taken_up_in_the_middle_goes_on_bit_for_bit(tiny_generator: StyleGAN2) -> None:
+    edited = codes(tiny_generator)
+    batches = Batches(targets(tiny_generator, edited))
+    chain, whole, state = Chain(tiny_generator, CONFIG), [], {}
+    for crop in stitch(chain, tiny_generator, edited, batches, lambda i: MASKS, size=128):
+        whole.append(crop.image)
+        if crop.index == 1:
+            state = {k: v.clone() for k, v in chain.state().items()}
+    again = Chain(tiny_generator, CONFIG)
+    again.resume(state)
+    rest = [c.image for c in stitch(again, tiny_generator, edited, batches, lambda i: MASKS, size=128)]
+    assert len(rest) == 3
+    for a, b in zip(whole[2:], rest, strict=True):
+        np.testing.assert_array_equal(a, b)
