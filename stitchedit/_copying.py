@@ -162,11 +162,26 @@ class Copier:
         with suppress(av.FFmpegError):  # damage is told by the pass over the pictures
             for packet in self._input.demux(streams):
                 if packet.size and not (packet.is_corrupt and torn_possible):
-                    yield packet
+                    if torn_possible or _is_whole(packet):
+                        yield packet
+                    else:
+                        self.damaged += 1
 
     def close(self) -> None:
         self._packets.close()  # type: ignore[attr-defined]  # a generator, typed by what it gives
         close_container(self._input)
+
+
+def _is_whole(packet: Packet[Any]) -> bool:
+    """Whether AAC out of a transport stream has a header; MP4 would find out too late, when it is closed.
+
+    Source: the fixed header of ISO 13818-7, 6.2.
+    """
+    if packet.stream.codec_context is None or packet.stream.codec_context.name != "aac":
+        return True
+    head = bytes(memoryview(packet)[:6])
+    length = int.from_bytes(head[3:6], "big") >> 5 & 0x1FFF
+    return len(head) == 6 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13 and length >= 7
 
 
 def _time(packet: Packet[Any]) -> Fraction:

@@ -183,7 +183,7 @@ class VideoWriter:
             yield
         except av.FFmpegError as exc:
             said: Any = exc.log  # level, part of FFmpeg, its last words, which say more than the error's name
-            raise CannotEncode(self.path, said[2].strip() if said else exc.strerror or str(exc), "") from exc
+            raise CannotEncode(self.path, said[2].strip() if said else exc.strerror or str(exc)) from exc
         except OSError as exc:  # from the file under the container
             raise disk_error(self.path, exc) from exc
 

@@ -359,6 +359,22 @@ def test_a_cut_clip_is_written_as_far_as_it_goes(ffmpeg: Ffmpeg, clip: Path, tmp
     assert source.damage
 
 
+def test_damaged_sound_is_left_out_and_told(ffmpeg: Ffmpeg, clip: Path, tmp_path: Path, frames_of: FramesOf) -> None:
+    ffmpeg("-i", clip, "-c", "copy", tmp_path / "in.ts")
+    with av.open(tmp_path / "in.ts") as container:
+        starts = [bytes(packet)[:9] for packet in container.demux(audio=0) if packet.size]
+    data = (tmp_path / "in.ts").read_bytes()
+    for start in (starts[3], starts[-1]):
+        assert data.count(start) == 1
+        data = data.replace(start, b"\0" * 9)
+    (tmp_path / "in.ts").write_bytes(data)
+    source = open_video(tmp_path / "in.ts")
+    done = write_video(tmp_path / "out.mp4", source, source)
+    assert done.frames == 24
+    assert "damaged packets of sound" in " ".join(done.notes)
+    assert len(starts) - 8 < len(frames_of(done.path, "a", copy=True)[1]) < len(starts)
+
+
 # --- what goes wrong ---
 
 
