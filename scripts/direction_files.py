@@ -50,8 +50,7 @@ def write_vector(out: Path, name: str, spec: Spec, step: Floats, report: dict[st
 
 def strip(path: Path, lab: Lab, step: Floats, span: tuple[float, float], people: int = 6) -> None:
     """A sheet of faces at strengths across the range, one person a row."""
-    strengths = np.linspace(span[0], span[1], 7)
-    strengths[np.abs(strengths).argmin()] = 0.0
+    strengths = np.array([span[0], span[0] / 2, 0.0, span[1] / 4, span[1] / 2, 0.75 * span[1], span[1]])
     rows = [
         np.hstack(render(lab.generator, (person + strengths[:, None] * step).astype(np.float32), lab.size))
         for person in lab.people[:people]

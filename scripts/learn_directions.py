@@ -43,15 +43,23 @@ class Spec:
     says: str  # the unit in words
     range: tuple[float, float]
     free: tuple[str, ...] = ()  # readings that may follow, being part of the same thing
-    softness: float = 30.0  # weight of the identity embedding's change
+    softness: float = 300.0  # weight of the identity embedding's change
     extra: dict[str, float] = field(default_factory=dict)  # SD to aim at for others
 
 
 SD = "one standard deviation of the attribute over 2,000 samples"
 MOUTH = ("mouth_open", "mouth_width", "mouth_curve")
+NO_GLASSES = {"glasses": -0.2}  # older people in FFHQ wear them; asked to stay as they are, one in five gets a pair
 SPECS: dict[str, Spec] = {
-    "age": Spec("age", 10.0, "strength 1 is 10 years older by the age predictor", (-3, 4)),
-    "smile": Spec("smile", 0.0, f"strength 1 is {SD} (log odds of the smile score)", (-3, 3), free=MOUTH),
+    "age": Spec("age", 10.0, "strength 1 is 10 years older by the age predictor", (-2.5, 3.5), extra=NO_GLASSES),
+    "smile": Spec(
+        "smile",
+        0.0,
+        f"strength 1 is {SD} (log odds of the smile score)",
+        (-3, 3),
+        free=MOUTH[1:],
+        extra={"mouth_open": 0.6},
+    ),
     "gender": Spec("gender", 0.0, f"strength 1 is {SD} (log odds), toward male", (-2, 2)),
     "yaw": Spec("yaw", 10.0, "strength 1 turns the head by 10 degrees toward the picture's right", (-2, 2), ("gaze",)),
     "pitch": Spec("pitch", 5.0, "strength 1 turns the head down by 5 degrees", (-2, 2), ("mouth_curve",)),
@@ -108,7 +116,10 @@ def calibrate(lab: Lab, name: str, spec: Spec, rounds: int, count: int) -> tuple
 
     step = solve()
     for turn in range(rounds):
-        effect = np.median(lab.read(count, step, 1.0)[0] - lab.read(count, step, -1.0)[0], axis=0) / 2
+        up, down = 0.4 * spec.range[1], 0.3 * spec.range[0]
+        change = (lab.read(count, step, up)[0] - lab.read(count, step, down)[0]) / (up - down)
+        effect = change.mean(axis=0)  # not the median: a few who get glasses are to count
+        effect[target_index] = np.median(change[:, target_index])
         print(f"{name} round {turn}: {_show(effect)}", file=sys.stderr, flush=True)
         asked += 0.8 * (goal - effect)
         step = solve()
