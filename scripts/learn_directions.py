@@ -124,10 +124,17 @@ def calibrate(lab: Lab, name: str, spec: Spec, rounds: int, count: int) -> tuple
         asked += 0.8 * (goal - effect)
         step = solve()
     before, person = lab.read(len(lab.people))
-    for people in (count, len(lab.people)):  # to the unit: what strength 1 does to the median face
-        after, other = lab.read(people, step, 1.0)
-        scale = goal[target_index] / float(np.median((after - before[:people])[:, target_index]))
-        step = step * float(np.clip(scale, 0.5, 2.0))
+    if spec.amount:  # a natural unit: what strength 1 does to the median face
+        after, _ = lab.read(count, step, 1.0)
+        step = step * float(np.clip(goal[target_index] / np.median((after - before[:count])[:, target_index]), 0.5, 2))
+        after, other = lab.read(len(lab.people), step, 1.0)
+        scale = float(goal[target_index] / np.median((after - before)[:, target_index]))
+    else:  # a spread: the slope between both sides, as a face that smiles already cannot smile much more
+        slope = (lab.read(count, step, 1.0)[0] - lab.read(count, step, -1.0)[0])[:, target_index] / 2
+        step = step * float(np.clip(goal[target_index] / np.median(slope), 0.5, 2))
+        after, other = lab.read(len(lab.people), step, 1.0)
+        scale = 1.0
+    step = step * scale
     effects = scale * np.median(after - before, axis=0)  # the last scale is within a few percent of one
     distances = np.linalg.norm(other - person, axis=1)
     report: dict[str, object] = {
