@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stitchedit.errors import ConfigError, StitcheditError
-from stitchedit.progress import Progress, silent
+from stitchedit.progress import Progress
 from stitchedit.weights_cli import app as weights_app
 
 if TYPE_CHECKING:
@@ -54,6 +54,10 @@ def invert(
     project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="CLIP.stitch")] = None,
     generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
     encoder: Annotated[str, typer.Option(help="optimize, a name of `stitchedit weights list`, or a file.")] = "default",
+    space: Annotated[str, typer.Option(help="W or W+: whether a frame's code may differ by layer.")] = "W+",
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="A STIT run's model_RUN.pt: take its generator, pivots and quads.")
+    ] = None,
     preset: Preset = None,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Chooses the random order of frames.")] = 0,
@@ -63,13 +67,22 @@ def invert(
     """Find the face of a clip and tune a generator on it, into a project folder beside the clip."""
     keep_memory()
     from stitchedit import pipeline
-    from stitchedit.config import invert_preset, with_options
+    from stitchedit.config import encode_space, invert_preset, with_options
 
     config: InvertConfig = with_options(
-        invert_preset(preset or "balanced"), generator=generator, encoder=encoder, device=device, seed=seed
+        encode_space(invert_preset(preset or "balanced"), space),
+        generator=generator,
+        encoder=encoder,
+        device=device,
+        seed=seed,
     )
     with running(verbose) as progress:
-        summary = pipeline.invert(clip, project, config, progress=progress)
+        if from_ is not None:
+            from stitchedit.adopt import adopt
+
+            summary = adopt(clip, project, from_, config, progress=progress)
+        else:
+            summary = pipeline.invert(clip, project, config, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
 
 
@@ -224,7 +237,7 @@ def running(verbose: bool) -> Iterator[Progress]:
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not console.is_terminal:
-        yield silent
+        yield quarters(logger)
         return
     columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console) as bars:
@@ -236,6 +249,19 @@ def running(verbose: bool) -> Iterator[Progress]:
             bars.update(tasks[stage], completed=done, total=total or None, note=note)
 
         yield show
+
+
+def quarters(logger: logging.Logger) -> Progress:
+    """Progress for log files: a line each quarter of a stage."""
+    said: dict[str, int] = {}
+
+    def show(stage: str, done: int, total: int, note: str = "") -> None:
+        quarter = 4 * done // max(total, 1)
+        if quarter > said.get(stage, 0):
+            said[stage] = quarter
+            logger.info("%s: %d of %d %s", stage, done, total, f"({note})" if note else "")
+
+    return show
 
 
 def report(facts: Any, lines: list[str], as_json: bool) -> None:

@@ -41,25 +41,27 @@ class TuneConfig:
     steps: int = 300  # budget in optimiser steps at most
     frames_per_step: int = 2
     shuffle: bool = True  # random order; False is the fixed order of the reference
-    lr: float = 5e-4  # Adam
+    lr: float = 3e-4  # Adam
+    anchor: float = 0.005  # part of the way back to the untuned weights taken at each step; 0 in the reference
     ramp_down: float = 0.4  # last part of the budget in which the rate falls to zero
     coarse_part: float = 0.5  # first part of the budget, worked at the coarse exit
     coarse_size: int = 256  # pixels of that exit
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
     perceptual_size: int = 256  # pixels at which the perceptual loss looks, at most
+    locality: bool = False  # hold faces beside the pivots where they were (STIT: off)
     plateau: float = 0.01  # the ramp starts early when the mean loss of 50 steps fell by less than this part
     checkpoint_every: int = 50  # steps
 
 
 @dataclass(frozen=True, slots=True)
 class StitchConfig:
-    steps: int = 20  # at most, a frame
-    first_steps: int = 60  # at most, for the first frame of a chain
+    steps: int = 6  # at most, a frame
+    first_steps: int = 40  # at most, for the first frame of a chain
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
-    content_weight: float = 0.01  # STIT's content_loss_lambda
-    border_threshold: float = 0.002  # border loss at which a frame is done
+    content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame
+    border_threshold: float = 0.004  # border loss at which a frame is done
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
 
@@ -89,6 +91,7 @@ class EditConfig:
     stitch: StitchConfig = field(default_factory=StitchConfig)
 
 
+SPACES = ("W", "W+")
 DEVICES = ("auto", "cpu", "cuda")
 PRESETS: tuple[str, ...] = ("fast", "balanced", "quality")
 
@@ -107,9 +110,9 @@ def edit_preset(name: str) -> EditConfig:
     """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
     base = EditConfig(preset=_known(name))
     if name == "fast":
-        return replace(base, stitch=StitchConfig(steps=6, first_steps=25, border_threshold=0.004))
+        return replace(base, stitch=StitchConfig(steps=3, first_steps=25, border_threshold=0.006))
     if name == "quality":
-        return replace(base, stitch=StitchConfig(steps=60, first_steps=120, border_threshold=0.001))
+        return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.002))
     return base
 
 
@@ -117,11 +120,18 @@ Config = TypeVar("Config", InvertConfig, EditConfig)
 
 
 def with_options(config: Config, **options: object) -> Config:
-    """The settings with some replaced. Raises ConfigError for a device that is not known."""
+    """The settings with some replaced. Raises ConfigError for an unknown device."""
     device = options.get("device", "auto")
     if device not in DEVICES:
         raise ConfigError(f"unknown device '{device}'", f"choose one of {', '.join(DEVICES)}")
     return replace(config, **options)  # type: ignore[arg-type]
+
+
+def encode_space(config: InvertConfig, space: str) -> InvertConfig:
+    """The settings with codes in W or W+. Raises ConfigError for another space."""
+    if space not in SPACES:
+        raise ConfigError(f"unknown space '{space}'", f"choose one of {', '.join(SPACES)}")
+    return replace(config, encode=replace(config.encode, space=space))
 
 
 def _known(name: str) -> str:

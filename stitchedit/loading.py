@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import torch
 
 from stitchedit.encode import ENCODERS, Encoder
@@ -25,6 +27,11 @@ def generator(name: str, where: torch.device) -> tuple[Generator, str]:
 
     found = weights.load_generator(name)
     return found.to(where).eval(), weights.sha256_of(name)
+
+
+def lasting_name(name: str) -> str:
+    """The name to keep in a project: a file by its whole path, so that it is found from any folder."""
+    return str(Path(name).resolve()) if Path(name).is_file() else name
 
 
 def encoder(name: str, where: torch.device) -> tuple[Encoder, str]:

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from stitchedit import artefacts, loading
-from stitchedit.align import align
+from stitchedit.align import align, sides
 from stitchedit.batches import Batches, WeightMap
 from stitchedit.blend import BLENDERS, compose
 from stitchedit.config import EditConfig, InvertConfig
@@ -98,12 +98,12 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     """
     device = loading.device(config.device)
     source = open_video(clip)
-    project = Project.create(root or default_root(clip))
-    stages = Stages(project.records)
-    sha = project.take_source(clip, preset=config.preset, generator=config.generator)
     generator, generator_sha = loading.generator(config.generator, device)
     encoder, encoder_sha = loading.encoder(config.encoder, device)
     perceptual = loading.perceptual(device)
+    project = Project.create(root or default_root(clip))
+    stages = Stages(project.records)
+    sha = project.take_source(clip, preset=config.preset, generator=loading.lasting_name(config.generator))
 
     def do_track(mark: str) -> None:
         info = source.info
@@ -159,22 +159,28 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
         project.checkpoint.unlink(missing_ok=True)
         project.note("tuning", f"{len(report.curve)} steps, ended by {report.ended}")
 
-    mark = stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.generator], do_tune)
-    artefacts.load_into(project.generator, generator)
-    psnr = inversion_psnr(generator.requires_grad_(False), latents, batches, points)
+    stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.generator], do_tune)
+    return finished(project, config.device, stages.seconds)
+
+
+def finished(project: Project, device: str, seconds: dict[str, float]) -> InvertSummary:
+    """What there is to say of a project that is inverted."""
+    inverted = load_inverted(project, device)
+    tracks, crops = inverted.tracks, inverted.crops
+    psnr = inversion_psnr(inverted.generator, inverted.latents, inverted.batches, inverted.points)
     return InvertSummary(
         project=project.root,
         frames=len(tracks.state),
-        edited_frames=len(batches),
+        edited_frames=len(crops.frames),
         filled_frames=int((tracks.state == FaceState.FILLED).sum()),
         passed=_passed(tracks),
-        face_px=float(np.median(np.linalg.norm(crops.quads[:, 3] - crops.quads[:, 0], axis=1))),
+        face_px=float(np.median(sides(crops.quads))),
         crop_px=crops.size,
         psnr_mean_db=float(psnr.mean()),
         psnr_worst_db=float(psnr.min()),
         tuning=project.fact("notes", "tuning"),
-        notes=[*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)],
-        seconds=stages.seconds,
+        notes=_notes(inverted.source),
+        seconds=seconds,
     )
 
 
@@ -241,10 +247,13 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws)}
     mark = stages.run("stitch", inputs | inputs_of(config.stitch), [stitched.path(stitched.count - 1)], do_stitch)
 
+    written: list[str] = []
+
     def do_write(mark: str) -> None:
         frames = _pasted(inverted, stitched, config, progress)
         said = ", ".join(f"{Path(n).stem} {s:+g}" for n, s in config.edits)
-        write_video(output, inverted.source, frames, lossless=config.lossless, metadata=notice(said))
+        done = write_video(output, inverted.source, frames, lossless=config.lossless, metadata=notice(said))
+        written.extend(done.notes)
 
     inputs = {
         "stitch": mark,
@@ -265,7 +274,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         stitch_steps=float(np.mean(steps)),
         border_loss=float(np.mean(losses)),
         border_loss_worst=float(np.max(losses)),
-        notes=[f"frame {d.frame}: {d.why}" for d in inverted.source.damage],
+        notes=[*_notes(inverted.source), *written],
         seconds=stages.seconds,
     )
 
@@ -394,6 +403,11 @@ def _passed(tracks: Tracks) -> list[Passed]:
     runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
     rate = float(tracks.rate)
     return [Passed(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
+
+
+def _notes(source: VideoSource) -> list[str]:
+    """What a user should know of how the clip was read."""
+    return [*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)]
 
 
 def _digest(array: FloatArray) -> str:

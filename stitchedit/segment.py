@@ -171,6 +171,11 @@ def _similarity(source: FloatArray, target: FloatArray) -> Affine:
     return np.column_stack([matrix, b0 - matrix @ a0])
 
 
+def mean_landmarks() -> FloatArray:
+    """The 68 landmarks of an average face in its own crop, [68, 2] in crop sides."""
+    return _mean_face()[1]
+
+
 @cache
 def _mean_face() -> tuple[FloatArray, FloatArray]:
     """Mesh [468, 2] and landmarks [68, 2] of an average face, in crop sides."""

@@ -7,9 +7,11 @@ Source: Roich et al. 2021, arXiv:2106.05744; for video Tzaban et al. 2022, arXiv
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -49,8 +51,8 @@ def tune(
     """Tune `generator` in place, at its exit of `size` pixels.
 
     The first part of the steps runs at the lowest exit that still shows the face well, for a fraction of the cost;
-    the rest at `size`. Frames come in random order, each once before any twice. The rate falls to zero over the last
-    part of the budget; a plateau ends the level part early.
+    the rest at `size`. Frames come in random order, those that come out badly more often. The rate falls to zero
+    over the last part of the budget; a plateau ends the level part early.
 
     Args:
         resume: a state that `save` was given earlier; the run goes on exactly from there.
@@ -61,31 +63,40 @@ def tune(
     optimizer = torch.optim.Adam(parameters, lr=config.lr, betas=(0.9, 0.999))
     ws = torch.from_numpy(latents.ws).to(generator.w_avg.device)
     count, coarse = len(batches), _coarse_exit(generator, config, size)
-    run = _Run.resume(resume, generator, optimizer) if resume else _Run()
+    frozen = copy.deepcopy(generator).requires_grad_(False) if config.locality else None
+    start = [p.detach().clone() for p in parameters]
+    run = _Run(count)
+    if resume:
+        run.resume(resume, generator, optimizer)
     while run.step < run.budget(config):
         step = run.step
         for group in optimizer.param_groups:
             group["lr"] = config.lr * run.rate(config)
-        picks = (
-            shuffled(count, min(config.frames_per_step, count), step, seed)
-            if config.shuffle
-            else [(step * config.frames_per_step + i) % count for i in range(config.frames_per_step)]
-        )
+        picks = run.picks(config, seed)
         now = coarse if step < config.coarse_part * config.steps else size
         target, weight = batches.images(picks, now), batches.weights(picks, now)
         image = generator.synthesis(ws[picks], resolution=now)
         l2 = (image - target).square() if weight is None else (image - target).square() * weight
+        l2 = l2.mean((1, 2, 3))
         look_size = min(now, config.perceptual_size)
         with torch.no_grad():
             wanted = perceptual.features(shrink(target, look_size))
         look = perceptual.distance(
             perceptual.features(shrink(image, look_size)), wanted, None if weight is None else shrink(weight, look_size)
         )
-        loss = config.l2_weight * l2.mean() + config.perceptual_weight * look.mean()
+        each = config.l2_weight * l2 + config.perceptual_weight * look
+        loss = each.mean()
+        if frozen is not None:
+            random = torch.Generator().manual_seed(seed * 1_000_003 + step)
+            z = torch.randn(1, generator.z_dim, generator=random).to(ws.device)
+            loss = loss + locality_loss(generator, frozen, ws[picks[:1]], z, perceptual)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
-        run.record(loss.item(), l2.mean().item(), look.mean().item(), config)
+        if config.anchor > 0:
+            _pull_back(parameters, start, config.anchor * run.rate(config))
+        run.record([loss.item(), l2.mean().item(), look.mean().item()], config)
+        run.frame_loss[picks] = each.detach().cpu().double()
         progress("tune", run.step, run.budget(config), f"loss {loss.item():.4f}")
         if save is not None and run.step % config.checkpoint_every == 0:
             save(run.state(generator, optimizer))
@@ -94,11 +105,49 @@ def tune(
     )
 
 
+def locality_loss(
+    generator: Generator,
+    frozen: Generator,
+    pivot: Tensor,
+    z: Tensor,
+    perceptual: Perceptual,
+    *,
+    distance: float = 30.0,
+    truncation_psi: float = 0.5,
+    l2_weight: float = 0.1,
+    perceptual_weight: float = 0.1,
+) -> Tensor:
+    """How far tuning has changed a face that lies beside the pivot: locality regularization, a scalar.
+
+    Args:
+        pivot: [1, 1 or num_ws, w_dim].
+        z: [1, z_dim], the random face toward which to step from the pivot by `distance`, measured over all of W+.
+        frozen: the generator before tuning.
+    Source: Roich et al. 2021, arXiv:2106.05744, with the constants of its code.
+    """
+    with torch.no_grad():
+        there = frozen.mapping(z, truncation_psi=truncation_psi)
+        beside = step_toward(pivot, there, distance)
+        wanted = frozen.synthesis(beside, noise_mode="none")
+        wanted_features = perceptual.features(wanted)
+    image = generator.synthesis(beside, noise_mode="none")
+    look = perceptual.distance(perceptual.features(image), wanted_features).mean()
+    loss: Tensor = l2_weight * (image - wanted).square().mean() + perceptual_weight * look
+    return loss
+
+
+def step_toward(pivot: Tensor, there: Tensor, distance: float) -> Tensor:
+    """The code at `distance` from the pivot on the way to another, [1, L, w_dim]."""
+    way = there - pivot
+    return pivot + distance * way / way.norm()
+
+
 class _Run:
     """Where a tuning stands: its step, its curve, and where the final ramp began."""
 
-    def __init__(self) -> None:
+    def __init__(self, count: int) -> None:
         self.step = 0
+        self.frame_loss = torch.full((count,), torch.inf, dtype=torch.float64)  # when last drawn
         self.curve: list[list[float]] = []
         self.ramp_from: int | None = None  # set when a plateau starts the ramp before its time
 
@@ -116,8 +165,27 @@ class _Run:
         left = self.budget(config) - self.step
         return min(1.0, left / (length + 1)) if length else 1.0
 
-    def record(self, total: float, l2: float, look: float, config: TuneConfig) -> None:
-        self.curve.append([total, l2, look])
+    def picks(self, config: TuneConfig, seed: int) -> list[int]:
+        """The frames of this step: half in shuffled order, half drawn by how badly they came out last time.
+
+        A blink of two frames would else be drawn too rarely to be learned. Before every frame was seen, all are
+        drawn in shuffled order.
+        """
+        count, per_step = len(self.frame_loss), config.frames_per_step
+        if not config.shuffle:
+            return [(self.step * per_step + i) % count for i in range(per_step)]
+        drawn = shuffled(count, min(per_step, count), self.step, seed)
+        hard = len(drawn) // 2
+        if hard == 0 or not torch.isfinite(self.frame_loss).all():
+            return drawn
+        chance = self.frame_loss.square().numpy()
+        chance[drawn[hard:]] = 0
+        random = np.random.default_rng((seed, self.step, HARD_STREAM))
+        again: list[int] = random.choice(count, hard, replace=False, p=chance / chance.sum()).tolist()
+        return drawn[hard:] + again
+
+    def record(self, losses: list[float], config: TuneConfig) -> None:
+        self.curve.append(losses)
         self.step += 1
         level = config.steps - self.ramp_length(config)
         window = PLATEAU_WINDOW
@@ -135,11 +203,11 @@ class _Run:
                 state[f"exp_avg.{name}"], state[f"exp_avg_sq.{name}"] = kept["exp_avg"], kept["exp_avg_sq"]
                 state[f"adam_step.{name}"] = kept["step"].reshape(1).float()
         state["curve"] = torch.tensor(self.curve, dtype=torch.float64)
+        state["frame_loss"] = self.frame_loss
         state["ramp_from"] = torch.tensor([-1 if self.ramp_from is None else self.ramp_from])
         return state
 
-    @classmethod
-    def resume(cls, state: Mapping[str, Tensor], generator: Generator, optimizer: torch.optim.Adam) -> _Run:
+    def resume(self, state: Mapping[str, Tensor], generator: Generator, optimizer: torch.optim.Adam) -> None:
         prefix = "generator."
         generator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
         for name, parameter in _trainable(generator):
@@ -149,14 +217,20 @@ class _Run:
                     "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
                     "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
                 }
-        run = cls()
-        run.curve = state["curve"].tolist()
-        run.step = len(run.curve)
+        self.curve = state["curve"].tolist()
+        self.step = len(self.curve)
+        self.frame_loss = state["frame_loss"].clone()
         ramp_from = int(state["ramp_from"].item())
-        run.ramp_from = None if ramp_from < 0 else ramp_from
-        return run
+        self.ramp_from = None if ramp_from < 0 else ramp_from
 
 
+def _pull_back(parameters: list[torch.nn.Parameter], start: list[Tensor], part: float) -> None:
+    """Move every weight a little of the way back: what the clip does not need stays as it was, so edits still work."""
+    with torch.no_grad():
+        torch._foreach_lerp_(parameters, start, part)
+
+
+HARD_STREAM = 0x4A  # sets the draw of hard frames apart from that of the order
 PLATEAU_WINDOW = 50  # steps of which the mean loss is compared with that of the 50 before
 
 

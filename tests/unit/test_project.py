@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from stitchedit.config import InvertConfig, TrackConfig
 from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
 from stitchedit.project import (

@@ -1,0 +1,183 @@
+"""The real command line on a small clip: invert, edit, preview, sheet, and what it says to bad input."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from stitchedit.video import open_video, write_video
+
+ROOT = Path(__file__).parents[2]
+CLIP = ROOT / "tests" / "data" / "demo.mp4"
+TINY = ROOT / "tests" / "golden" / "nv_r64_w64_m4.weights.safetensors"
+FRAMES = 12
+
+
+def run(*arguments: object, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    """The command in a process of its own, as a user starts it."""
+    result = subprocess.run(
+        [sys.executable, "-m", "stitchedit", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "COLUMNS": "200"},
+        timeout=500,
+        check=False,
+    )
+    assert result.returncode == expect, result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+    return result
+
+
+def error(result: subprocess.CompletedProcess[str]) -> str:
+    """The error line; there is one, and at most one hint after it."""
+    lines = [line for line in result.stderr.splitlines() if line.startswith(("error:", "hint:"))]
+    assert [line.split(":")[0] for line in lines] in (["error"], ["error", "hint"])
+    return lines[0]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clip")
+    source = open_video(CLIP)
+    write_video(folder / "clip.mp4", source, islice(source, FRAMES))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def inverted(folder: Path) -> dict[str, object]:
+    """The clip, inverted with a 64 px generator."""
+    result = run("invert", "clip.mp4", "--generator", TINY, "--preset", "fast", "--json", cwd=folder)
+    summary: dict[str, object] = json.loads(result.stdout)
+    return summary
+
+
+@pytest.fixture
+def direction(tmp_path: Path) -> Iterator[Path]:
+    path = tmp_path / "push.npy"
+    np.save(path, np.random.default_rng(0).normal(size=64).astype(np.float32))
+    yield path
+
+
+@pytest.mark.slow
+def test_invert_leaves_a_project_and_is_not_done_twice(folder: Path, inverted: dict[str, object]) -> None:
+    assert inverted["frames"] == FRAMES
+    assert inverted["edited_frames"] == FRAMES
+    assert inverted["crop_px"] == 64
+    again = json.loads(run("invert", "clip.mp4", "--generator", TINY, "--preset", "fast", "--json", cwd=folder).stdout)
+    assert set(again["seconds"].values()) == {0.0}
+    assert again["psnr_mean_db"] == inverted["psnr_mean_db"]
+
+
+@pytest.mark.slow
+def test_edit_gives_every_frame_back_with_time_and_sound(
+    folder: Path, inverted: dict[str, object], direction: Path
+) -> None:
+    options = ("--direction", direction, "--strength", "1.5", "--json")
+    summary = json.loads(run("edit", *options, "--lossless", cwd=folder).stdout)
+    output = folder / "clip.push+1.5.mkv"
+    assert (folder / summary["output"]).resolve() == output.resolve()
+    source, edited = open_video(folder / "clip.mp4"), open_video(output)
+    assert edited.info.audio_streams == source.info.audio_streams == 1
+    changed = 0
+    for before, after in zip(source, edited, strict=True):
+        assert before.time == after.time
+        assert before.size == after.size
+        luma = before.planes["Y"].astype(int) - after.planes["Y"]
+        changed += int((luma != 0).sum())
+        assert (luma[:40] == 0).all(), "far from the face nothing may change"
+    assert changed > 0
+    assert (folder / summary["sheet"]).is_file()
+    kept = json.loads(run("edit", *options, "--lossless", cwd=folder).stdout)
+    assert set(kept["seconds"].values()) == {0.0}
+
+
+@pytest.mark.slow
+def test_preview_and_sheet(folder: Path, inverted: dict[str, object], direction: Path) -> None:
+    out = run("preview", "--direction", direction, "--strength", 1, "--strength", 2, "-o", "p.png", cwd=folder)
+    assert "p.png" in out.stdout
+    run("sheet", "clip.mp4", "clip.mp4", "-o", "s.png", "--frames", 2, cwd=folder)
+    assert (folder / "s.png").stat().st_size > 1000
+
+
+@pytest.mark.slow
+def test_edits_that_cannot_be(folder: Path, inverted: dict[str, object], tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.npy"
+    np.save(wrong, np.zeros((3, 7), np.float32))
+    said = error(run("edit", "--direction", wrong, "--strength", 1, cwd=folder, expect=8))
+    assert "[3, 7]" in said
+    assert "smile" in run("edit", "--direction", "smil", "--strength", 1, cwd=folder, expect=8).stderr
+    assert "made for" in error(run("edit", "--direction", "age", "--strength", 1, cwd=folder, expect=8))
+    for strength in ("nan", "inf"):
+        error(run("edit", "--direction", "age", "--strength", strength, cwd=folder, expect=2))
+    error(run("edit", "--direction", "age", "--direction", "smile", "--strength", 1, cwd=folder, expect=2))
+    vector = tmp_path / "v.npy"
+    np.save(vector, np.ones(64, np.float32))
+    error(run("edit", "--direction", vector, "--strength", 1, "-o", "/proc/none/x.mp4", cwd=folder, expect=9))
+    error(run("edit", "--direction", vector, "--strength", 1, "-o", "clip.mp4", cwd=folder, expect=2))
+
+
+@pytest.mark.slow
+def test_a_project_of_a_newer_schema(folder: Path, inverted: dict[str, object], tmp_path: Path) -> None:
+    newer = tmp_path / "clip.mp4.stitch"
+    newer.mkdir()
+    text = (folder / "clip.mp4.stitch" / "project.toml").read_text()
+    (newer / "project.toml").write_text(text.replace("schema = 1", "schema = 2"))
+    assert "schema 2" in error(run("edit", newer, "--direction", "age", cwd=tmp_path, expect=3))
+
+
+def test_clips_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "text.mp4").write_text("this is no video")
+    (tmp_path / "folder.mp4").mkdir()
+    (tmp_path / "empty.mp4").touch()
+    for name in ("missing.mp4", "text.mp4", "folder.mp4", "empty.mp4"):
+        assert name in error(run("invert", name, cwd=tmp_path, expect=4))
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["empty.mp4", "folder.mp4", "text.mp4"]
+
+
+def test_a_clip_without_a_face(tmp_path: Path) -> None:
+    source = open_video(CLIP)
+
+    def blank() -> Iterator[object]:
+        from stitchedit.video import paste
+
+        for frame in islice(source, 3):
+            width, height = frame.size
+            yield paste(
+                frame,
+                np.full((height, width, 3), 90, np.uint8),
+                np.ones((height, width), np.float32),
+                (0, 0, width, height),
+            )
+
+    write_video(tmp_path / "blank.mp4", source, blank())  # type: ignore[arg-type]
+    assert "no face" in error(run("invert", "blank.mp4", cwd=tmp_path, expect=5))
+
+
+def test_no_project_here(tmp_path: Path) -> None:
+    assert "no stitchedit project" in error(run("edit", "--direction", "age", cwd=tmp_path, expect=3))
+    error(run("preview", cwd=tmp_path, expect=3))
+
+
+def test_options_out_of_range(tmp_path: Path) -> None:
+    (tmp_path / "clip.mp4").write_bytes(CLIP.read_bytes())
+    assert "best" in error(run("invert", "clip.mp4", "--preset", "best", cwd=tmp_path, expect=2))
+    error(run("invert", "clip.mp4", "--device", "tpu", cwd=tmp_path, expect=2))
+    error(run("invert", "clip.mp4", "--space", "Z", cwd=tmp_path, expect=2))
+    error(run("invert", "clip.mp4", "--encoder", "nope", cwd=tmp_path, expect=6))
+    error(run("invert", "clip.mp4", "--generator", "nope", cwd=tmp_path, expect=6))
+    error(run("invert", "clip.mp4", "--project", "/proc/none", cwd=tmp_path, expect=9))
+    error(run("edit", cwd=tmp_path, expect=2))
+
+
+def test_directions_list_and_doctor(tmp_path: Path) -> None:
+    listed = json.loads(run("directions", "list", "--json", cwd=tmp_path).stdout)
+    assert {"age", "smile", "identity"} <= {d["name"] for d in listed}
+    facts = json.loads(run("doctor", "--json", cwd=tmp_path).stdout)
+    assert facts["weights mobilestylegan_ffhq_1024.safetensors"].startswith("ok")
