@@ -24,15 +24,15 @@ class AlignConfig:
 
 @dataclass(frozen=True, slots=True)
 class EncodeConfig:
-    steps: int = 110  # optimiser steps, two random frames each
+    steps: int = 160  # optimiser steps
     frames_per_step: int = 2
     lr_clip: float = 0.05  # Adam, the clip's common code, in units of W's spread
     lr_frame: float = 0.02  # Adam, what sets frames apart
     perceptual_weight: float = 1.0
     pixel_weight: float = 1.0  # L2 in [-1, 1]
     space: str = "W+"  # "W" or "W+": whether the rows of a frame's code may differ
-    prior_weight: float = 2e-2  # pull toward the W distribution, in squared Mahalanobis units a dimension
-    offset_pull: float = 3.0  # the same for a frame's distance from the clip's code, times this
+    prior_weight: float = 4e-3  # pull toward the W distribution, in squared Mahalanobis units a dimension
+    offset_pull: float = 2.0  # the same for a frame's distance from the clip's code, times this
     size: int = 256  # pixels at which the losses look
 
 
@@ -100,7 +100,7 @@ def invert_preset(name: str) -> InvertConfig:
     """The settings of `stitchedit invert --preset name`. Raises ConfigError for an unknown name."""
     base = InvertConfig(preset=_known(name))
     if name == "fast":
-        return replace(base, max_size=256, encode=EncodeConfig(steps=60), tune=TuneConfig(steps=150))
+        return replace(base, max_size=256, encode=EncodeConfig(steps=80), tune=TuneConfig(steps=150))
     if name == "quality":
         return replace(base, tune=TuneConfig(steps=900, plateau=0.003))
     return base

@@ -181,3 +181,17 @@ def test_directions_list_and_doctor(tmp_path: Path) -> None:
     assert {"age", "smile", "identity"} <= {d["name"] for d in listed}
     facts = json.loads(run("doctor", "--json", cwd=tmp_path).stdout)
     assert facts["weights mobilestylegan_ffhq_1024.safetensors"].startswith("ok")
+
+
+@pytest.mark.slow
+def test_a_stit_run_is_taken_over(tmp_path: Path) -> None:
+    model = ROOT / "tests" / "golden" / "stit_model.stripped.pt"
+    frames = 3
+    source = open_video(CLIP)
+    write_video(tmp_path / "clip.mp4", source, islice(source, frames))
+    write_video(tmp_path / "longer.mp4", source, islice(source, frames + 1))
+    assert f"{frames + 1} frames" in error(run("invert", "longer.mp4", "--from", model, cwd=tmp_path, expect=2))
+    error(run("invert", "clip.mp4", "--from", TINY, cwd=tmp_path, expect=6))
+    summary = json.loads(run("invert", "clip.mp4", "--from", model, "--json", cwd=tmp_path).stdout)
+    assert summary["edited_frames"] == frames
+    assert "taken over" in summary["tuning"]
