@@ -108,7 +108,15 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     def do_track(mark: str) -> None:
         info = source.info
         frames = _upright(source)
-        tracks = track(frames, config.track, frame_size=(info.width, info.height), rate=info.rate, progress=progress)
+        tracks = track(
+            frames,
+            config.track,
+            frame_size=(info.width, info.height),
+            rate=info.rate,
+            progress=progress,
+            total=round((info.duration or 0) * info.rate),
+            name=str(clip),
+        )
         artefacts.save_tracks(project.tracks, tracks)
 
     mark = stages.run("track", {"source": sha} | inputs_of(config.track), [project.tracks], do_track)

@@ -59,7 +59,7 @@ def tune(
         save: called every `config.checkpoint_every` steps with the whole state of the run.
     Returns: the curve of losses, in the order of the steps.
     """
-    parameters = [p for _, p in _trainable(generator)]
+    parameters: list[Tensor] = [p for _, p in _trainable(generator)]
     optimizer = torch.optim.Adam(parameters, lr=config.lr, betas=(0.9, 0.999))
     ws = torch.from_numpy(latents.ws).to(generator.w_avg.device)
     count, coarse = len(batches), _coarse_exit(generator, config, size)
@@ -139,7 +139,8 @@ def locality_loss(
 def step_toward(pivot: Tensor, there: Tensor, distance: float) -> Tensor:
     """The code at `distance` from the pivot on the way to another, [1, L, w_dim]."""
     way = there - pivot
-    return pivot + distance * way / way.norm()
+    there = pivot + distance * way / way.norm()
+    return there
 
 
 class _Run:
@@ -224,7 +225,7 @@ class _Run:
         self.ramp_from = None if ramp_from < 0 else ramp_from
 
 
-def _pull_back(parameters: list[torch.nn.Parameter], start: list[Tensor], part: float) -> None:
+def _pull_back(parameters: list[Tensor], start: list[Tensor], part: float) -> None:
     """Move every weight a little of the way back: what the clip does not need stays as it was, so edits still work."""
     with torch.no_grad():
         torch._foreach_lerp_(parameters, start, part)
