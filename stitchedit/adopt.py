@@ -13,6 +13,7 @@ from stitchedit.align import crop, crop_size, to_source
 from stitchedit.config import InvertConfig
 from stitchedit.data import Crops, FaceState, Latents, Tracks
 from stitchedit.errors import ConfigError, UnknownCheckpoint
+from stitchedit.inverted import finished
 from stitchedit.pictures import PictureFolder
 from stitchedit.progress import Progress, silent
 from stitchedit.project import Inputs, Project, default_root, make_folder
@@ -29,8 +30,6 @@ def adopt(
 
     Raises: UnknownCheckpoint, when the file is no STIT run; ConfigError, when the clip has another number of frames.
     """
-    from stitchedit.pipeline import finished
-
     found = read_file(run)
     if found.pivots is None or found.quads is None:
         raise UnknownCheckpoint(run, "it holds no pivots and quads", "--from takes STIT's checkpoints/model_RUN.pt")

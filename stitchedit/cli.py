@@ -109,9 +109,10 @@ def edit(
     keep_memory()
     from stitchedit import pipeline
     from stitchedit.config import edit_preset, with_options
+    from stitchedit.inverted import open_project
 
     with running(verbose) as progress:
-        opened = pipeline.open_project(project)
+        opened = open_project(project)
         config: EditConfig = with_options(
             edit_preset(preset or opened.fact("settings", "preset")),
             edits=edits,
@@ -142,7 +143,7 @@ def preview(
     strengths = [s for _, s in paired([direction] * len(strength or (1,)), strength)] if strength else [-2, -1, 1, 2]
     keep_memory()
     from stitchedit import preview as previews
-    from stitchedit.pipeline import open_project
+    from stitchedit.inverted import open_project
 
     with running(verbose) as progress:
         path = previews.preview(

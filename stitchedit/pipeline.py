@@ -13,7 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache, partial
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 
@@ -21,25 +21,20 @@ import numpy as np
 import torch
 
 from stitchedit import artefacts, loading
-from stitchedit.align import align, sides
-from stitchedit.batches import Batches, WeightMap
+from stitchedit.align import align
+from stitchedit.batches import Batches
 from stitchedit.blend import BLENDERS, compose
 from stitchedit.config import EditConfig, InvertConfig
 from stitchedit.data import (
     ByteArray,
     CropImages,
-    Crops,
     EditedLatents,
-    FacePoints,
-    FaceState,
     FloatArray,
     IntArray,
-    Latents,
-    Tracks,
 )
 from stitchedit.edit import edit as move_latents
 from stitchedit.errors import ConfigError, ProjectError
-from stitchedit.generator import Generator
+from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import (
@@ -48,16 +43,14 @@ from stitchedit.project import (
     Records,
     atomic,
     default_root,
-    file_sha256,
     fingerprint,
     inputs_of,
     make_folder,
-    newest_project,
 )
-from stitchedit.segment import attention, mesh_points, ring_masks
-from stitchedit.stills import before_after, inversion_psnr, spread
+from stitchedit.segment import mesh_points, ring_masks
+from stitchedit.stills import before_after, spread
 from stitchedit.stitch import Chain, RingMasks, stitch
-from stitchedit.summary import EditSummary, InvertSummary, Passed
+from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.track import track
 from stitchedit.tune import tune
 from stitchedit.video import Frame, VideoSource, open_video, paste, write_video
@@ -171,64 +164,6 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     return finished(project, config.device, stages.seconds)
 
 
-def finished(project: Project, device: str, seconds: dict[str, float]) -> InvertSummary:
-    """What there is to say of a project that is inverted."""
-    inverted = load_inverted(project, device)
-    tracks, crops = inverted.tracks, inverted.crops
-    psnr = inversion_psnr(inverted.generator, inverted.latents, inverted.batches, inverted.points)
-    return InvertSummary(
-        project=project.root,
-        frames=len(tracks.state),
-        edited_frames=len(crops.frames),
-        filled_frames=int((tracks.state == FaceState.FILLED).sum()),
-        passed=_passed(tracks),
-        face_px=float(np.median(sides(crops.quads))),
-        crop_px=crops.size,
-        psnr_mean_db=float(psnr.mean()),
-        psnr_worst_db=float(psnr.min()),
-        tuning=project.fact("notes", "tuning"),
-        notes=_notes(inverted.source),
-        seconds=seconds,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Inverted:
-    """Everything that `invert` left, loaded."""
-
-    project: Project
-    source: VideoSource
-    tracks: Tracks
-    crops: Crops
-    points: FacePoints
-    latents: Latents
-    generator: Generator
-
-    @property
-    def batches(self) -> Batches:
-        return Batches(self.crops, look_map(self.points), self.generator.w_avg.device)
-
-
-def open_project(root: Path | None) -> Project:
-    """The project named, or the newest one of the working folder. Raises NotAProject and its kin."""
-    return Project.open(root if root is not None else newest_project(Path()))
-
-
-def load_inverted(project: Project, device: str) -> Inverted:
-    """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
-    for stage in ("track", "align", "encode", "tune"):
-        project.records.fingerprint(stage)
-    source = open_video(project.source)
-    if file_sha256(project.source) != project.fact("source", "sha256"):
-        raise ProjectError(f"{project.source} has changed since it was inverted", "run `stitchedit invert` on it again")
-    generator, _ = loading.generator(project.fact("settings", "generator"), loading.device(device))
-    artefacts.load_into(project.generator, generator)
-    tracks = artefacts.load_tracks(project.tracks)
-    crops, points = artefacts.load_crops(project.crops)
-    latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
-    return Inverted(project, source, tracks, crops, points, latents, generator)
-
-
 def edit(project: Project, config: EditConfig, output: Path | None, *, progress: Progress = silent) -> EditSummary:
     """Move the codes, stitch, paste and write the video; by default beside the clip.
 
@@ -282,24 +217,9 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         stitch_steps=float(np.mean(steps)),
         border_loss=float(np.mean(losses)),
         border_loss_worst=float(np.max(losses)),
-        notes=[*_notes(inverted.source), *written],
+        notes=[*notes(inverted.source), *written],
         seconds=stages.seconds,
     )
-
-
-def look_map(points: FacePoints) -> WeightMap:
-    """Where losses look: the face with its border ring, eyes and lips three times as hard, the rest hardly.
-
-    What is outside of the mask is never pasted; the little weight there keeps the head in its place.
-    """
-
-    @lru_cache(maxsize=64)
-    def weight(index: int, size: int) -> FloatArray:
-        mesh = points.points[index]
-        rings = ring_masks(mesh, size)
-        return (0.05 + np.maximum(rings.content, rings.border) + 2 * attention(mesh, size)).astype(np.float32)
-
-    return weight
 
 
 def edit_name(edits: Sequence[tuple[str, float]], seed: int) -> str:
@@ -403,19 +323,6 @@ def _pasted(inverted: Inverted, stitched: PictureFolder, config: EditConfig, pro
             frame = paste(frame, *patch)
         yield frame
         progress("video", frame.index + 1, total)
-
-
-def _passed(tracks: Tracks) -> list[Passed]:
-    """The runs of frames that no face was found in."""
-    absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
-    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
-    rate = float(tracks.rate)
-    return [Passed(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
-
-
-def _notes(source: VideoSource) -> list[str]:
-    """What a user should know of how the clip was read."""
-    return [*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)]
 
 
 def _digest(array: FloatArray) -> str:

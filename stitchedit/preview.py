@@ -10,8 +10,8 @@ import torch
 
 from stitchedit.blend import compose
 from stitchedit.edit import edit as move_latents
+from stitchedit.inverted import load_inverted
 from stitchedit.pictures import save_png
-from stitchedit.pipeline import load_inverted
 from stitchedit.progress import Progress, silent
 from stitchedit.project import Project, make_folder
 from stitchedit.sheet import contact_sheet

@@ -59,10 +59,10 @@ def inverted(folder: Path) -> dict[str, object]:
 
 
 @pytest.fixture
-def direction(tmp_path: Path) -> Iterator[Path]:
+def direction(tmp_path: Path) -> Path:
     path = tmp_path / "push.npy"
     np.save(path, np.random.default_rng(0).normal(size=64).astype(np.float32))
-    yield path
+    return path
 
 
 @pytest.mark.slow

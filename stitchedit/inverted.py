@@ -1,0 +1,107 @@
+"""A project that `invert` has finished, opened for what comes after."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+
+from stitchedit import artefacts, loading
+from stitchedit.align import sides
+from stitchedit.batches import Batches, WeightMap
+from stitchedit.data import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
+from stitchedit.errors import ProjectError
+from stitchedit.generator import Generator
+from stitchedit.project import Project, file_sha256, newest_project
+from stitchedit.segment import attention, ring_masks
+from stitchedit.stills import inversion_psnr
+from stitchedit.summary import InvertSummary, Passed
+from stitchedit.video import VideoSource, open_video
+
+
+@dataclass(frozen=True, slots=True)
+class Inverted:
+    """Everything that `invert` left, loaded."""
+
+    project: Project
+    source: VideoSource
+    tracks: Tracks
+    crops: Crops
+    points: FacePoints
+    latents: Latents
+    generator: Generator
+
+    @property
+    def batches(self) -> Batches:
+        return Batches(self.crops, look_map(self.points), self.generator.w_avg.device)
+
+
+def open_project(root: Path | None) -> Project:
+    """The project named, or the newest one of the working folder. Raises NotAProject and its kin."""
+    return Project.open(root if root is not None else newest_project(Path()))
+
+
+def load_inverted(project: Project, device: str) -> Inverted:
+    """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
+    for stage in ("track", "align", "encode", "tune"):
+        project.records.fingerprint(stage)
+    source = open_video(project.source)
+    if file_sha256(project.source) != project.fact("source", "sha256"):
+        raise ProjectError(f"{project.source} has changed since it was inverted", "run `stitchedit invert` on it again")
+    generator, _ = loading.generator(project.fact("settings", "generator"), loading.device(device))
+    artefacts.load_into(project.generator, generator)
+    tracks = artefacts.load_tracks(project.tracks)
+    crops, points = artefacts.load_crops(project.crops)
+    latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
+    return Inverted(project, source, tracks, crops, points, latents, generator)
+
+
+def look_map(points: FacePoints) -> WeightMap:
+    """Where losses look: the face with its border ring, eyes and lips three times as hard, the rest hardly.
+
+    What is outside of the mask is never pasted; the little weight there keeps the head in its place.
+    """
+
+    @lru_cache(maxsize=64)
+    def weight(index: int, size: int) -> FloatArray:
+        mesh = points.points[index]
+        rings = ring_masks(mesh, size)
+        return (0.05 + np.maximum(rings.content, rings.border) + 2 * attention(mesh, size)).astype(np.float32)
+
+    return weight
+
+
+def finished(project: Project, device: str, seconds: dict[str, float]) -> InvertSummary:
+    """What there is to say of a project that is inverted."""
+    inverted = load_inverted(project, device)
+    tracks, crops = inverted.tracks, inverted.crops
+    psnr = inversion_psnr(inverted.generator, inverted.latents, inverted.batches, inverted.points)
+    return InvertSummary(
+        project=project.root,
+        frames=len(tracks.state),
+        edited_frames=len(crops.frames),
+        filled_frames=int((tracks.state == FaceState.FILLED).sum()),
+        passed=_passed(tracks),
+        face_px=float(np.median(sides(crops.quads))),
+        crop_px=crops.size,
+        psnr_mean_db=float(psnr.mean()),
+        psnr_worst_db=float(psnr.min()),
+        tuning=project.fact("notes", "tuning"),
+        notes=notes(inverted.source),
+        seconds=seconds,
+    )
+
+
+def notes(source: VideoSource) -> list[str]:
+    """What a user should know of how the clip was read."""
+    return [*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)]
+
+
+def _passed(tracks: Tracks) -> list[Passed]:
+    """The runs of frames that no face was found in."""
+    absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
+    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
+    rate = float(tracks.rate)
+    return [Passed(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
