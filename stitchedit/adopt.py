@@ -16,7 +16,7 @@ from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.inverted import finished
 from stitchedit.pictures import PictureFolder
 from stitchedit.progress import Progress, silent
-from stitchedit.project import Inputs, Project, default_root, make_folder
+from stitchedit.project import INVERT_STAGES, Inputs, Project, default_root, make_folder
 from stitchedit.segment import mean_landmarks, mesh_points
 from stitchedit.summary import InvertSummary
 from stitchedit.video import open_video
@@ -44,7 +44,7 @@ def adopt(
     project = Project.create(root or default_root(clip))
     sha = project.take_source(clip, preset=config.preset, generator=str(run.resolve()))
     inputs: Inputs = {"source": sha, "run": sha256_of(str(run))}
-    for stage in ("track", "align", "encode", "tune"):
+    for stage in INVERT_STAGES:
         project.records.forget(stage)
     # quads of whole-pixel landmarks: half a pixel short of our convention (align.py)
     quads = quads + 0.5
@@ -64,7 +64,7 @@ def adopt(
     artefacts.save_crops(project.crops, crops, mesh_points(crops, tracks, progress))
     artefacts.save_latents(project.latents, Latents(_rows(pivots, generator.num_ws)))
     artefacts.save_tensors(project.generator, generator.state_dict(), {})
-    for stage in ("track", "align", "encode", "tune"):
+    for stage in INVERT_STAGES:
         project.records.finish(stage, inputs)
     project.note("tuning", f"taken over from {run.name}")
     return finished(project, config.device, {})

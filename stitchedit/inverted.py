@@ -14,7 +14,7 @@ from stitchedit.batches import Batches, WeightMap
 from stitchedit.data import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
-from stitchedit.project import Project, file_sha256, newest_project
+from stitchedit.project import INVERT_STAGES, Project, file_sha256, newest_project
 from stitchedit.segment import attention, ring_masks
 from stitchedit.stills import inversion_psnr
 from stitchedit.summary import InvertSummary, Passed
@@ -45,7 +45,7 @@ def open_project(root: Path | None) -> Project:
 
 def load_inverted(project: Project, device: str) -> Inverted:
     """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
-    for stage in ("track", "align", "encode", "tune"):
+    for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
     source = open_video(project.source)
     if file_sha256(project.source) != project.fact("source", "sha256"):

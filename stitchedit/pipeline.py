@@ -33,11 +33,12 @@ from stitchedit.data import (
     IntArray,
 )
 from stitchedit.edit import edit as move_latents
-from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.errors import ConfigError, NoFace, ProjectError
 from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import (
+    INVERT_STAGES,
     Inputs,
     Project,
     Records,
@@ -65,6 +66,7 @@ class Stages:
     """Runs stages whose inputs changed, skips the others, keeps the time."""
 
     records: Records
+    order: tuple[str, ...]  # a stage that is done again makes those after it void
     seconds: dict[str, float] = field(default_factory=dict)
 
     def run(self, stage: str, inputs: Inputs, results: list[Path], work: Callable[[str], object]) -> str:
@@ -76,7 +78,8 @@ class Stages:
             log.info("%s: nothing changed, kept", stage)
             return mark
         log.info("%s: %s", stage, reason)
-        self.records.forget(stage)
+        for void in self.order[self.order.index(stage) :]:
+            self.records.forget(void)
         start = time.monotonic()
         work(mark)
         self.seconds[stage] = time.monotonic() - start
@@ -95,21 +98,25 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     encoder, encoder_sha = loading.encoder(config.encoder, device)
     perceptual = loading.perceptual(device)
     project = Project.create(root or default_root(clip))
-    stages = Stages(project.records)
+    stages = Stages(project.records, INVERT_STAGES)
     sha = project.take_source(clip, preset=config.preset, generator=loading.lasting_name(config.generator))
 
     def do_track(mark: str) -> None:
         info = source.info
         frames = _upright(source)
-        tracks = track(
-            frames,
-            config.track,
-            frame_size=(info.width, info.height),
-            rate=info.rate,
-            progress=progress,
-            total=round((info.duration or 0) * info.rate),
-            name=str(clip),
-        )
+        try:
+            tracks = track(
+                frames,
+                config.track,
+                frame_size=(info.width, info.height),
+                rate=info.rate,
+                progress=progress,
+                total=round((info.duration or 0) * info.rate),
+                name=str(clip),
+            )
+        except NoFace:
+            project.discard_if_empty()
+            raise
         artefacts.save_tracks(project.tracks, tracks)
 
     mark = stages.run("track", {"source": sha} | inputs_of(config.track), [project.tracks], do_track)
@@ -182,7 +189,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     folder = project.edit_folder(name)
     stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
     make_folder(stitched.folder)
-    stages = Stages(Records.open_or_create(folder / "edit.toml"))
+    stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
 
     def do_stitch(mark: str) -> None:
         _stitch_all(inverted, edited, config, stitched, folder / "stitch.checkpoint.safetensors", mark, progress)

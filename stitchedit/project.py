@@ -27,6 +27,7 @@ from stitchedit.errors import DiskFull, NotAProject, NotWritable, ProjectError, 
 
 SCHEMA = 1
 SUFFIX = ".stitch"
+INVERT_STAGES = ("track", "align", "encode", "tune")
 RECORD_LIMIT = 4 << 20  # bytes; a longer project.toml is not one of ours
 
 Inputs = Mapping[str, str]
@@ -141,6 +142,13 @@ class Project:
         self.records.data["settings"] = {"preset": preset, "generator": generator}
         self.records.save()
         return sha
+
+    def discard_if_empty(self) -> None:
+        """Remove a project that holds no result: its record, and the folder if nothing else is in it."""
+        if not self.records.data["stages"]:
+            self.records.path.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.root.rmdir()
 
     def note(self, key: str, text: str) -> None:
         """Keep a line to be said again when the stage is skipped."""

@@ -158,6 +158,7 @@ def test_a_clip_without_a_face(tmp_path: Path) -> None:
 
     write_video(tmp_path / "blank.mp4", source, blank())  # type: ignore[arg-type]
     assert "no face" in error(run("invert", "blank.mp4", cwd=tmp_path, expect=5))
+    assert [p.name for p in tmp_path.iterdir()] == ["blank.mp4"]
 
 
 def test_no_project_here(tmp_path: Path) -> None:
