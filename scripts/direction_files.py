@@ -42,6 +42,7 @@ def write_vector(out: Path, name: str, spec: Spec, step: Floats, report: dict[st
         "made_for": "ffhq-1024",
         "source": SOURCE.format(samples=report["samples"]),
         "licence": LICENCE,
+        "checked_on": report["checked_on"],
         "identity_distance": report["identity_distance"],
         "effects": {key: value for key, value in report["effects"].items()},
     }

@@ -55,7 +55,7 @@ SPECS: dict[str, Spec] = {
     "smile": Spec(
         "smile",
         0.0,
-        f"strength 1 is {SD} (log odds of the smile score)",
+        f"strength 1 is {SD} (log odds of the smile score), the slope between -1 and 1",
         (-3, 3),
         free=MOUTH[1:],
         extra={"mouth_open": 0.6},
@@ -78,19 +78,19 @@ class Lab:
     covariance: Floats
     folder: Path
     size: int | None
+    check: int  # people on whom the result is measured
 
     def __post_init__(self) -> None:
         self.spread = self.table.spread
         self.readings = ridge(self.table.w, self.table.values / self.spread)
         self.identity = ridge(self.table.w, self.table.embeddings)
-        self.people = draw_ws(self.generator, 200, [CHECK_SEED, 0]).astype(np.float64)
-        self._cached: dict[str, tuple[Floats, Floats]] = {}
+        self.people = draw_ws(self.generator, 200, [CHECK_SEED, 0])[: self.check].astype(np.float64)
 
     def read(self, count: int, step: Floats | None = None, strength: float = 0.0) -> tuple[Floats, Floats]:
         """Values [count, K] in SD and embeddings [count, 128] of the first people, moved by strength * step."""
         w = self.people[:count] + (0 if step is None else strength * step)
         if step is None:
-            path = self.folder / "people.npz"
+            path = self.folder / f"people_{self.check}_{self.size or self.generator.resolution}.npz"
             if not path.exists():
                 found = read_faces(render(self.generator, self.people.astype(np.float32), self.size), self.predictors)
                 np.savez(path, names=np.array(NAMES), values=found.values, embeddings=found.embeddings)
@@ -140,6 +140,7 @@ def calibrate(lab: Lab, name: str, spec: Spec, rounds: int, count: int) -> tuple
     report: dict[str, object] = {
         "name": name,
         "samples": len(lab.table.w),
+        "checked_on": f"{len(lab.people)} people at {lab.size or lab.generator.resolution} px",
         "held_out_r": round(float(lab.readings.correlation[target_index]), 3),
         "effects": {other_name: round(float(v), 3) for other_name, v in zip(NAMES, effects, strict=True)},
         "scatter": {n: round(float(v), 3) for n, v in zip(NAMES, (after - before).std(axis=0), strict=True)},
@@ -176,6 +177,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", default=[*SPECS, "identity"])
     parser.add_argument("--rounds", type=int, default=3, help="of measuring and asking again")
     parser.add_argument("--people", type=int, default=64, help="in each round")
+    parser.add_argument("--check", type=int, default=200, help="people on whom the result is measured, 200 at most")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--models", type=Path, help="folder with the measuring networks (default: the fetched ones)")
     parser.add_argument("--out", type=Path, default=Path("stitchedit/directions"))
@@ -192,7 +194,9 @@ def main() -> None:
         tables.append(options.folder / f"readings_{index:04d}.npz")
         read_chunk(tables[-1], source, predictors)
         print(f"samples {(index + 1) * CHUNK}/{options.samples}", file=sys.stderr, flush=True)
-    lab = Lab(generator, predictors, load_table(tables), covariance_of(generator), options.folder, options.size)
+    lab = Lab(
+        generator, predictors, load_table(tables), covariance_of(generator), options.folder, options.size, options.check
+    )
     print("held-out r:", dict(zip(NAMES, lab.readings.correlation.round(3), strict=True)))
 
     for name in options.only:
