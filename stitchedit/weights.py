@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from stitchedit import weights_store as store
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint, WeightsError
@@ -43,6 +43,7 @@ __all__ = [
     "import_file",
     "list_weights",
     "load_checkpoint",
+    "load_encoder",
     "load_generator",
     "measuring_path",
     "remove",
@@ -215,6 +216,26 @@ def load_generator(name: Path | str = DEFAULT, device: torch.device | str = "cpu
     return _build(checkpoint.config, copied, generator_name(checkpoint)).to(device)
 
 
+def load_encoder(name: Path | str) -> Checkpoint:
+    """An e4e or pSp encoder by the name of imported weights or the path of a checkpoint, for its network to take.
+
+    `kind` tells e4e from psp, `config` is {"num_styles"}, `state` has the network's names, and `latent_avg` (float32
+    [num_styles, w_dim]) is what its codes are relative to, None where they are not.
+
+    Raises: as `load_generator`.
+    """
+    from dataclasses import replace
+
+    from stitchedit.stylegan2.encoder_layout import WIDTH
+
+    found = load_checkpoint(name, "encoder")
+    heads, width = found.config["num_styles"], found.state["input_layer.0.weight"].shape[0]
+    if width != WIDTH:
+        raise UnknownCheckpoint(name, f"its encoder begins with {width} channels, only {WIDTH} are known")
+    mean = found.latent_avg if found.options.get("start_from_latent_avg", True) else None
+    return replace(found, latent_avg=None if mean is None else mean.reshape(-1, mean.shape[-1]).expand(heads, -1))
+
+
 def load_checkpoint(name: Path | str, role: str) -> Checkpoint:
     """Tensors and configuration by name or path, for what builds its own network (`encoder`, `features`).
 
@@ -276,10 +297,9 @@ def _build(config: Mapping[str, Any], state: Mapping[str, Tensor], made_for: str
     from stitchedit.stylegan2 import StyleGAN2
 
     with torch.device("meta"):
-        network = StyleGAN2(**config)
+        network = StyleGAN2(made_for=made_for, **config)
     network.load_state_dict(state, assign=True)
-    network.made_for = made_for
-    return cast("Generator", network.eval())
+    return network.eval()
 
 
 def _is_saved_generator(path: Path) -> bool:

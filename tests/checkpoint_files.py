@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stitchedit.stylegan2.encoder_layout import encoder_shapes
 from stitchedit.stylegan2.layout import tensor_shapes
 from stitchedit.stylegan2.rosinality import kernel
 
@@ -26,6 +27,20 @@ def make_state(**changes: object) -> dict[str, Tensor]:
     g = torch.Generator().manual_seed(0)
     shapes = tensor_shapes(**{**CONFIG, **changes})  # type: ignore[arg-type]
     return {n: kernel(1.0) if n.endswith("resample_filter") else torch.randn(s, generator=g) for n, s in shapes.items()}
+
+
+def encoder_content(encoder_type: str = "Encoder4Editing", width: int = 1, **changes: object) -> dict[str, Any]:
+    """An e4e or pSp checkpoint of a 16 px generator, 64 / `width` times narrower than a true one."""
+    g = torch.Generator().manual_seed(0)
+    state: dict[str, Tensor] = {}
+    for name, shape in encoder_shapes(6, width).items():
+        count = name.endswith("num_batches_tracked")
+        state[f"encoder.{name}"] = torch.tensor(7) if count else torch.randn(shape, generator=g)
+    state["decoder.input.input"] = torch.ones(1, 512, 4, 4)
+    options = {"encoder_type": encoder_type, "start_from_latent_avg": True, "stylegan_size": 16, "lr": 0.1}
+    options |= {"device": "cuda:0", "checkpoint_path": None, "weird": ["x"]}
+    mean = torch.randn(6, 8 * width, generator=g)
+    return {"state_dict": state, "latent_avg": mean, "opts": options, **changes}
 
 
 class EasyDict(dict):

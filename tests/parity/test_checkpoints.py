@@ -13,6 +13,7 @@ from torch import Tensor
 from stitchedit.errors import UnknownCheckpoint
 from stitchedit.stylegan2 import nvidia
 from stitchedit.stylegan2.checkpoints import Kind, read_checkpoint
+from stitchedit.stylegan2.encoder_layout import encoder_shapes, read_encoder_config
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.layout import read_config, tensor_shapes
 from stitchedit.stylegan2.rosinality import key_map, nvidia_to_rosinality, rosinality_to_nvidia
@@ -120,6 +121,17 @@ def test_the_key_map() -> None:
     for ros, (nv, way) in golden.items():
         assert torch.equal(converted[ros], ways[way](state[nv])), ros
     assert_equal(rosinality_to_nvidia(converted, mean), state)
+
+
+def test_key_lists_of_the_encoders() -> None:
+    golden = keys("keys_e4e_encoder_irse50_1024.json")
+    assert encoder_shapes(18) == golden
+    assert read_encoder_config(golden) == {"num_styles": 18}
+    for size in (256, 512):
+        told = json.loads((GOLDEN / f"keys_e4e_encoder_irse50_{size}_summary.json").read_text())
+        fewer = encoder_shapes(told["style_count"])
+        assert len(fewer) == told["n_keys"]
+        assert fewer.items() <= golden.items()
 
 
 def test_the_decoder_in_an_e4e_checkpoint_has_the_same_names() -> None:

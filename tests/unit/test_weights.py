@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoint_files import torch_file
+from checkpoint_files import encoder_content, torch_file
 from safetensors.torch import load_file
 
 from stitchedit import weights, weights_store
@@ -12,6 +12,7 @@ from stitchedit.errors import ConfigError, HashMismatch, NotFetched, NotWritable
 from stitchedit.generator import save_generator
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.packaged import packaged_file
+from stitchedit.stylegan2 import encoder_layout
 from stitchedit.stylegan2.export import export_nvidia, export_rosinality
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -123,9 +124,15 @@ def test_the_default_generator() -> None:
         weights.remove("default")
 
 
-def test_a_generator_of_the_default_kind_from_a_file(tmp_path: Path, tiny_generator: MobileStyleGAN) -> None:
+@pytest.fixture
+def light() -> MobileStyleGAN:
+    """A generator of the default kind."""
+    return MobileStyleGAN("tiny-64", 16, 16, 2, channels=(16, 16, 16, 16), heads={32: "linear", 64: "styled"})
+
+
+def test_a_generator_of_the_default_kind_from_a_file(tmp_path: Path, light: MobileStyleGAN) -> None:
     path = tmp_path / "tuned.safetensors"
-    save_generator(tiny_generator, path, licence="none")
+    save_generator(light, path, licence="none")
     found = weights.load_generator(path)
     assert found.architecture == "mobilestylegan"
     assert found.made_for == "tiny-64"
@@ -251,6 +258,39 @@ def test_a_feature_network_is_no_generator(tmp_path: Path) -> None:
         weights.load_checkpoint("alexnet", "encoder")
 
 
+def test_load_encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "E.pt"
+    content = encoder_content()
+    path.write_bytes(torch_file(content))
+    with pytest.raises(UnknownCheckpoint, match="begins with 1 channels, only 64 are known"):
+        weights.load_encoder(path)
+    monkeypatch.setattr(encoder_layout, "WIDTH", 1)
+    record = weights.import_file(path)
+    assert (record.name, record.role, record.kind, record.made_for) == ("e", "encoder", "e4e", "")
+    for name in ("e", path):
+        found = weights.load_encoder(name)
+        assert found.kind == "e4e"
+        assert found.config == {"num_styles": 6}
+        assert found.latent_avg is not None
+        assert torch.equal(found.latent_avg, content["latent_avg"])
+    with pytest.raises(UnknownCheckpoint, match="an encoder, no generator"):
+        weights.load_generator("e")
+
+
+def test_the_mean_that_an_encoder_starts_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_layout, "WIDTH", 1)
+    path = tmp_path / "e.pt"
+    one = torch.arange(8.0)
+    path.write_bytes(torch_file(encoder_content("GradualStyleEncoder", latent_avg=one)))
+    found = weights.load_encoder(path)
+    assert found.kind == "psp"
+    assert found.latent_avg is not None
+    assert torch.equal(found.latent_avg, one.expand(6, 8))
+    options = {"encoder_type": "GradualStyleEncoder", "start_from_latent_avg": False}
+    path.write_bytes(torch_file(encoder_content(latent_avg=one, opts=options)))
+    assert weights.load_encoder(path).latent_avg is None
+
+
 def test_exports_come_back_bit_by_bit(tmp_path: Path) -> None:
     generator = weights.load_generator(GOLDEN / "nv_r64_w64_m4.weights.safetensors")
     state = {name: tensor.clone() for name, tensor in generator.state_dict().items()}
@@ -263,9 +303,9 @@ def test_exports_come_back_bit_by_bit(tmp_path: Path) -> None:
     assert state.keys() == load_file(GOLDEN / "nv_r64_w64_m4.weights.safetensors").keys()
 
 
-def test_what_cannot_be_exported(tiny_generator: MobileStyleGAN) -> None:
+def test_what_cannot_be_exported(light: MobileStyleGAN) -> None:
     with pytest.raises(ValueError, match="only a StyleGAN2"):
-        export_nvidia(tiny_generator)
+        export_nvidia(light)
     with pytest.raises(ValueError, match="architecture other than skip"):
         export_rosinality(weights.load_generator(GOLDEN / "nv_r32_w64_m4_orig.weights.safetensors"))
 

@@ -21,6 +21,7 @@ from torch import Tensor
 
 from stitchedit.errors import UnknownCheckpoint
 from stitchedit.stylegan2 import layout, nvidia, tensorflow
+from stitchedit.stylegan2.encoder_layout import read_encoder_config
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.others import refuse_other, refuse_start
 from stitchedit.stylegan2.rosinality import is_rosinality, kernel, mean_w, rosinality_to_nvidia
@@ -186,14 +187,23 @@ def _from_encoder(value: Mapping[object, object], size: int) -> Checkpoint:
     told = options.get("encoder_type")
     if told not in kinds:
         raise Refused(f"its encoder is {printable(told, 40)}; known are {' and '.join(kinds)}")
+    config = read_encoder_config({name: tensor.shape for name, tensor in stored.items()})
     average = value.get("latent_avg")
     if average is not None and (not isinstance(average, StoredTensor) or average.nbytes > size):
         raise Refused("its latent_avg is no tensor")
     latent_avg = None if average is None else _finite({"latent_avg": _to_tensor(average)})["latent_avg"]
-    heads = sum(1 for name in stored if name.startswith("styles.") and name.endswith(".linear.weight"))
-    config = {"num_styles": heads}
+    _check_latent_avg(latent_avg, stored)
     state = _finite(_to_tensors(stored, size))
     return Checkpoint(kinds[str(told)], "encoder", config, state, latent_avg=latent_avg, options=options)
+
+
+def _check_latent_avg(latent_avg: Tensor | None, state: Mapping[str, Any]) -> None:
+    """One w, or one a head. Raises Refused."""
+    if latent_avg is None:
+        return
+    heads, w_dim = sum(1 for name in state if name.endswith(".linear.weight")), state["styles.0.linear.weight"].shape[0]
+    if tuple(latent_avg.shape) not in ((w_dim,), (1, w_dim), (heads, w_dim)):
+        raise Refused(f"its latent_avg has shape {list(latent_avg.shape)}, not [{heads}, {w_dim}]")
 
 
 def _trunk(stored: Mapping[str, StoredTensor]) -> Mapping[str, StoredTensor]:
@@ -325,4 +335,7 @@ def _from_stored(metadata: Mapping[str, str], tensors: dict[str, Tensor]) -> Che
         if {name: found.config[name] for name in told if name in found.config} != told:
             raise Refused("its tensors are not those that it describes")
         return found
+    if parts["role"] == "encoder":
+        parts["config"] = read_encoder_config({name: tuple(tensor.shape) for name, tensor in parts["state"].items()})
+        _check_latent_avg(parts["latent_avg"], parts["state"])
     return Checkpoint(kind, **{**parts, "state": _finite(parts["state"])})

@@ -9,7 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkpoint_files import CONFIG, make_state, nvidia_module, nvidia_pickle, tensorflow_pickle, torch_file
+from checkpoint_files import (
+    CONFIG,
+    encoder_content,
+    make_state,
+    nvidia_module,
+    nvidia_pickle,
+    tensorflow_pickle,
+    torch_file,
+)
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -166,29 +174,18 @@ def test_stit_with_parts_that_do_not_fit(read: Read, data: Callable[[], bytes], 
         read(data())
 
 
-def encoder_file(encoder_type: str = "Encoder4Editing", **changes: object) -> dict[str, object]:
-    state = {f"encoder.styles.{i}.linear.weight": torch.full((2, 2), float(i)) for i in range(6)}
-    state["encoder.input_layer.0.weight"] = torch.ones(4, 3, 3, 3)
-    state["encoder.body.0.res_layer.1.weight"] = torch.ones(4, 4, 3, 3)
-    state["encoder.input_layer.1.num_batches_tracked"] = torch.tensor(7)
-    state["decoder.input.input"] = torch.ones(1, 512, 4, 4)
-    options = {"encoder_type": encoder_type, "start_from_latent_avg": True, "stylegan_size": 16, "lr": 0.1}
-    options |= {"device": "cuda:0", "checkpoint_path": None, "weird": ["x"]}
-    return {"state_dict": state, "latent_avg": torch.ones(6, 8), "opts": options, **changes}
-
-
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "stream"])
 @pytest.mark.parametrize(("told", "kind"), [("Encoder4Editing", Kind.E4E), ("GradualStyleEncoder", Kind.PSP)])
 def test_encoders(read: Read, told: str, kind: Kind, zipped: bool) -> None:
-    found = read(torch_file(encoder_file(told), zipped))
+    content = encoder_content(told)
+    found = read(torch_file(content, zipped))
     assert found.kind is kind
     assert found.role == "encoder"
-    assert found.config["num_styles"] == 6
-    assert not any("decoder" in name for name in found.state)
-    assert torch.equal(found.state["styles.5.linear.weight"], torch.full((2, 2), 5.0))
-    assert found.state["input_layer.1.num_batches_tracked"].item() == 7
+    assert found.config == {"num_styles": 6}
+    assert {f"encoder.{name}" for name in found.state} | {"decoder.input.input"} == set(content["state_dict"])
+    assert all(torch.equal(tensor, content["state_dict"][f"encoder.{name}"]) for name, tensor in found.state.items())
     assert found.latent_avg is not None
-    assert found.latent_avg.shape == (6, 8)
+    assert torch.equal(found.latent_avg, content["latent_avg"])
     assert found.options["start_from_latent_avg"] is True
     assert "weird" not in found.options
 
@@ -212,6 +209,14 @@ def changed(**changes: object) -> bytes:
         if value is not None:
             state[key] = value  # type: ignore[assignment]
     return torch_file(state)
+
+
+def encoder_without(name: str, instead: Tensor | None = None) -> bytes:
+    content = encoder_content()
+    content["state_dict"].pop(f"encoder.{name}", None)
+    if instead is not None:
+        content["state_dict"][f"encoder.{name}"] = instead
+    return torch_file(content)
 
 
 def module_with(**attributes: object) -> bytes:
@@ -251,9 +256,17 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
         "GANSpace",
     ),
     "StyleGAN3 tensors": (lambda: torch_file({"synthesis.input.freqs": torch.zeros(3)}), "StyleGAN3"),
-    "other encoder": (lambda: torch_file(encoder_file("BackboneEncoderIntoW")), "its encoder is Backbone"),
-    "encoder without options": (lambda: torch_file(encoder_file(opts=None)), "its encoder is None"),
-    "encoder with a strange mean": (lambda: torch_file(encoder_file(latent_avg=[1])), "latent_avg is no tensor"),
+    "other encoder": (lambda: torch_file(encoder_content("BackboneEncoderIntoW")), "its encoder is Backbone"),
+    "encoder without options": (lambda: torch_file(encoder_content(opts=None)), "its encoder is None"),
+    "encoder with another mean": (
+        lambda: torch_file(encoder_content(latent_avg=torch.zeros(5, 8))),
+        r"latent_avg has shape \[5, 8\], not \[6, 8\]",
+    ),
+    "encoder without a tensor": (lambda: encoder_without("body.3.res_layer.1.weight"), "its encoder lacks body.3.res"),
+    "encoder of another shape": (lambda: encoder_without("latlayer1.bias", torch.zeros(3)), "latlayer1.bias has shape"),
+    "encoder with more": (lambda: encoder_without("extra", torch.zeros(3)), "that the encoder has not: extra"),
+    "encoder without heads": (lambda: torch_file(encoder_content(state_dict={})), "no IR-SE50 encoder"),
+    "encoder with a strange mean": (lambda: torch_file(encoder_content(latent_avg=[1])), "latent_avg is no tensor"),
     "missing tensor": (lambda: changed(synthesis__b8__conv0__bias=None), "it lacks synthesis.b8.conv0.bias"),
     "surplus tensor": (lambda: changed(extra=torch.zeros(1)), "StyleGAN2 generator has not: extra"),
     "other shape": (

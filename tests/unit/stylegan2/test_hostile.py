@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 from checkpoint_files import (
+    encoder_content,
     importable,
     make_state,
     network,
@@ -35,8 +36,6 @@ def corpus() -> dict[str, bytes]:
     ros, mean = nvidia_to_rosinality(state)
     module = nvidia_module(state)
     stit = {"generator": module, "pivots": torch.zeros(2, 4, 4), "quads": [np.ones((4, 2))] * 2}
-    encoder = {"state_dict": {"encoder.styles.0.linear.weight": torch.ones(2, 2)}, "latent_avg": torch.ones(1, 2)}
-    encoder["opts"] = {"encoder_type": "Encoder4Editing"}  # type: ignore[assignment]
     return {
         "nvidia p2": nvidia_pickle(module, 2),
         "nvidia p4": nvidia_pickle(module, 4),
@@ -44,7 +43,7 @@ def corpus() -> dict[str, bytes]:
         "rosinality zip": torch_file({"g_ema": ros, "latent_avg": mean}),
         "rosinality stream": torch_file({"g_ema": ros, "latent_avg": mean}, zipped=False),
         "stit": torch_file(stit),
-        "e4e": torch_file(encoder),
+        "e4e": torch_file(encoder_content()),
     }
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoint_files import make_state
+from checkpoint_files import encoder_content, make_state
 from safetensors import safe_open
 from safetensors.torch import save_file
 
@@ -22,15 +22,10 @@ def generator() -> Checkpoint:
 
 
 def encoder() -> Checkpoint:
-    state = {"x.weight": torch.randn(3, 2), "x.num_batches_tracked": torch.tensor(3), "empty": torch.zeros(0, 2)}
-    return Checkpoint(
-        Kind.E4E,
-        "encoder",
-        {"num_styles": 1},
-        state,
-        latent_avg=torch.randn(1, 2),
-        options={"encoder_type": "x", "n": 1},
-    )
+    content = encoder_content()
+    state = {n.removeprefix("encoder."): t for n, t in content["state_dict"].items() if n.startswith("encoder.")}
+    config, options = {"num_styles": 6}, {"encoder_type": "x", "n": 1}
+    return Checkpoint(Kind.E4E, "encoder", config, state, latent_avg=content["latent_avg"], options=options)
 
 
 @pytest.mark.parametrize("make", [generator, encoder])
@@ -56,10 +51,11 @@ def test_everything_comes_back(make: object, tmp_path: Path) -> None:
 
 
 def test_tensors_in_another_order_in_memory(tmp_path: Path) -> None:
-    checkpoint = encoder()
-    strided = torch.arange(6.0).reshape(2, 3).T
-    write_stored(replace(checkpoint, state={"x": strided}), tmp_path / "w", {})
-    assert torch.equal(read_checkpoint(tmp_path / "w").state["x"], strided)
+    checkpoint = generator()
+    name = "synthesis.b8.conv0.weight"
+    strided = checkpoint.state[name].to(memory_format=torch.channels_last)
+    write_stored(replace(checkpoint, state=checkpoint.state | {name: strided}), tmp_path / "w", {})
+    assert torch.equal(read_checkpoint(tmp_path / "w").state[name], strided)
 
 
 @pytest.mark.parametrize(
