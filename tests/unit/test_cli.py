@@ -1,0 +1,43 @@
+import os
+import sys
+
+import pytest
+
+from stitchedit import cli
+from stitchedit.errors import ConfigError
+
+
+def test_directions_are_paired_with_strengths() -> None:
+    assert cli.paired(["age", "smile"], [2.0, -1.0]) == (("age", 2.0), ("smile", -1.0))
+    assert cli.paired(["age"], None) == (("age", 1.0),)
+    for directions, strengths in (
+        ([], []),
+        (["age"], [1.0, 2.0]),
+        (["age"], [float("nan")]),
+        (["age"], [float("inf")]),
+    ):
+        with pytest.raises(ConfigError):
+            cli.paired(directions, strengths)
+
+
+def test_the_allocator_setting_is_applied_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[tuple[list[str], dict[str, str]]] = []
+    monkeypatch.setattr(os, "execve", lambda program, arguments, env: started.append((arguments, env)))
+    monkeypatch.setattr(sys, "platform", "linux")
+    monkeypatch.setattr(sys, "argv", ["stitchedit", "invert", "x.mp4"])
+    monkeypatch.delitem(sys.modules, "torch", raising=False)
+    monkeypatch.setenv("MALLOC_ARENA_MAX", "3")
+    for value, expected in (("off", 0), ("applied", 0), ("", 1)):
+        started.clear()
+        monkeypatch.setenv("STITCHEDIT_MALLOC", value)
+        cli.keep_memory()
+        assert len(started) == expected
+    arguments, environment = started[0]
+    assert arguments[1:] == ["-m", "stitchedit", "invert", "x.mp4"]
+    assert environment["STITCHEDIT_MALLOC"] == "applied"
+    assert environment["MALLOC_ARENA_MAX"] == "3", "what the user has set stays"
+    assert int(environment["MALLOC_MMAP_THRESHOLD_"]) > 1 << 30
+
+
+def test_a_message_is_one_line() -> None:
+    assert cli.one_line("a\n b\tc") == "a b c"
