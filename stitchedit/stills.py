@@ -12,6 +12,7 @@ from stitchedit.batches import Batches
 from stitchedit.data import ByteArray, FacePoints, FloatArray, IntArray, Latents
 from stitchedit.errors import ConfigError
 from stitchedit.generator import Generator
+from stitchedit.metrics import masked_psnr
 from stitchedit.pictures import save_png
 from stitchedit.segment import face_mask
 from stitchedit.sheet import contact_sheet
@@ -63,7 +64,6 @@ def inversion_psnr(generator: Generator, latents: Latents, batches: Batches, poi
         with torch.no_grad():
             ws = torch.from_numpy(latents.ws[index : index + 1]).to(generator.w_avg.device)
             image = to_bytes(generator.synthesis(ws, resolution=size)[0])
-        inside = face_mask(points.points[index], size) > 0.5
-        error = (image[inside].astype(np.float64) - batches.crops.images[index][inside]) ** 2
-        values.append(10 * np.log10(255**2 / max(error.mean(), 1e-9)))
+        mask = face_mask(points.points[index], size)
+        values.append(masked_psnr(image, batches.crops.images[index], mask))
     return np.array(values, np.float32)
