@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of the checkpoints")
     parser.add_argument("--minutes", type=float, default=30, help="for each exit")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="which exits to train in this run")
+    parser.add_argument("--rate", type=float, default=LR, help="of the optimiser, relative to a tensor's own size")
     parser.add_argument("--perceptual", type=float, default=0.05, help="weight of mbv2-perceptual beside L1 and L2")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -58,7 +59,7 @@ def main() -> None:
     generator.load_state_dict(base.state_dict(), strict=False)
     generator.requires_grad_(False)
     for size in args.sizes:
-        Trainer(generator, size, args.work / f"{size}.pt", args.perceptual).run(60 * args.minutes)
+        Trainer(generator, size, args.work / f"{size}.pt", args.perceptual).run(60 * args.minutes, args.rate)
     checkpoints = {size: args.work / f"{size}.pt" for size in SIZES}
     if missing := [size for size, path in checkpoints.items() if not path.exists()]:
         sys.exit(f"{args.exits} not written: exits of {missing} px are not trained yet")
@@ -97,7 +98,7 @@ class Trainer:
             self.optimiser.load_state_dict(saved["optimiser"])
             self.steps, self.seconds = saved["steps"], saved["seconds"]
 
-    def run(self, seconds: float) -> None:
+    def run(self, seconds: float, rate: float) -> None:
         """Trains for so long, the rate falling to zero at the end; writes a checkpoint now and then."""
         unseen = [example(self.generator, self.size, UNSEEN_SEED + index) for index in range(UNSEEN)]
         faces = self.steps  # seeds of faces: never one twice
@@ -107,14 +108,18 @@ class Trainer:
         began, before, last = time.monotonic(), self.seconds, self.steps - 1
         self.report(unseen)
         while (spent := time.monotonic() - began) < seconds:
-            rate = LR * min(1.0, (self.steps + 1) / 100, 2.5 * (1 - spent / seconds))
+            rate_now = rate * min(1.0, (self.steps + 1) / 100, 2.5 * (1 - spent / seconds))
             for group in self.optimiser.param_groups:
-                group["lr"] = rate * group["scale"]
+                group["lr"] = rate_now * group["scale"]
             if self.steps % REPLACE_EVERY == 0:
                 pool[self.steps // REPLACE_EVERY % len(pool)] = example(self.generator, self.size, faces)
                 faces += 1
             chosen = torch.randint(len(pool), (FACES,), generator=random).tolist()
-            corner = torch.randint(self.size // 4 + 1, (2,), generator=random).tolist()
+            # Corners that fall outside count for the edge, or else the picture's rim would hardly be seen.
+            slack = self.size // 16
+            corner = (
+                torch.randint(-slack, self.size // 4 + slack, (2,), generator=random).clamp(0, self.size // 4).tolist()
+            )
             self.step([pool[index] for index in chosen], corner[0], corner[1])
             if self.steps % REPORT_EVERY == 0 and self.steps != last:
                 last, self.seconds = self.steps, before + time.monotonic() - began
