@@ -39,15 +39,17 @@ Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Preset = Annotated[str | None, typer.Option(help="fast, balanced or quality.")]
 
 # Freed memory is kept for the next tensor of the same size. Without this every large activation is mapped, faulted in
-# and unmapped anew, which costs more than half of a tuning step on a CPU (figures: docs/benchmarks.md). Threads that
-# wait sleep instead of spinning: on a machine that does other work too, spinning ones steal each other's time.
-AT_START = {
-    "OMP_WAIT_POLICY": "PASSIVE",
+# and unmapped anew, which costs more than half of a tuning step on a CPU (figures: docs/benchmarks.md).
+MALLOC = {
     "MALLOC_MMAP_THRESHOLD_": str(16 << 30),
     "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
     "MALLOC_TOP_PAD_": str(256 << 20),
     "MALLOC_ARENA_MAX": "1",
 }
+
+
+# Threads that wait sleep instead of spinning: on a machine that does other work too, spinning ones steal its time.
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @app.command()
@@ -220,7 +222,7 @@ def keep_memory() -> None:
     setting = os.environ.get("STITCHEDIT_MALLOC", "")
     if sys.platform != "linux" or setting in ("off", "applied") or "torch" in sys.modules:
         return
-    environment = {**AT_START, **os.environ, "STITCHEDIT_MALLOC": "applied"}
+    environment = {**MALLOC, **THREADS, **os.environ, "STITCHEDIT_MALLOC": "applied"}
     sys.stdout.flush()
     sys.stderr.flush()
     os.execve(sys.executable, [sys.executable, "-m", "stitchedit", *sys.argv[1:]], environment)
