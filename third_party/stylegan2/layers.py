@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from stitchedit.cuda_ops import ACTIVATIONS, bias_act, setup_filter
 from stitchedit.stylegan2.conv import conv2d_resample, modulated_conv2d
+from stitchedit.stylegan2.styled_conv import StyledConv, styled_conv
 
 
 class FullyConnected(nn.Module):
@@ -85,6 +86,14 @@ class SynthesisLayer(nn.Module):
         self, x: Tensor, styles: Tensor, noise: Tensor | None, *, gain: float = 1.0, fused: bool = True
     ) -> Tensor:
         """x [B, Cin, r, r], styles [B, Cin], noise [r, r] or [B or 1, 1, r, r] before its strength, None for none."""
+        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
+        total = ACTIVATIONS[self.activation].gain * gain
+        if self.activation == "lrelu" and _has_own_form(x):
+            spec = StyledConv(self.up, total, ACTIVATIONS["lrelu"].alpha, clamp)
+            if noise is not None and noise.ndim == 2:
+                noise = noise[None, None]
+            strength = None if noise is None else self.noise_strength
+            return styled_conv(x, self.weight, styles, self.bias, noise, strength, self.resample_filter, spec)
         x = modulated_conv2d(
             x,
             self.weight,
@@ -97,8 +106,6 @@ class SynthesisLayer(nn.Module):
         )
         if noise is not None:
             x = x + (noise * self.noise_strength).to(x.dtype)
-        clamp = None if self.conv_clamp is None else self.conv_clamp * gain
-        total = ACTIVATIONS[self.activation].gain * gain
         return bias_act(x, self.bias.to(x.dtype), act=self.activation, gain=total, clamp=clamp)
 
 
@@ -137,3 +144,8 @@ class SkipConv(nn.Module):
         """[B, Cin, r, r] -> [B, Cout, 2r, 2r]."""
         w = (self.weight * (self.weight_gain * gain)).to(x.dtype)
         return conv2d_resample(x, w, self.resample_filter, up=2, flip_weight=False)
+
+
+def _has_own_form(x: Tensor) -> bool:
+    """Whether `styled_conv` is for such a picture."""
+    return x.device.type == "cpu"
