@@ -24,7 +24,7 @@ PixelBox = tuple[int, int, int, int]  # x0, y0, x1, y1 in whole source pixels, t
 
 _FADE = 0.15  # of the crop's side: how far outside of the picture its mirror image is fully blurred
 _BLUR = 0.03  # of the crop's side, sigma
-_SHORTFALL = 0.1  # of the face's size: so much smaller may an exit be, a loss that cannot be seen
+_SHORTFALL = 0.13  # of the face's size: so much smaller may an exit be, a loss that cannot be seen
 
 
 def align(

@@ -102,6 +102,10 @@ def edit(
         str | None, typer.Option(help="fast, balanced or quality.", show_default="that of invert")
     ] = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
+    fidelity: Annotated[
+        float | None,
+        typer.Option(help="0..1: less of the tuning lets the person change more.", show_default="by direction"),
+    ] = None,
     force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
@@ -112,13 +116,13 @@ def edit(
     edits = paired(direction, strength)
     keep_memory()
     from stitchedit import pipeline
-    from stitchedit.config import edit_preset, with_options
+    from stitchedit.config import edit_fidelity, edit_preset, with_options
     from stitchedit.inverted import open_project
 
     with running(verbose) as progress:
         opened = open_project(project)
         config: EditConfig = with_options(
-            edit_preset(preset or opened.fact("settings", "preset")),
+            edit_fidelity(edit_preset(preset or opened.fact("settings", "preset")), fidelity),
             edits=edits,
             device=device,
             seed=seed,

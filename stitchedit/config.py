@@ -44,7 +44,7 @@ class TuneConfig:
     lr: float = 3e-4  # Adam
     anchor: float = 0.005  # part of the way back to the untuned weights taken at each step; 0 in the reference
     ramp_down: float = 0.4  # last part of the budget in which the rate falls to zero
-    coarse_part: float = 0.5  # first part of the budget, worked at the coarse exit
+    coarse_part: float = 0.3  # first part of the budget, worked at the coarse exit
     coarse_size: int = 256  # pixels of that exit
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
@@ -87,6 +87,9 @@ class EditConfig:
     seed: int = 0
     blender: str = "feather"
     lossless: bool = False
+    # 0..1, part of the way from the untuned generator to the tuned one; None: what the direction asks for. Tuning holds
+    # on to the person of the clip: an edit that is to lead away from that person wants less of it.
+    fidelity: float | None = None
     force: bool = False  # take directions that were made for another generator
     stitch: StitchConfig = field(default_factory=StitchConfig)
 
@@ -125,6 +128,13 @@ def with_options(config: Config, **options: object) -> Config:
     if device not in DEVICES:
         raise ConfigError(f"unknown device '{device}'", f"choose one of {', '.join(DEVICES)}")
     return replace(config, **options)  # type: ignore[arg-type]
+
+
+def edit_fidelity(config: EditConfig, fidelity: float | None) -> EditConfig:
+    """The settings with a fidelity, None for that of the direction. Raises ConfigError outside of 0..1."""
+    if fidelity is not None and not 0 <= fidelity <= 1:
+        raise ConfigError(f"fidelity is {fidelity}", "give a number from 0 (the person may change) to 1 (as tuned)")
+    return replace(config, fidelity=fidelity)
 
 
 def encode_space(config: InvertConfig, space: str) -> InvertConfig:

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from stitchedit import artefacts, loading
 from stitchedit.align import sides
@@ -56,6 +57,18 @@ def load_inverted(project: Project, device: str) -> Inverted:
     crops, points = artefacts.load_crops(project.crops)
     latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
     return Inverted(project, source, tracks, crops, points, latents, generator)
+
+
+def soften(inverted: Inverted, fidelity: float) -> None:
+    """Take the generator a part of the way back to where it was before tuning, in place; 1 leaves it as it is."""
+    if fidelity == 1:
+        return
+    name = inverted.project.fact("settings", "generator")
+    untuned, _ = loading.generator(name, inverted.generator.w_avg.device)
+    with torch.no_grad():
+        pairs = zip(inverted.generator.parameters(), untuned.parameters(), strict=True)
+        for parameter, start in pairs:
+            parameter.lerp_(start, 1 - fidelity)
 
 
 def look_map(points: FacePoints) -> WeightMap:

@@ -33,8 +33,9 @@ from stitchedit.data import (
     IntArray,
 )
 from stitchedit.edit import edit as move_latents
+from stitchedit.edit import find_direction
 from stitchedit.errors import ConfigError, NoFace, ProjectError
-from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes
+from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import (
@@ -186,6 +187,10 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     inverted = load_inverted(project, config.device)
     crops, generator = inverted.crops, inverted.generator
     edited = move_latents(inverted.latents, config.edits, generator, seed=config.seed, force=config.force)
+    fidelity = config.fidelity
+    if fidelity is None:
+        fidelity = min((find_direction(n).fidelity for n, s in config.edits if s), default=1.0)
+    soften(inverted, fidelity)
     folder = project.edit_folder(name)
     stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
     make_folder(stitched.folder)
@@ -194,7 +199,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     def do_stitch(mark: str) -> None:
         _stitch_all(inverted, edited, config, stitched, folder / "stitch.checkpoint.safetensors", mark, progress)
 
-    inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws)}
+    inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws), "fidelity": str(fidelity)}
     mark = stages.run("stitch", inputs | inputs_of(config.stitch), [stitched.path(stitched.count - 1)], do_stitch)
 
     written: list[str] = []

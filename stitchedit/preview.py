@@ -10,7 +10,8 @@ import torch
 
 from stitchedit.blend import compose
 from stitchedit.edit import edit as move_latents
-from stitchedit.inverted import load_inverted
+from stitchedit.edit import find_direction
+from stitchedit.inverted import load_inverted, soften
 from stitchedit.pictures import save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import Project, make_folder
@@ -39,6 +40,7 @@ def preview(
     wanted = spread(np.arange(len(crops.frames)), frames)
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
     edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed) for s in strengths]
+    soften(inverted, find_direction(direction).fidelity)
     crop_of = {int(crops.frames[index]): index for index in wanted}
     rows = []
     for frame in inverted.source:

@@ -65,3 +65,22 @@ def test_losses_look_at_the_face_and_hardest_at_eyes_and_lips() -> None:
     assert look[2, 2] == pytest.approx(0.05)
     eye, nose = look[marks[37, 1], marks[37, 0]], look[marks[30, 1], marks[30, 0]]
     assert eye > 1.5 * nose > 1
+
+
+def test_fidelity_goes_back_toward_the_untuned_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+    from types import SimpleNamespace
+
+    import torch
+
+    from stitchedit import inverted, loading
+
+    untuned, tuned = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
+    monkeypatch.setattr(loading, "generator", lambda name, device: (untuned, ""))
+    tuned.w_avg = torch.zeros(2)  # type: ignore[assignment]
+    project = SimpleNamespace(fact=lambda table, key: "default")
+    opened = SimpleNamespace(project=project, generator=tuned)
+    before = tuned.weight.detach().clone()
+    inverted.soften(opened, 1.0)  # type: ignore[arg-type]
+    assert torch.equal(tuned.weight, before)
+    inverted.soften(opened, 0.25)  # type: ignore[arg-type]
+    torch.testing.assert_close(tuned.weight, 0.25 * before + 0.75 * untuned.weight)
