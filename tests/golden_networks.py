@@ -93,10 +93,7 @@ def rosinality_generator(name: str) -> StyleGAN2:
     widths = {4: 16, 8: 16, 16: 12, 32: 8}
     generator = StyleGAN2(z_dim=dim, w_dim=dim, img_resolution=32, mapping_layers=layers, channels=widths)
     weights = GOLDEN / f"{name}.weights.safetensors"
-    if weights.exists():
-        state = load_file(weights)
-    else:
-        state = rosinality_fill(generator, layers)
+    state = load_file(weights) if weights.exists() else rosinality_fill(generator, layers)
     generator.load_state_dict(rosinality_to_nvidia(state, arrays(f"{name}.io.npz")["in.truncation_latent"]))
     return generator.eval()
 
