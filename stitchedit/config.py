@@ -24,7 +24,9 @@ class AlignConfig:
 
 @dataclass(frozen=True, slots=True)
 class EncodeConfig:
-    steps: int = 160  # optimiser steps
+    steps: int = 160  # optimiser steps at least
+    steps_per_frame: float = 1.0  # more of them where the clip has many frames
+    most_steps: int = 400
     frames_per_step: int = 2
     lr_clip: float = 0.05  # Adam, the clip's common code, in units of W's spread
     lr_frame: float = 0.02  # Adam, what sets frames apart
@@ -38,7 +40,9 @@ class EncodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuneConfig:
-    steps: int = 300  # budget in optimiser steps at most
+    steps: int = 300  # budget in optimiser steps, at least
+    steps_per_frame: float = 3.5  # more of them where the clip has many frames, so that each is drawn about seven times
+    most_steps: int = 1500
     frames_per_step: int = 2
     shuffle: bool = True  # random order; False is the fixed order of the reference
     lr: float = 3e-4  # Adam
@@ -103,9 +107,14 @@ def invert_preset(name: str) -> InvertConfig:
     """The settings of `stitchedit invert --preset name`. Raises ConfigError for an unknown name."""
     base = InvertConfig(preset=_known(name))
     if name == "fast":
-        return replace(base, max_size=256, encode=EncodeConfig(steps=80), tune=TuneConfig(steps=150))
+        return replace(
+            base,
+            max_size=256,
+            encode=EncodeConfig(steps=80, most_steps=200),
+            tune=TuneConfig(steps=150, steps_per_frame=2.5, most_steps=800),
+        )
     if name == "quality":
-        return replace(base, tune=TuneConfig(steps=900, plateau=0.003))
+        return replace(base, tune=TuneConfig(steps=900, steps_per_frame=10, most_steps=4000, plateau=0.003))
     return base
 
 
@@ -119,6 +128,7 @@ def edit_preset(name: str) -> EditConfig:
     return base
 
 
+Steps = TypeVar("Steps", EncodeConfig, TuneConfig)
 Config = TypeVar("Config", InvertConfig, EditConfig)
 
 
@@ -135,6 +145,12 @@ def edit_fidelity(config: EditConfig, fidelity: float | None) -> EditConfig:
     if fidelity is not None and not 0 <= fidelity <= 1:
         raise ConfigError(f"fidelity is {fidelity}", "give a number from 0 (the person may change) to 1 (as tuned)")
     return replace(config, fidelity=fidelity)
+
+
+def for_frames(config: Steps, count: int) -> Steps:
+    """The settings of a stage with its step budget for a clip of `count` edited frames."""
+    wanted = round(config.steps_per_frame * count)
+    return replace(config, steps=max(config.steps, min(wanted, config.most_steps)))
 
 
 def encode_space(config: InvertConfig, space: str) -> InvertConfig:

@@ -24,7 +24,7 @@ from stitchedit import artefacts, loading
 from stitchedit.align import align
 from stitchedit.batches import Batches
 from stitchedit.blend import BLENDERS, compose
-from stitchedit.config import EditConfig, InvertConfig
+from stitchedit.config import EditConfig, InvertConfig, for_frames
 from stitchedit.data import (
     ByteArray,
     CropImages,
@@ -144,7 +144,9 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
 
     def do_encode(mark: str) -> None:
         generator.requires_grad_(False)
-        latents = encoder(batches, generator, perceptual, config.encode, seed=config.seed, progress=progress)
+        latents = encoder(
+            batches, generator, perceptual, for_frames(config.encode, len(batches)), seed=config.seed, progress=progress
+        )
         artefacts.save_latents(project.latents, latents)
 
     inputs = {"crops": mark, "generator": generator_sha, "encoder": encoder_sha, "seed": str(config.seed)}
@@ -157,7 +159,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
             latents,
             batches,
             perceptual,
-            config.tune,
+            for_frames(config.tune, len(batches)),
             size=crops.size,
             seed=config.seed,
             resume=artefacts.load_checkpoint(project.checkpoint, mark),

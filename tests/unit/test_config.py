@@ -1,6 +1,6 @@
 import pytest
 
-from stitchedit.config import PRESETS, edit_preset, encode_space, invert_preset, with_options
+from stitchedit.config import PRESETS, TuneConfig, edit_preset, encode_space, for_frames, invert_preset, with_options
 from stitchedit.errors import ConfigError
 
 
@@ -24,3 +24,8 @@ def test_options_that_are_not_allowed() -> None:
         encode_space(invert_preset("fast"), "Z")
     assert encode_space(invert_preset("fast"), "W").encode.space == "W"
     assert with_options(edit_preset("fast"), seed=3).seed == 3
+
+
+def test_the_step_budget_grows_with_the_clip_up_to_a_limit() -> None:
+    tune = TuneConfig(steps=300, steps_per_frame=3.5, most_steps=1500)
+    assert [for_frames(tune, n).steps for n in (1, 50, 100, 354, 10_000)] == [300, 300, 350, 1239, 1500]
