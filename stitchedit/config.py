@@ -114,7 +114,8 @@ def invert_preset(name: str) -> InvertConfig:
             tune=TuneConfig(steps=150, steps_per_frame=2.5, most_steps=800),
         )
     if name == "quality":
-        return replace(base, tune=TuneConfig(steps=900, steps_per_frame=10, most_steps=4000, plateau=0.003))
+        tune = TuneConfig(steps=900, steps_per_frame=10, most_steps=4000, plateau=0.003)
+        return replace(base, tune=tune)
     return base
 
 
