@@ -22,7 +22,7 @@ SOURCE = (
 )
 LICENCE = "MIT; the generator that it moves was distilled from StyleGAN2-FFHQ, whose terms are non-commercial"
 NO_GLASSES = -0.4  # SD of the glasses reading that identity adds: strangers tend to wear some
-ENOUGH = 0.40  # change of the linear reading of the embedding; the embedding itself changes nearly twice as much
+ENOUGH = 0.46  # change of the linear reading of the embedding; the embedding itself changes half as much again
 KEPT_FREE = ("brow_height", "mouth_width")  # a face's own build more than its expression
 
 
@@ -73,12 +73,14 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
     rows = lab.readings.rows[held]
     aside = np.zeros(len(held))
     aside[held.index(index["glasses"])] = NO_GLASSES
+    lead = likeness(lab.covariance, rows, lab.identity.rows)
     arrays = {
         "persons": table.w[chosen].astype(np.float16),
         "mean": table.w.mean(axis=0).astype(np.float32),
         "keep": rows.astype(np.float16),
         "embed": lab.identity.rows.astype(np.float16),
-        "lead": likeness(lab.covariance, rows, lab.identity.rows).astype(np.float32),
+        "lead": lead.astype(np.float32),
+        "cost": (lead.T @ np.linalg.solve(lab.covariance, lead)).astype(np.float32),
         "aside": smallest_step(lab.covariance, rows, aside).astype(np.float32),
         "enough": np.float32(ENOUGH),
     }
@@ -92,7 +94,7 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
         "file": "identity.npz",
         "sha256": hashlib.sha256(data).hexdigest(),
         "unit": "strength 1 goes all the way to a person who does not exist, chosen by --seed",
-        "range": [-0.5, 1.2],
+        "range": [-0.5, 1.5],
         "made_for": "ffhq-1024",
         "source": SOURCE.format(samples=len(table.w)),
         "licence": LICENCE,

@@ -47,6 +47,7 @@ class Direction:
     kind: str = "vector"  # vector, or function: the step depends on the clip and the seed
     space: str = "W"  # W or W+
     layers: tuple[int, int] | None = None  # half-open range of W+ rows that move; None: all
+    fidelity: float = 1.0  # how much of the clip's tuning the edit wants; see EditConfig.fidelity
     made_for: str = ""  # generator that it was learned on; empty where nothing says so
     unit: str = "strength 1.0 adds the stored vector once"
     range: tuple[float, float] | None = None  # strengths within which faces stay faces; None: not known
@@ -94,6 +95,7 @@ def read_direction(path: Path) -> Direction:
             kind=str(table.get("kind", "vector")),
             space=str(table["space"]),
             layers=(int(layers[0]), int(layers[1])) if layers else None,
+            fidelity=float(table.get("fidelity", 1.0)),
             made_for=str(table["made_for"]),
             unit=str(table["unit"]),
             range=(float(span[0]), float(span[1])) if span else None,
@@ -178,14 +180,15 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
 def identity_step(data: Mapping[str, NDArray[Any]], latents: Latents, seed: int) -> NDArray[np.float64]:
     """The step from the clip's person to one who does not exist, [w_dim].
 
-    The seed draws mixtures of two stored people; the first one whose predicted identity distance is large enough is
-    taken, else the farthest, and the way is scaled to just enough. The whole way to that person's code would bring hat
-    and background along. Gone is only the likeliest step that leads to the same linear reading of the identity
-    embedding, with pose, expression, age, gender, skin and light as the clip has them.
+    The seed draws three mixtures of two stored people; the one who is reached most easily is taken. The whole way to
+    that person's code would bring hat and background along. Gone is only the likeliest step that leads toward the same
+    linear reading of the identity embedding, just far enough, with pose, expression, age, gender, skin and light as
+    the clip has them.
 
     Args:
         data: persons [P, w_dim] and their mean [w_dim]; embed [E, w_dim], the linear reading of the embedding;
-            lead [w_dim, E], the step for its change; aside [w_dim], added always, against glasses; enough [].
+            lead [w_dim, E], the step for its change; cost [E, E], that step's squared Mahalanobis length;
+            enough [], how far the reading is to change; aside [w_dim], added always, against glasses.
             See `stitchedit.learn.likeness`.
         latents: the clip's pivots.
         seed: any integer.
@@ -193,24 +196,22 @@ def identity_step(data: Mapping[str, NDArray[Any]], latents: Latents, seed: int)
     here = np.asarray(latents.ws, np.float64).mean((0, 1))
     persons, mean = data["persons"].astype(np.float64), data["mean"].astype(np.float64)
     embed, lead = data["embed"].astype(np.float64), data["lead"].astype(np.float64)
-    enough = float(data["enough"])
+    cost, enough = data["cost"].astype(np.float64), float(data["enough"])
     rng = np.random.default_rng([seed & 0xFFFFFFFF, 0x1D])
-    best: NDArray[np.float64] = np.zeros_like(here)
-    best_distance = 0.0
-    for _ in range(12):
+    steps, lengths = [], []
+    for _ in range(3):
         first, second = rng.choice(len(persons), 2, replace=False)
         # Two deviations at right angles mix to a third of the same spread: the weights' squares sum to one.
         person = mean + 0.8 * (persons[first] - mean) + 0.6 * (persons[second] - mean)
-        way = lead @ (embed @ (person - here))
-        distance = float(np.linalg.norm(embed @ way))
-        if distance > best_distance:
-            best, best_distance = way, distance
-        if distance >= enough:
-            break
-    if best_distance > 0:
-        best = best * min(enough / best_distance, 1.5)
-    log.debug("identity: predicted distance %.2f, wanted %.2f", best_distance, enough)
-    return best + data["aside"].astype(np.float64)
+        change = embed @ (person - here)
+        step = lead @ change
+        scale = enough / max(float(np.linalg.norm(embed @ step)), 1e-6)
+        steps.append(scale * step)
+        lengths.append(scale * float(np.sqrt(change @ cost @ change)))
+    best = int(np.argmin(lengths))
+    log.debug("identity: Mahalanobis lengths %s, took %d", np.round(lengths, 1), best)
+    chosen: NDArray[np.float64] = steps[best] + data["aside"].astype(np.float64)
+    return chosen
 
 
 FUNCTIONS: dict[str, Callable[[Mapping[str, NDArray[Any]], Latents, int], NDArray[np.float64]]] = {
