@@ -60,7 +60,7 @@ class TuneConfig:
 
 @dataclass(frozen=True, slots=True)
 class StitchConfig:
-    steps: int = 6  # at most, a frame
+    steps: int = 4  # at most, a frame
     first_steps: int = 40  # at most, for the first frame of a chain
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
@@ -123,7 +123,7 @@ def edit_preset(name: str) -> EditConfig:
     """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
     base = EditConfig(preset=_known(name))
     if name == "fast":
-        return replace(base, stitch=StitchConfig(steps=3, first_steps=25, border_threshold=0.006))
+        return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.006))
     if name == "quality":
         return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.002))
     return base
