@@ -99,14 +99,15 @@ def optimize(
     optimizer = torch.optim.Adam([{"params": p, "lr": lr} for p, lr in groups if p[0].requires_grad], betas=(0.9, 0.99))
     rates = [group["lr"] for group in optimizer.param_groups]
     size = _exit_for(generator, config.size)
+    look_at = min(config.size, size)  # a small generator draws fewer pixels than the losses would like
     for step in range(config.steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
             group["lr"] = rate * _ramp(step / config.steps)
         picks = shuffled(count, min(config.frames_per_step, count), step, seed)
-        target, weight = batches.images(picks, config.size), batches.weights(picks, config.size)
+        target, weight = batches.images(picks, look_at), batches.weights(picks, look_at)
         offset = offsets(picks) if step >= CLIP_ALONE * config.steps else torch.zeros(len(picks), 1, 1, device=device)
         image = generator.synthesis(prior.w(clip + offset), resolution=size)
-        image = shrink(image, config.size)
+        image = shrink(image, look_at)
         with torch.no_grad():
             wanted = perceptual.features(target)
         pixel = _mean_square(image - target, weight)
