@@ -66,6 +66,7 @@ class StitchConfig:
     norm: str = "l2"  # or "l1", of both losses
     content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame
     border_threshold: float = 0.004  # border loss at which a frame is done
+    pull_back: float = 0.1  # part of the way back to the tuned weights taken after each frame
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
 

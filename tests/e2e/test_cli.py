@@ -87,7 +87,7 @@ def test_edit_gives_every_frame_back_with_time_and_sound(
     assert edited.info.audio_streams == source.info.audio_streams == 1
     changed = 0
     for before, after in zip(source, edited, strict=True):
-        assert before.time == after.time
+        assert round(after.time / before.time_base) == before.pts, "to the tick; Matroska counts in decimals"
         assert before.size == after.size
         luma = before.planes["Y"].astype(int) - after.planes["Y"]
         changed += int((luma != 0).sum())

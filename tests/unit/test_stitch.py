@@ -7,7 +7,7 @@ from conftest import crops_of
 from stitchedit.batches import Batches
 from stitchedit.config import StitchConfig
 from stitchedit.data import Crops, EditedLatents
-from stitchedit.stitch import Chain, RingMasks, stitch, to_bytes
+from stitchedit.stitch import Chain, RingMasks, interior, stitch, to_bytes
 from stitchedit.stylegan2 import StyleGAN2
 
 RING = np.ones((128, 128), np.float32)
@@ -67,3 +67,19 @@ def test_a_chain_taken_up_in_the_middle_goes_on_bit_for_bit(tiny_generator: Styl
     assert len(rest) == 3
     for a, b in zip(whole[2:], rest, strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_well_inside_the_edited_picture_itself_is_taken(tiny_generator: StyleGAN2) -> None:
+    edited = codes(tiny_generator)
+    batches = Batches(targets(tiny_generator, edited))
+    for crop in stitch(Chain(tiny_generator, CONFIG), tiny_generator, edited, batches, lambda i: MASKS, size=128):
+        with torch.no_grad():
+            plain = to_bytes(tiny_generator.synthesis(torch.from_numpy(edited.ws[crop.index : crop.index + 1]))[0])
+        np.testing.assert_array_equal(crop.image[48:-48, 48:-48], plain[48:-48, 48:-48])
+
+
+def test_interior_is_nothing_near_the_border_and_all_in_the_middle() -> None:
+    inside = interior(1 - RING, 8.0)
+    assert inside[:23].max() == 0
+    assert inside[64, 64] == 1
+    assert (np.diff(inside[64, :64]) >= 0).all()
