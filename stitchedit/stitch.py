@@ -168,7 +168,7 @@ def stitch(
 
 
 def interior(content_mask: FloatArray, width: float) -> FloatArray:
-    """How far inside the face a pixel lies, float32 [S, S]: 0 within `width` pixels of the border, 1 from twice that."""
+    """How far inside the face a pixel lies, float32 [S, S]: 0 up to `width` pixels, 1 from twice that."""
     far = cv2.distanceTransform((content_mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
     ramp = np.clip(far / max(width, 1.0) - 1, 0, 1).astype(np.float32)
     smooth: FloatArray = ramp * ramp * (3 - 2 * ramp)
