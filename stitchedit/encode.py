@@ -1,11 +1,12 @@
 """Crops -> Latents: where in W each frame lies.
 
 An encoder is a function of the `Encoder` signature in `ENCODERS`. `optimize` needs no training and works with every
-generator: it searches for the codes of all frames together.
+generator: it searches for the codes of all frames together. `by_network` makes one of a trained network, e4e or pSp.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -16,9 +17,11 @@ from torch import Tensor
 from stitchedit.batches import Batches, resize, shuffled
 from stitchedit.config import EncodeConfig
 from stitchedit.data import Latents
+from stitchedit.errors import ConfigError
 from stitchedit.generator import Generator
 from stitchedit.losses import Perceptual
 from stitchedit.progress import Progress, silent
+from stitchedit.stylegan2.encoder import PICTURE_SIZE, GradualStyleEncoder
 
 SCORE_SIZE = 64  # pixels of the pictures that these are taken from
 PRIOR_SAMPLES = 10_000  # w samples that the distribution is estimated from
@@ -122,6 +125,57 @@ def optimize(
         ws = prior.w(clip + offsets(list(range(count))))
     return Latents(ws.cpu().numpy().astype(np.float32))
 
+
+def by_network(load: Callable[[], GradualStyleEncoder], name: str) -> Encoder:
+    """The encoder that asks a trained network for each frame's code.
+
+    In W e4e gives the row that the others depart from, pSp the mean of its rows. Of the settings only `config.space`
+    matters to what comes back; it raises ConfigError when the codes do not fit the generator.
+
+    Args:
+        load: gives the network in eval mode, on the batches' device; called once a run, so that its weights are in
+            memory only while codes are found.
+        name: what the user calls it.
+    """
+
+    def encode(
+        batches: Batches,
+        generator: Generator,
+        perceptual: Perceptual,
+        config: EncodeConfig,
+        *,
+        seed: int = 0,
+        progress: Progress = silent,
+    ) -> Latents:
+        network = load()
+        _check_fit(network, generator, name, config.space)
+        give = network if config.space == "W+" else network.one_row
+        found: list[Tensor] = []
+        for start in range(0, len(batches), PICTURES_AT_ONCE):
+            picks = range(start, min(start + PICTURES_AT_ONCE, len(batches)))
+            with torch.no_grad():
+                found.append(give(batches.images(picks, PICTURE_SIZE)).cpu())
+            progress("encode", picks.stop, len(batches), "")
+        return Latents(torch.cat(found).numpy().astype(np.float32))
+
+    return encode
+
+
+def _check_fit(network: GradualStyleEncoder, generator: Generator, name: str, space: str) -> None:
+    """Raises ConfigError, unless the network's codes are some that the generator takes."""
+    if network.w_dim != generator.w_dim:
+        raise ConfigError(
+            f"encoder '{name}' gives codes of {network.w_dim} numbers, the generator takes {generator.w_dim}",
+            "choose the generator that the encoder was trained for, or leave --encoder out",
+        )
+    if space == "W+" and network.num_styles != generator.num_ws:
+        raise ConfigError(
+            f"encoder '{name}' gives {network.num_styles} rows of W+, the generator takes {generator.num_ws}",
+            "--space W takes one row for all; or choose the --generator that the encoder was trained for",
+        )
+
+
+PICTURES_AT_ONCE = 4  # of a network; more are no faster on a CPU
 
 CLIP_ALONE = 0.25  # first part of the steps, in which all frames share one code
 ROW_RATE = 0.5  # rows of W+ move apart more slowly than they move together

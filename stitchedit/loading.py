@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from stitchedit.encode import ENCODERS, Encoder
-from stitchedit.errors import ConfigError, DeviceError
+from stitchedit.encode import ENCODERS, Encoder, by_network
+from stitchedit.errors import DeviceError
 from stitchedit.generator import Generator
 from stitchedit.losses import MobileNetPerceptual, Perceptual
 
@@ -35,11 +35,20 @@ def lasting_name(name: str) -> str:
 
 
 def encoder(name: str, where: torch.device) -> tuple[Encoder, str]:
-    """The encoder of a name, and what its results depend on."""
+    """The encoder of a name or file, and what its results depend on: its name, or the sha256 of its weights.
+
+    Weights are read and checked here, so that what does not fit is refused before any work, and let go again: they
+    are loaded anew where codes are wanted, and take no memory while other stages run.
+
+    Raises: NotFetched, UnknownCheckpoint or HashMismatch, as `weights.load_encoder`.
+    """
     chosen = "optimize" if name == "default" else name
-    if chosen not in ENCODERS:
-        raise ConfigError(f"unknown encoder '{name}'", f"known are {', '.join(ENCODERS)}")
-    return ENCODERS[chosen], chosen
+    if chosen in ENCODERS:
+        return ENCODERS[chosen], chosen
+    from stitchedit import weights
+
+    weights.load_encoder(chosen)
+    return by_network(lambda: weights.load_encoder(chosen).to(where), chosen), weights.sha256_of(chosen)
 
 
 def perceptual(where: torch.device) -> Perceptual:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from stitchedit.generator import Generator
     from stitchedit.stylegan2.checkpoints import Checkpoint
+    from stitchedit.stylegan2.encoder import GradualStyleEncoder
 
 __all__ = [
     "Listed",
@@ -216,24 +217,29 @@ def load_generator(name: Path | str = DEFAULT, device: torch.device | str = "cpu
     return _build(checkpoint.config, copied, generator_name(checkpoint)).to(device)
 
 
-def load_encoder(name: Path | str) -> Checkpoint:
-    """An e4e or pSp encoder by the name of imported weights or the path of a checkpoint, for its network to take.
+def load_encoder(name: Path | str) -> GradualStyleEncoder:
+    """The network of an e4e or pSp encoder, by the name of imported weights or the path of a checkpoint.
 
-    `kind` tells e4e from psp, `config` is {"num_styles"}, `state` has the network's names, and `latent_avg` (float32
-    [num_styles, w_dim]) is what its codes are relative to, None where they are not.
+    On the CPU, float32, in eval mode, without gradients. Its tensors view the file, 1 GB, which must stay as it is
+    while they are used. `latent_avg` is [num_styles, w_dim], None where codes are not relative to it.
 
     Raises: as `load_generator`.
     """
-    from dataclasses import replace
+    import torch
 
+    from stitchedit.stylegan2.encoder import ENCODERS
     from stitchedit.stylegan2.encoder_layout import WIDTH
 
     found = load_checkpoint(name, "encoder")
     heads, width = found.config["num_styles"], found.state["input_layer.0.weight"].shape[0]
     if width != WIDTH:
         raise UnknownCheckpoint(name, f"its encoder begins with {width} channels, only {WIDTH} are known")
-    mean = found.latent_avg if found.options.get("start_from_latent_avg", True) else None
-    return replace(found, latent_avg=None if mean is None else mean.reshape(-1, mean.shape[-1]).expand(heads, -1))
+    with torch.device("meta"):
+        network = ENCODERS[found.kind](heads, width=width)
+    network.load_state_dict(found.state, assign=True)
+    if found.latent_avg is not None and found.options.get("start_from_latent_avg", True):
+        network.latent_avg = found.latent_avg.reshape(-1, network.w_dim).expand(heads, -1)
+    return network.requires_grad_(False).eval()
 
 
 def load_checkpoint(name: Path | str, role: str) -> Checkpoint:

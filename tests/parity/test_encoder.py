@@ -1,6 +1,7 @@
 """e4e and pSp against what the reference code computed (tests/golden/README.md, A4)."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ import torch
 from golden_networks import GOLDEN, arrays, error, filled
 from torch import Tensor, nn
 
+from stitchedit import weights
 from stitchedit.stylegan2 import ENCODERS, Encoder4Editing, GradualStyleEncoder
 from stitchedit.stylegan2 import encoder as module
 from stitchedit.stylegan2.encoder_layout import encoder_shapes
@@ -121,6 +123,29 @@ def test_psp(encoder: Encoder4Editing, golden: dict[str, Tensor]) -> None:
     with torch.no_grad():
         ws = psp(filled("input.e4e_image", (1, 3, 256, 256), 0.5))
     assert error(ws, golden["out.psp_gradual"]) <= TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("encoder_type", ["Encoder4Editing", "GradualStyleEncoder"])
+def test_a_whole_file(encoder: Encoder4Editing, golden: dict[str, Tensor], tmp_path: Path, encoder_type: str) -> None:
+    """As training wrote it, a generator included, by a name that tells nothing."""
+    state = {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
+    state["decoder.input.input"] = torch.ones(1, 512, 4, 4)
+    options = {"encoder_type": encoder_type, "start_from_latent_avg": True, "stylegan_size": 1024, "device": "cuda:0"}
+    path = tmp_path / "weights.bin"
+    torch.save({"state_dict": state, "latent_avg": golden["in.latent_avg"], "opts": options}, path)
+    found = weights.load_encoder(path)
+    path.unlink()  # the mapping holds it until the test ends
+    image = filled("input.e4e_image", (1, 3, 256, 256), 0.5)
+    with torch.no_grad():
+        ws, one = found(image), found.one_row(image)
+    expected = golden["out.e4e_plus_latent_avg"]
+    if encoder_type == "GradualStyleEncoder":
+        expected = golden["out.psp_gradual"] + golden["in.latent_avg"]
+    assert error(ws, expected) <= TOLERANCE
+    row = expected[:, :1] if encoder_type == "Encoder4Editing" else expected.mean(1, keepdim=True)
+    assert error(one, row) <= TOLERANCE
+    assert not found.training
 
 
 @pytest.mark.parametrize(("antialias", "name"), [(True, "default_antialias"), (False, "noantialias")])

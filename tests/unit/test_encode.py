@@ -1,16 +1,21 @@
+import hashlib
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from checkpoint_files import encoder_content, torch_file
 from conftest import crops_of
 
+from stitchedit import loading
 from stitchedit.batches import Batches
 from stitchedit.config import EncodeConfig
 from stitchedit.data import Crops
-from stitchedit.encode import ENCODERS, optimize, w_prior
+from stitchedit.encode import ENCODERS, by_network, optimize, w_prior
+from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint
 from stitchedit.losses import MobileNetPerceptual
-from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.stylegan2 import Encoder4Editing, GradualStyleEncoder, StyleGAN2, encoder_layout
 
 CONFIG = EncodeConfig(steps=60, size=128, prior_weight=1e-3, offset_pull=1.0)
 
@@ -56,3 +61,80 @@ def test_optimize_repeats_itself_and_takes_one_frame(tiny_generator: StyleGAN2, 
     first, second = (ENCODERS["optimize"](Batches(one), tiny_generator, MobileNetPerceptual(), config) for _ in "ab")
     np.testing.assert_array_equal(first.ws, second.ws)
     assert first.ws.shape == (1, tiny_generator.num_ws, 16)
+
+
+@pytest.mark.parametrize("kind", [Encoder4Editing, GradualStyleEncoder])
+def test_a_network_gives_the_codes(
+    tiny_generator: StyleGAN2, tiny_crops: Crops, kind: type[GradualStyleEncoder]
+) -> None:
+    network = some_network(kind, 12)
+    loaded: list[str] = []
+    steps: list[tuple[int, int]] = []
+    encode = by_network(lambda: loaded.append("once") or network, "e4e")
+    batches, perceptual = Batches(tiny_crops), MobileNetPerceptual()
+    with torch.no_grad():
+        expected = network(batches.images(range(5), 256)).numpy()
+    ws = encode(
+        batches,
+        tiny_generator,
+        perceptual,
+        CONFIG,
+        progress=lambda stage, done, total, note="": steps.append((done, total)),
+    ).ws
+    assert ws.shape == (5, 12, 16)
+    assert ws.dtype == np.float32
+    np.testing.assert_allclose(ws, expected, atol=1e-5)
+    assert loaded == ["once"]
+    assert steps == [(4, 5), (5, 5)]
+    latents = encode(batches, tiny_generator, perceptual, replace(CONFIG, space="W"))
+    assert latents.in_w
+    row = expected[:, :1] if kind is Encoder4Editing else expected.mean(1, keepdims=True)
+    np.testing.assert_allclose(latents.ws, row, atol=1e-5)
+
+
+def test_a_network_of_another_generator_is_refused(tiny_generator: StyleGAN2, tiny_crops: Crops) -> None:
+    batches, perceptual = Batches(tiny_crops), MobileNetPerceptual()
+    more_rows = by_network(lambda: some_network(Encoder4Editing, 14), "e4e")
+    with pytest.raises(ConfigError, match="'e4e' gives 14 rows of W\\+, the generator takes 12") as caught:
+        more_rows(batches, tiny_generator, perceptual, CONFIG)
+    assert "--space W" in caught.value.hint
+    assert more_rows(batches, tiny_generator, perceptual, replace(CONFIG, space="W")).ws.shape == (5, 1, 16)
+    wider = by_network(lambda: some_network(Encoder4Editing, 12, width=4), "e4e")
+    for space in ("W", "W+"):
+        with pytest.raises(ConfigError, match="codes of 32 numbers, the generator takes 16"):
+            wider(batches, tiny_generator, perceptual, replace(CONFIG, space=space))
+
+
+def test_an_encoder_from_a_file(tiny_crops: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(encoder_layout, "WIDTH", 2)
+    generator = StyleGAN2(z_dim=16, w_dim=16, img_resolution=16, mapping_layers=1, channels={4: 4, 8: 4, 16: 4})
+    network = some_network(Encoder4Editing, generator.num_ws)
+    content = encoder_content(width=2)
+    content["state_dict"] = {f"encoder.{name}": tensor for name, tensor in network.state_dict().items()}
+    path = tmp_path / "e.pt"
+    path.write_bytes(torch_file(content))
+    encode, sha = loading.encoder(str(path), torch.device("cpu"))
+    assert sha == hashlib.sha256(path.read_bytes()).hexdigest()
+    batches = Batches(tiny_crops)
+    with torch.no_grad():
+        expected = network(batches.images(range(5), 256)) + content["latent_avg"]
+    ws = encode(batches, generator, MobileNetPerceptual(), CONFIG).ws
+    np.testing.assert_allclose(ws, expected.numpy(), atol=1e-5)
+
+
+def test_encoders_by_name(tmp_path: Path) -> None:
+    where = torch.device("cpu")
+    for name in ("default", "optimize"):
+        assert loading.encoder(name, where) == (optimize, "optimize")
+    with pytest.raises(NotFetched):
+        loading.encoder("no-such-name", where)
+    path = tmp_path / "alexnet.pth"
+    path.write_bytes(torch_file({"features.0.weight": torch.ones(64, 3, 11, 11)}))
+    with pytest.raises(UnknownCheckpoint, match="not an encoder"):
+        loading.encoder(str(path), where)
+
+
+def some_network(kind: type[GradualStyleEncoder], rows: int, width: int = 2) -> GradualStyleEncoder:
+    """Random weights, codes of 8 * width numbers."""
+    torch.manual_seed(3)
+    return kind(rows, width=width).eval()

@@ -12,6 +12,8 @@ arXiv:1801.07698, with squeeze-and-excitation.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -91,9 +93,11 @@ class GradualStyleEncoder(nn.Module):
         width: channels of the first layer; 64 in every published file.
 
     Attributes:
+        kind: what checkpoints of this network are called.
         latent_avg: [num_styles, w_dim] or [w_dim], added to all codes; None where the file says to start from zero.
     """
 
+    kind: ClassVar[str] = "psp"
     latent_avg: Tensor | None
 
     def __init__(self, num_styles: int = 18, *, width: int = 64) -> None:
@@ -116,9 +120,19 @@ class GradualStyleEncoder(nn.Module):
         self.latlayer2 = nn.Conv2d(2 * width, self.w_dim, 1)
         self.register_buffer("latent_avg", None, persistent=False)
 
+    @property
+    def config(self) -> dict[str, object]:
+        """What `encoder_layout.read_encoder_config` tells of a file with these tensors."""
+        return {"num_styles": self.num_styles}
+
     def forward(self, images: Tensor) -> Tensor:
         """RGB [B, 3, 256, 256] in [-1, 1] -> ws [B, num_styles, w_dim]."""
         return self._from_average(torch.stack(self._rows(images, self.num_styles), dim=1))
+
+    def one_row(self, images: Tensor) -> Tensor:
+        """RGB [B, 3, 256, 256] in [-1, 1] -> the W nearest to all rows, their mean, [B, 1, w_dim]."""
+        ws: Tensor = self(images)
+        return ws.mean(1, keepdim=True)
 
     def _rows(self, images: Tensor, count: int) -> list[Tensor]:
         """What the first `count` heads give, [B, w_dim] each; nothing is computed that they do not read."""
@@ -147,6 +161,8 @@ class GradualStyleEncoder(nn.Module):
 class Encoder4Editing(GradualStyleEncoder):
     """e4e: picture to one w, and how far each other row departs from it."""
 
+    kind = "e4e"
+
     def forward(self, images: Tensor, *, stage: int | None = None) -> Tensor:
         """RGB [B, 3, 256, 256] in [-1, 1] -> ws [B, num_styles, w_dim].
 
@@ -162,8 +178,14 @@ class Encoder4Editing(GradualStyleEncoder):
         rest = [first] * (last - len(departures))
         return self._from_average(torch.stack([first, *(first + d for d in departures), *rest], dim=1))
 
+    def one_row(self, images: Tensor) -> Tensor:
+        """RGB [B, 3, 256, 256] in [-1, 1] -> the w that rows depart from, [B, 1, w_dim]. Runs the first head only."""
+        return self.forward(images, stage=0)[:, :1]
 
-ENCODERS: dict[str, type[GradualStyleEncoder]] = {"e4e": Encoder4Editing, "psp": GradualStyleEncoder}
+
+ENCODERS: dict[str, type[GradualStyleEncoder]] = {
+    network.kind: network for network in (Encoder4Editing, GradualStyleEncoder)
+}
 
 
 def encoder_picture(images: Tensor, *, antialias: bool = True) -> Tensor:

@@ -55,6 +55,14 @@ def test_e4e_departs_from_its_first_row_and_psp_does_not(encoder: Encoder4Editin
     assert torch.equal(ws[:, 0], rows[:, 0])
 
 
+def test_one_row(encoder: Encoder4Editing, image: torch.Tensor) -> None:
+    psp = GradualStyleEncoder(10, width=8).eval()
+    psp.load_state_dict(encoder.state_dict())
+    with torch.no_grad():
+        assert torch.equal(encoder.one_row(image), encoder(image)[:, :1])
+        torch.testing.assert_close(psp.one_row(image), psp(image).mean(1, keepdim=True))
+
+
 @pytest.mark.parametrize("shape", [(64,), (10, 64)])
 def test_the_average_is_added_and_not_saved(image: torch.Tensor, shape: tuple[int, ...]) -> None:
     torch.manual_seed(0)
