@@ -55,6 +55,7 @@ def tune(
     over the last part of the budget; a plateau ends the level part early.
 
     Args:
+        generator: untuned, also when resuming: its weights are where the anchor pulls to.
         resume: a state that `save` was given earlier; the run goes on exactly from there.
         save: called every `config.checkpoint_every` steps with the whole state of the run.
     Returns: the curve of losses, in the order of the steps.

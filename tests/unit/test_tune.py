@@ -49,7 +49,7 @@ def test_a_run_taken_up_at_a_checkpoint_ends_bit_for_bit_alike(
 ) -> None:
     batches, perceptual = Batches(tiny_crops), MobileNetPerceptual()
     saved: list[dict[str, Tensor]] = []
-    whole, again = copy.deepcopy(tiny_generator), copy.deepcopy(tiny_generator)
+    whole = copy.deepcopy(tiny_generator)
     curve = tune(
         whole,
         latents,
@@ -60,6 +60,7 @@ def test_a_run_taken_up_at_a_checkpoint_ends_bit_for_bit_alike(
         save=lambda state: saved.append({k: v.clone() for k, v in state.items()}),
     ).curve
     for state in (saved[0], saved[2]):  # before and after the change from coarse to fine
+        again = copy.deepcopy(tiny_generator)
         report = tune(again, latents, batches, perceptual, CONFIG, size=128, resume=state)
         assert torch.equal(report.curve, curve)
         for name, value in whole.state_dict().items():
