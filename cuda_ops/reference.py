@@ -84,14 +84,19 @@ def bias_act_forward(x: Tensor, b: Tensor | None, spec: BiasActSpec) -> Tensor:
 
 
 def bias_act_grad(dy: Tensor, x: Tensor | None, b: Tensor | None, y: Tensor | None, spec: BiasActSpec) -> Tensor:
-    """dy times the first derivative of `bias_act` at x; x or y as the activation's `keeps` says, y if clamped."""
+    """dy times the first derivative of `bias_act` at x. x or y is given as the activation's `keeps` says, y if clamped.
+
+    For use without a graph.
+    """
     name = spec.act.name
-    g = dy * spec.gain if spec.gain != 1 else dy
     if name in ("relu", "lrelu"):
         assert y is not None
-        same_sign = y > 0 if spec.gain > 0 else y < 0
-        g = torch.where(same_sign, g, g * (spec.alpha if name == "lrelu" else 0.0))
-    elif name != "linear":
+        # The sign of y is that of x + b, turned round by a negative gain.
+        slope = spec.alpha if name == "lrelu" else 0.0
+        g = torch.ops.aten.leaky_relu_backward(dy, y if spec.gain > 0 else -y, slope, False).mul_(spec.gain)
+        return _unclamped(g, y, spec)
+    g = dy * spec.gain if spec.gain != 1 else dy
+    if name != "linear":
         assert x is not None
         g = g * _first_derivative(x if b is None else x + _along(b, x, spec.dim), spec)
     return _unclamped(g, y, spec)
