@@ -1,9 +1,10 @@
 """Train the narrow 256 and 512 px exits of the default generator to draw what the full image, averaged down, shows.
 
-    nice python scripts/distill_exits.py BASE.safetensors EXITS.safetensors --work FOLDER [--minutes 30]
+    nice python scripts/distill_exits.py BASE.safetensors EXITS.safetensors --work FOLDER [--minutes 15]
 
 BASE is the file of scripts/build_default_model.py. FOLDER holds a checkpoint of each exit: the same command again goes
-on from there, `--minutes` more for each. One thread; the 256 px exit needs 2.5 GB of memory, the 512 px exit 4 GB.
+on from there, `--minutes` more of processor time for each. One thread; the 256 px exit needs 2.5 GB of memory, the
+512 px exit 4 GB.
 
 An exit starts as the block that it stands for, without the weaker half of its channels. Inputs and targets of a few
 hundred faces are kept in memory; one face is replaced every few steps, so that no face is seen often. A step looks at
@@ -18,6 +19,7 @@ import math
 import os
 import sys
 import time
+from collections import deque
 from pathlib import Path
 
 import torch
@@ -47,7 +49,7 @@ def main() -> None:
     parser.add_argument("base", type=Path)
     parser.add_argument("exits", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="folder of the checkpoints")
-    parser.add_argument("--minutes", type=float, default=30, help="for each exit")
+    parser.add_argument("--minutes", type=float, default=15, help="of processor time, for each exit")
     parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="which exits to train in this run")
     parser.add_argument("--rate", type=float, default=LR, help="of the optimiser, relative to a tensor's own size")
     parser.add_argument("--perceptual", type=float, default=0.05, help="weight of mbv2-perceptual beside L1 and L2")
@@ -99,20 +101,22 @@ class Trainer:
             self.steps, self.seconds = saved["steps"], saved["seconds"]
 
     def run(self, seconds: float, rate: float) -> None:
-        """Trains for so long, the rate falling to zero at the end; writes a checkpoint now and then."""
+        """Trains for so long by the processor's clock, the rate falling to zero at the end; leaves checkpoints."""
         unseen = [example(self.generator, self.size, UNSEEN_SEED + index) for index in range(UNSEEN)]
         faces = self.steps  # seeds of faces: never one twice
-        pool = [example(self.generator, self.size, faces + index) for index in range(POOL[self.size])]
-        faces += len(pool)
+        pool: deque[Example] = deque(maxlen=POOL[self.size])  # starts small and grows
+        for _ in range(8 * FACES):
+            pool.append(example(self.generator, self.size, faces))
+            faces += 1
         random = torch.Generator().manual_seed(self.steps)
-        began, before, last = time.monotonic(), self.seconds, self.steps - 1
+        began, before, last = time.process_time(), self.seconds, self.steps - 1
         self.report(unseen)
-        while (spent := time.monotonic() - began) < seconds:
+        while (spent := time.process_time() - began) < seconds:
             rate_now = rate * min(1.0, (self.steps + 1) / 100, 2.5 * (1 - spent / seconds))
             for group in self.optimiser.param_groups:
                 group["lr"] = rate_now * group["scale"]
             if self.steps % REPLACE_EVERY == 0:
-                pool[self.steps // REPLACE_EVERY % len(pool)] = example(self.generator, self.size, faces)
+                pool.append(example(self.generator, self.size, faces))
                 faces += 1
             chosen = torch.randint(len(pool), (FACES,), generator=random).tolist()
             # Corners that fall outside count for the edge, or else the picture's rim would hardly be seen.
@@ -122,7 +126,7 @@ class Trainer:
             )
             self.step([pool[index] for index in chosen], corner[0], corner[1])
             if self.steps % REPORT_EVERY == 0 and self.steps != last:
-                last, self.seconds = self.steps, before + time.monotonic() - began
+                last, self.seconds = self.steps, before + time.process_time() - began
                 self.save()
                 self.report(unseen)
         self.seconds = before + seconds
