@@ -1,10 +1,10 @@
-"""Train the narrow 256 and 512 px exits of the default generator to draw what the full image, averaged down, shows.
+"""Train the narrow 256 px exit of the default generator to draw what the full image, averaged down, shows.
 
     nice python scripts/distill_exits.py BASE.safetensors EXITS.safetensors --work FOLDER [--minutes 15]
 
-BASE is the file of scripts/build_default_model.py. FOLDER holds a checkpoint of each exit: the same command again goes
-on from there, `--minutes` more of processor time for each. One thread; the 256 px exit needs 2.5 GB of memory, the
-512 px exit 4 GB.
+BASE is the file of scripts/build_default_model.py. FOLDER holds a checkpoint: the same command goes on from there,
+`--minutes` more of processor time. One thread, 2.5 GB of memory. The 512 px exit needs no training: the low band of the
+full image's wavelet is that image.
 
 An exit starts as the block that it stands for, without the weaker half of its channels. Inputs and targets of a few
 hundred faces are kept in memory; one face is replaced every few steps, so that no face is seen often. A step looks at
@@ -17,7 +17,6 @@ import argparse
 import json
 import math
 import os
-import sys
 import time
 from collections import deque
 from pathlib import Path
@@ -32,8 +31,9 @@ from stitchedit.mobilestylegan import MobileStyleGAN, haar
 from stitchedit.mobilestylegan.layers import NarrowExit
 
 LICENCE = "distilled from mobilestylegan_ffhq_1024.safetensors, under the same terms"
-SIZES = (256, 512)
-POOL = {256: 250, 512: 200}  # faces in memory
+SIZE = 256
+HEADS = {str(SIZE): "narrow", "512": "low"}  # a low exit has no weights of its own
+POOL = 250  # faces in memory
 REPLACE_EVERY = 8  # steps
 FACES = 4  # a step
 MARGIN = 2  # pixels of the exit's input: two 3x3 convolutions
@@ -49,28 +49,20 @@ def main() -> None:
     parser.add_argument("base", type=Path)
     parser.add_argument("exits", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="folder of the checkpoints")
-    parser.add_argument("--minutes", type=float, default=15, help="of processor time, for each exit")
-    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="which exits to train in this run")
+    parser.add_argument("--minutes", type=float, default=15, help="of processor time")
     parser.add_argument("--rate", type=float, default=LR, help="of the optimiser, relative to a tensor's own size")
     parser.add_argument("--perceptual", type=float, default=0.05, help="weight of mbv2-perceptual beside L1 and L2")
     args = parser.parse_args()
     torch.set_num_threads(1)
     args.work.mkdir(parents=True, exist_ok=True)
     base = read_generator(args.base)
-    generator = MobileStyleGAN(**base.config | {"heads": {"256": "narrow", "512": "narrow", "1024": "styled"}})
+    generator = MobileStyleGAN(**base.config | {"heads": HEADS | {"1024": "styled"}})
     generator.load_state_dict(base.state_dict(), strict=False)
     generator.requires_grad_(False)
-    for size in args.sizes:
-        Trainer(generator, size, args.work / f"{size}.pt", args.perceptual).run(60 * args.minutes, args.rate)
-    checkpoints = {size: args.work / f"{size}.pt" for size in SIZES}
-    if missing := [size for size, path in checkpoints.items() if not path.exists()]:
-        sys.exit(f"{args.exits} not written: exits of {missing} px are not trained yet")
-    state = {
-        f"synthesis_network.heads.{size}.{key}": value.half()
-        for size, path in checkpoints.items()
-        for key, value in torch.load(path, weights_only=True)["exit"].items()
-    }
-    write_safetensors(state, {"heads": json.dumps({"256": "narrow", "512": "narrow"}), "licence": LICENCE}, args.exits)
+    trainer = Trainer(generator, SIZE, args.work / f"{SIZE}.pt", args.perceptual)
+    trainer.run(60 * args.minutes, args.rate)
+    state = {f"synthesis_network.heads.{SIZE}.{k}": v.half() for k, v in trainer.exit.state_dict().items()}
+    write_safetensors(state, {"heads": json.dumps(HEADS), "licence": LICENCE}, args.exits)
 
 
 class Trainer:
@@ -104,7 +96,7 @@ class Trainer:
         """Trains for so long by the processor's clock, the rate falling to zero at the end; leaves checkpoints."""
         unseen = [example(self.generator, self.size, UNSEEN_SEED + index) for index in range(UNSEEN)]
         faces = self.steps  # seeds of faces: never one twice
-        pool: deque[Example] = deque(maxlen=POOL[self.size])  # starts small and grows
+        pool: deque[Example] = deque(maxlen=POOL)  # starts small and grows
         for _ in range(8 * FACES):
             pool.append(example(self.generator, self.size, faces))
             faces += 1

@@ -80,7 +80,7 @@ def read_generator(path: Path, exits: Path | None = None) -> Generator:
     """The generator in a safetensors file that `save_generator` wrote: float32, on the CPU, in eval mode.
 
     Args:
-        exits: a second file with more exits for it, from `scripts/fit_exits.py`.
+        exits: a second file with more exits for it, from `scripts/distill_exits.py`.
     Raises: UnknownCheckpoint, when it is no such file, or one that does not fit its own description.
     """
     try:

@@ -14,7 +14,7 @@ SHA256 = {
     "face_landmark.tflite": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
     "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",
-    "mobilestylegan_ffhq_1024_exits.safetensors": "383f0f65247381af32e9123548048438e7b89982392abef5e6fa6d2dfc6aeccb",
+    "mobilestylegan_ffhq_1024_exits.safetensors": "495cc9f8268894274ba0a48114a36f11794a02f598273940cb37aafa0026dc90",
 }
 
 

@@ -99,17 +99,11 @@ class StyledHead(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         return _image(x, self.affine(w)[:, :, None] * self.weight[:, :, 0, 0].T, self.bias)
 
-
-class LinearHead(nn.Module):
-    """The same without a style; `w_dim` and `w` are taken and not used."""
-
-    def __init__(self, w_dim: int, channels: int) -> None:
-        super().__init__()
-        self.weight = nn.Parameter(torch.randn(12, channels, 1, 1) / channels**0.5)
-        self.bias = nn.Parameter(torch.zeros(12))
-
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return _image(x, self.weight[:, :, 0, 0].T.expand(len(x), -1, -1), self.bias)
+    def low(self, x: Tensor, w: Tensor) -> Tensor:
+        """The image averaged down by two, RGB [B, 3, S, S], from the low band alone, without the finer ones."""
+        matrix = self.affine(w)[:, :, None] * self.weight[:3, :, 0, 0].T
+        band = torch.baddbmm(self.bias[:3], x.flatten(1, 2), matrix) * 0.5
+        return band.view(*x.shape[:3], 3).permute(0, 3, 1, 2).contiguous()
 
 
 class NarrowExit(nn.Module):

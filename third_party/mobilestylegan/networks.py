@@ -19,7 +19,6 @@ from torch import Tensor, nn
 
 from stitchedit.mobilestylegan.layers import (
     SLOPE,
-    LinearHead,
     NarrowExit,
     SeparableConv,
     StyledConv,
@@ -28,7 +27,7 @@ from stitchedit.mobilestylegan.layers import (
 )
 
 FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
-FFHQ_HEADS: dict[int | str, str] = {256: "linear", 512: "linear", 1024: "styled"}
+FFHQ_HEADS: dict[int | str, str] = {256: "narrow", 512: "low", 1024: "styled"}
 
 
 class MappingNetwork(nn.Module):
@@ -66,8 +65,9 @@ class SynthesisNetwork(nn.Module):
 
     Args:
         channels: features at 4, 8, 16 .. px, each divisible by 4; the full image has 2 * 4 * 2**(len - 1) px.
-        heads: by size of the image that it gives, the kind of head: "styled" or "linear" on the features of a block,
-            or "narrow", which does the work of the last block with half its channels.
+        heads: by size of the image that it gives, the kind of head: "styled" on the features of a block; "narrow",
+            which does the work of the last block with half its channels; or "low", the low band of the styled head
+            of twice the size: exactly its image averaged down.
     """
 
     def __init__(self, w_dim: int, channels: Sequence[int], heads: Mapping[int, str]) -> None:
@@ -79,16 +79,23 @@ class SynthesisNetwork(nn.Module):
         )
         self.heads = nn.ModuleDict()
         for size, kind in sorted(heads.items()):
+            if kind == "low":
+                continue
             at = (size // 8).bit_length() - 1  # the head's features are number `at` of `channels`
             if kind == "narrow":
                 self.heads[str(size)] = NarrowExit(w_dim, channels[at - 1], channels[at], size // 2)
             else:
-                self.heads[str(size)] = {"linear": LinearHead, "styled": StyledHead}[kind](w_dim, channels[at])
+                self.heads[str(size)] = StyledHead(w_dim, channels[at])
 
     def forward(self, ws: Tensor, resolution: int, use_noise: bool = True) -> Tensor:
         """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution]."""
-        head = self.heads[str(resolution)]
         image: Tensor
+        if str(resolution) not in self.heads:
+            x, row = self.features(ws, resolution, use_noise)
+            head = self.heads[str(2 * resolution)]
+            assert isinstance(head, StyledHead)
+            return head.low(x, ws[:, row])
+        head = self.heads[str(resolution)]
         if isinstance(head, NarrowExit):
             x, row = self.to_exit(ws, resolution, use_noise)
             image = head(x, ws[:, row : row + 3].unbind(1), use_noise)
@@ -123,7 +130,7 @@ class MobileStyleGAN(nn.Module):
         made_for: what edit directions name in `made_for`.
         z_dim, w_dim, mapping_layers: sizes of the mapping network.
         channels: features of the synthesis network at 4, 8, 16 .. px, each divisible by 4.
-        heads: {image size: "styled", "linear" or "narrow"}, sizes as numbers or text; the largest is the full
+        heads: {image size: "styled", "narrow" or "low"}, sizes as numbers or text; the largest is the full
             size, 8 * 2**(len(channels) - 1).
     Raises: ValueError, when heads and channels do not fit.
     """
@@ -149,7 +156,9 @@ class MobileStyleGAN(nn.Module):
         self.resolution = 4 << len(self.channels)
         self.num_ws = 2 * len(self.channels)
         known = {8 << index for index in range(len(self.channels))}
-        if not set(self.exits) <= known or self.resolution not in self.exits or self.head_kinds.get(8) == "narrow":
+        whole = all(self.head_kinds.get(2 * s) == "styled" for s, kind in self.head_kinds.items() if kind == "low")
+        narrow = self.head_kinds.get(8) == "narrow"
+        if not set(self.exits) <= known or self.resolution not in self.exits or narrow or not whole:
             raise ValueError(f"heads {self.exits} do not fit channels {self.channels}")
         self.mapping_network = MappingNetwork(z_dim, w_dim, mapping_layers)
         self.synthesis_network = SynthesisNetwork(w_dim, self.channels, self.head_kinds)

@@ -9,7 +9,7 @@ from stitchedit.mobilestylegan.layers import SeparableConv
 @pytest.fixture(scope="module")
 def small() -> MobileStyleGAN:
     torch.manual_seed(0)
-    heads = {8: "styled", 16: "linear", 32: "narrow", 64: "styled"}
+    heads = {8: "low", 16: "styled", 32: "narrow", 64: "styled"}
     return MobileStyleGAN(made_for="test-64", z_dim=8, w_dim=8, mapping_layers=2, channels=(16, 16, 12, 8), heads=heads)
 
 
@@ -33,7 +33,14 @@ def test_exits_give_their_size_and_run_no_block_above(small: MobileStyleGAN, siz
         hook.remove()
     assert image.shape == (2, 3, size, size)
     assert image.is_contiguous()
-    assert max(ran, default=4) == (size // 4 if size == 32 else size // 2)  # a narrow exit stands for the last block
+    # a narrow exit stands for the last block; a low one takes what the exit of twice the size would take
+    assert max(ran, default=4) == {8: 8, 16: 8, 32: 8, 64: 32}[size]
+
+
+def test_a_low_exit_is_the_larger_image_averaged_down(small: MobileStyleGAN) -> None:
+    ws = torch.randn(2, 8, 8)
+    full = small.synthesis(ws, resolution=16)
+    torch.testing.assert_close(small.synthesis(ws, resolution=8), F.avg_pool2d(full, 2), rtol=1e-4, atol=1e-5)
 
 
 def test_one_row_is_every_row_and_samples_do_not_meet(small: MobileStyleGAN) -> None:
