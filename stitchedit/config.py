@@ -27,6 +27,7 @@ class EncodeConfig:
     steps: int = 160  # optimiser steps at least
     steps_per_frame: float = 1.0  # more of them where the clip has many frames
     most_steps: int = 400
+    started_share: float = 0.18  # of all these steps where a trained network gave the start
     frames_per_step: int = 2
     lr_clip: float = 0.05  # Adam, the clip's common code, in units of W's spread
     lr_frame: float = 0.02  # Adam, what sets frames apart
@@ -52,7 +53,7 @@ class TuneConfig:
     coarse_size: int = 256  # pixels of that exit
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
-    perceptual_size: int = 256  # pixels at which the perceptual loss looks, at most
+    perceptual_size: int = 512  # pixels at which the perceptual loss looks, at most
     locality: bool = False  # hold faces beside the pivots where they were (STIT: off)
     plateau: float = 0.01  # the ramp starts early when the mean loss of 50 steps fell by less than this part
     checkpoint_every: int = 50  # steps
