@@ -130,7 +130,7 @@ def by_network(load: Callable[[], GradualStyleEncoder], name: str) -> Encoder:
     """The encoder that asks a trained network for each frame's code.
 
     In W e4e gives the row that the others depart from, pSp the mean of its rows. Of the settings only `config.space`
-    matters to what comes back; it raises ConfigError when the codes do not fit the generator.
+    matters to what comes back. Whether the codes fit the generator, `check_fit` has told.
 
     Args:
         load: gives the network in eval mode, on the batches' device; called once a run, so that its weights are in
@@ -148,7 +148,6 @@ def by_network(load: Callable[[], GradualStyleEncoder], name: str) -> Encoder:
         progress: Progress = silent,
     ) -> Latents:
         network = load()
-        _check_fit(network, generator, name, config.space)
         give = network if config.space == "W+" else network.one_row
         found: list[Tensor] = []
         for start in range(0, len(batches), PICTURES_AT_ONCE):
@@ -161,7 +160,7 @@ def by_network(load: Callable[[], GradualStyleEncoder], name: str) -> Encoder:
     return encode
 
 
-def _check_fit(network: GradualStyleEncoder, generator: Generator, name: str, space: str) -> None:
+def check_fit(network: GradualStyleEncoder, generator: Generator, name: str, space: str) -> None:
     """Raises ConfigError, unless the network's codes are some that the generator takes."""
     if network.w_dim != generator.w_dim:
         raise ConfigError(

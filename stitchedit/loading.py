@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from stitchedit.encode import ENCODERS, Encoder, by_network
+from stitchedit.encode import ENCODERS, Encoder, by_network, check_fit
 from stitchedit.errors import DeviceError
 from stitchedit.generator import Generator
 from stitchedit.losses import MobileNetPerceptual, Perceptual
@@ -34,20 +34,23 @@ def lasting_name(name: str) -> str:
     return str(Path(name).resolve()) if Path(name).is_file() else name
 
 
-def encoder(name: str, where: torch.device) -> tuple[Encoder, str]:
+def encoder(name: str, where: torch.device, generator: Generator, space: str) -> tuple[Encoder, str]:
     """The encoder of a name or file, and what its results depend on: its name, or the sha256 of its weights.
 
     Weights are read and checked here, so that what does not fit is refused before any work, and let go again: they
     are loaded anew where codes are wanted, and take no memory while other stages run.
 
-    Raises: NotFetched, UnknownCheckpoint or HashMismatch, as `weights.load_encoder`.
+    Args:
+        generator, space: what the codes are for: "W" or "W+".
+    Raises: NotFetched, UnknownCheckpoint or HashMismatch, as `weights.load_encoder`; ConfigError, when the codes of
+        its network do not fit the generator.
     """
     chosen = "optimize" if name == "default" else name
     if chosen in ENCODERS:
         return ENCODERS[chosen], chosen
     from stitchedit import weights
 
-    weights.load_encoder(chosen)
+    check_fit(weights.load_encoder(chosen), generator, chosen, space)
     return by_network(lambda: weights.load_encoder(chosen).to(where), chosen), weights.sha256_of(chosen)
 
 

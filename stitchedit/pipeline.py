@@ -96,7 +96,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     device = loading.device(config.device)
     source = open_video(clip)
     generator, generator_sha = loading.generator(config.generator, device)
-    encoder, encoder_sha = loading.encoder(config.encoder, device)
+    encoder, encoder_sha = loading.encoder(config.encoder, device, generator, config.encode.space)
     perceptual = loading.perceptual(device)
     project = Project.create(root or default_root(clip))
     stages = Stages(project.records, INVERT_STAGES)

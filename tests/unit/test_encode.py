@@ -92,49 +92,60 @@ def test_a_network_gives_the_codes(
     np.testing.assert_allclose(latents.ws, row, atol=1e-5)
 
 
-def test_a_network_of_another_generator_is_refused(tiny_generator: StyleGAN2, tiny_crops: Crops) -> None:
-    batches, perceptual = Batches(tiny_crops), MobileNetPerceptual()
-    more_rows = by_network(lambda: some_network(Encoder4Editing, 14), "e4e")
-    with pytest.raises(ConfigError, match="'e4e' gives 14 rows of W\\+, the generator takes 12") as caught:
-        more_rows(batches, tiny_generator, perceptual, CONFIG)
-    assert "--space W" in caught.value.hint
-    assert more_rows(batches, tiny_generator, perceptual, replace(CONFIG, space="W")).ws.shape == (5, 1, 16)
-    wider = by_network(lambda: some_network(Encoder4Editing, 12, width=4), "e4e")
-    for space in ("W", "W+"):
-        with pytest.raises(ConfigError, match="codes of 32 numbers, the generator takes 16"):
-            wider(batches, tiny_generator, perceptual, replace(CONFIG, space=space))
-
-
-def test_an_encoder_from_a_file(tiny_crops: Crops, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.fixture
+def encoder_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An e4e checkpoint: 6 rows of 16 numbers, for a generator of 16 px."""
     monkeypatch.setattr(encoder_layout, "WIDTH", 2)
-    generator = StyleGAN2(z_dim=16, w_dim=16, img_resolution=16, mapping_layers=1, channels={4: 4, 8: 4, 16: 4})
-    network = some_network(Encoder4Editing, generator.num_ws)
     content = encoder_content(width=2)
+    network = some_network(Encoder4Editing, 6)
     content["state_dict"] = {f"encoder.{name}": tensor for name, tensor in network.state_dict().items()}
     path = tmp_path / "e.pt"
     path.write_bytes(torch_file(content))
-    encode, sha = loading.encoder(str(path), torch.device("cpu"))
-    assert sha == hashlib.sha256(path.read_bytes()).hexdigest()
+    return path
+
+
+def generator_of(size: int, w_dim: int = 16) -> StyleGAN2:
+    channels = {4 << k: 4 for k in range(size.bit_length() - 2)}
+    return StyleGAN2(z_dim=16, w_dim=w_dim, img_resolution=size, mapping_layers=1, channels=channels)
+
+
+def test_an_encoder_of_another_generator_is_refused_before_any_work(encoder_file: Path) -> None:
+    name, where = str(encoder_file), torch.device("cpu")
+    with pytest.raises(ConfigError, match=r"e\.pt' gives 6 rows of W\+, the generator takes 8") as caught:
+        loading.encoder(name, where, generator_of(32), "W+")
+    assert "--space W" in caught.value.hint
+    loading.encoder(name, where, generator_of(32), "W")
+    for space in ("W", "W+"):
+        with pytest.raises(ConfigError, match="codes of 16 numbers, the generator takes 24"):
+            loading.encoder(name, where, generator_of(16, w_dim=24), space)
+
+
+def test_an_encoder_from_a_file(tiny_crops: Crops, encoder_file: Path) -> None:
+    generator = generator_of(16)
+    encode, sha = loading.encoder(str(encoder_file), torch.device("cpu"), generator, "W+")
+    assert sha == hashlib.sha256(encoder_file.read_bytes()).hexdigest()
     batches = Batches(tiny_crops)
     with torch.no_grad():
-        expected = network(batches.images(range(5), 256)) + content["latent_avg"]
+        expected = (
+            some_network(Encoder4Editing, 6)(batches.images(range(5), 256)) + encoder_content(width=2)["latent_avg"]
+        )
     ws = encode(batches, generator, MobileNetPerceptual(), CONFIG).ws
     np.testing.assert_allclose(ws, expected.numpy(), atol=1e-5)
 
 
-def test_encoders_by_name(tmp_path: Path) -> None:
-    where = torch.device("cpu")
+def test_encoders_by_name(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
+    rest = (torch.device("cpu"), tiny_generator, "W+")
     for name in ("default", "optimize"):
-        assert loading.encoder(name, where) == (optimize, "optimize")
+        assert loading.encoder(name, *rest) == (optimize, "optimize")
     with pytest.raises(NotFetched):
-        loading.encoder("no-such-name", where)
+        loading.encoder("no-such-name", *rest)
     path = tmp_path / "alexnet.pth"
     path.write_bytes(torch_file({"features.0.weight": torch.ones(64, 3, 11, 11)}))
     with pytest.raises(UnknownCheckpoint, match="not an encoder"):
-        loading.encoder(str(path), where)
+        loading.encoder(str(path), *rest)
 
 
-def some_network(kind: type[GradualStyleEncoder], rows: int, width: int = 2) -> GradualStyleEncoder:
-    """Random weights, codes of 8 * width numbers."""
+def some_network(kind: type[GradualStyleEncoder], rows: int) -> GradualStyleEncoder:
+    """Random weights, codes of 16 numbers."""
     torch.manual_seed(3)
-    return kind(rows, width=width).eval()
+    return kind(rows, width=2).eval()
