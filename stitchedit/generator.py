@@ -6,6 +6,7 @@ import json
 import os
 import struct
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -17,6 +18,7 @@ from torch import Tensor
 from stitchedit.errors import UnknownCheckpoint
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.packaged import packaged_file
+from stitchedit.stylegan2 import StyleGAN2
 
 FORMAT = "stitchedit-generator-1"  # in the header of a generator's safetensors file
 
@@ -63,7 +65,7 @@ class Generator(Protocol):
 
 
 # architecture -> what builds it, with random weights, from the plain values of its `config`
-GENERATORS: dict[str, Callable[..., Generator]] = {"mobilestylegan": MobileStyleGAN}
+GENERATORS: dict[str, Callable[..., Generator]] = {"mobilestylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
 
 
 def load_default_generator(device: torch.device | str = "cpu") -> Generator:
@@ -92,9 +94,8 @@ def read_generator(path: Path, exits: Path | None = None) -> Generator:
             extra, more = _read_safetensors(exits)
             config["heads"] |= json.loads(extra["heads"])
             state |= more
-        generator = GENERATORS[metadata["architecture"]](**config)
-        generator.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as exc:
+        generator = _build(metadata["architecture"], config, state)
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as exc:
         raise UnknownCheckpoint(path, f"it is damaged, or of a newer stitchedit ({exc})") from exc
     return generator.eval()
 
@@ -128,6 +129,21 @@ def write_safetensors(state: Mapping[str, Tensor], metadata: Mapping[str, str], 
     part = path.with_name(path.name + ".part")
     part.write_bytes(struct.pack("<Q", len(header)) + header + data[8 + length :])
     os.replace(part, path)
+
+
+def _build(architecture: str, config: Mapping[str, object], state: Mapping[str, Tensor]) -> Generator:
+    """The network with these tensors, made only when they are those that it describes: it may describe any size."""
+    layers = config.get("mapping_layers", 0) if isinstance(config, dict) else None
+    if not isinstance(layers, int) or layers > len(state):
+        raise ValueError("it describes layers that it does not hold")
+    build = partial(GENERATORS[architecture], **config)
+    with torch.device("meta"):  # takes no memory
+        described = {name: tensor.shape for name, tensor in build().state_dict().items()}
+    if described != {name: tensor.shape for name, tensor in state.items()}:
+        raise ValueError("its tensors are not those that it describes")
+    generator = build()
+    generator.load_state_dict(state)
+    return generator
 
 
 def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:

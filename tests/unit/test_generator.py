@@ -1,4 +1,5 @@
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -9,13 +10,14 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from stitchedit.errors import HashMismatch, UnknownCheckpoint
-from stitchedit.generator import Generator, load_default_generator, read_generator, save_generator
+from stitchedit.generator import FORMAT, Generator, load_default_generator, read_generator, save_generator
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.packaged import packaged_file
+from stitchedit.stylegan2 import StyleGAN2
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "mobilestylegan_1024.npz"
 WHEEL = os.environ.get("STITCHEDIT_RANDOM_FACE_WHEEL", "")
@@ -89,6 +91,47 @@ def test_a_saved_generator_is_read_back(tmp_path: Path, small: MobileStyleGAN) -
     ws = small.mapping(torch.randn(1, 8))
     assert torch.equal(back.synthesis(ws), small.synthesis(ws))
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.safetensors", "b.safetensors"]
+
+
+def test_a_saved_stylegan2_is_read_back(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    widths = {4: 4, 8: 4, 16: 2}
+    generator = StyleGAN2(made_for="test-sg2", z_dim=8, w_dim=8, img_resolution=16, mapping_layers=2, channels=widths)
+    save_generator(generator, tmp_path / "a.safetensors", licence="MIT")
+    back = read_generator(tmp_path / "a.safetensors")
+    assert isinstance(back, StyleGAN2)
+    assert (back.made_for, back.exits) == ("test-sg2", (16,))
+    assert all(torch.equal(back.state_dict()[name], t) for name, t in generator.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"mapping_layers": 10**9}, "layers that it does not hold"),
+        ({"w_dim": 10**9}, "not those that it describes"),
+        ({"w_dim": 10**30}, "damaged"),
+        ({"w_dim": -1}, "damaged"),
+        ({"channels": [8, 8] * 40}, "damaged"),
+        ({"channels": None}, "damaged"),
+    ],
+)
+def test_a_file_that_describes_more_than_it_holds(
+    tmp_path: Path, small: MobileStyleGAN, changes: dict[str, object], said: str
+) -> None:
+    """Refused before memory is taken: 4e18 numbers fit nowhere."""
+    path = tmp_path / "bomb.safetensors"
+    texts = {"format": FORMAT, "architecture": "mobilestylegan", "config": json.dumps({**small.config, **changes})}
+    save_file(small.state_dict(), path, texts)
+    with pytest.raises(UnknownCheckpoint, match=said):
+        read_generator(path)
+
+
+@pytest.mark.parametrize("config", ["[" * 10_000, "[1]", "7"])
+def test_a_description_that_is_none(tmp_path: Path, small: MobileStyleGAN, config: str) -> None:
+    path = tmp_path / "a.safetensors"
+    save_file(small.state_dict(), path, {"format": FORMAT, "architecture": "mobilestylegan", "config": config})
+    with pytest.raises(UnknownCheckpoint, match="damaged"):
+        read_generator(path)
 
 
 def test_a_damaged_generator_is_refused(tmp_path: Path, small: MobileStyleGAN) -> None:
