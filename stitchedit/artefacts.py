@@ -69,6 +69,22 @@ def load_crops(folder: Path) -> tuple[Crops, FacePoints]:
     return _understood(path, build)
 
 
+def save_measured(path: Path, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Figures that took long to get, kept under the key that says of what. Raises NotWritable, DiskFull."""
+    _save_arrays(path, {**arrays, "key": np.array(key)})
+
+
+def load_measured(path: Path, key: str) -> dict[str, NDArray[Any]] | None:
+    """What was kept under this key, if it is there and whole."""
+    if not path.is_file():
+        return None
+    try:
+        arrays = _load_arrays(path)
+    except ProjectError:
+        return None
+    return arrays if str(arrays.pop("key", None)) == key else None
+
+
 def save_latents(path: Path, latents: Latents) -> None:
     save_tensors(path, {"ws": torch.from_numpy(np.ascontiguousarray(latents.ws))}, {})
 

@@ -182,6 +182,51 @@ def sheet(
     report({"sheet": str(output)}, [f"sheet: {output}"], False)
 
 
+@app.command()
+def evaluate(
+    edit: Annotated[
+        Path, typer.Argument(help="An edited clip, or a project for its unedited inversion.", show_default=False)
+    ],
+    truth: Annotated[Path | None, typer.Option(help="The clip with just the asked for truly changed.")] = None,
+    project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="that which wrote EDIT")] = None,
+    source: Annotated[Path | None, typer.Option(help="The clip that EDIT was made of, where no project is.")] = None,
+    direction: Annotated[
+        list[str] | None, typer.Option(help="What was asked for; may be repeated.", show_default="as EDIT says")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The HTML page.", show_default="EDIT.evaluation.html")
+    ] = None,
+    embedding: Annotated[str, typer.Option(help="Identity embedding: dlib, or the name of a plug-in.")] = "dlib",
+    ceiling: Annotated[bool, typer.Option(help="Read the source after H.264 too, as the most to expect.")] = True,
+    device: Device = "auto",
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure an edited clip against its source: figures as text or JSON, and a page with plots and pictures."""
+    keep_memory()
+    from stitchedit import page
+    from stitchedit.evaluate import evaluate as measure
+    from stitchedit.project import make_folder
+
+    with running(verbose) as progress:
+        if output is not None:
+            make_folder(output.parent)  # before minutes of work
+        found, job = measure(
+            edit,
+            project=project,
+            source=source,
+            truth=truth,
+            directions=direction or (),
+            embedding=embedding,
+            ceiling=ceiling,
+            device=device,
+            progress=progress,
+        )
+        path = output or page.default_page(found)
+        page.write_page(found, job, path)
+    report(found.as_json() | {"page": str(path)}, [*found.lines(), f"page: {path}"], json_)
+
+
 @directions_app.command("list")
 def directions_list(json_: Json = False) -> None:
     """The directions that come with stitchedit, what strength 1 means, and for which generator."""

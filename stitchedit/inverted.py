@@ -12,12 +12,13 @@ import torch
 from stitchedit import artefacts, loading
 from stitchedit.align import sides
 from stitchedit.batches import Batches, WeightMap
-from stitchedit.data import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
+from stitchedit.data import ByteArray, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.project import INVERT_STAGES, Project, file_sha256, newest_project
 from stitchedit.segment import attention, ring_masks
 from stitchedit.stills import inversion_psnr
+from stitchedit.stitch import to_bytes
 from stitchedit.summary import InvertSummary, Passed
 from stitchedit.video import VideoSource, open_video
 
@@ -57,6 +58,22 @@ def load_inverted(project: Project, device: str) -> Inverted:
     crops, points = artefacts.load_crops(project.crops)
     latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
     return Inverted(project, source, tracks, crops, points, latents, generator)
+
+
+@dataclass(frozen=True, slots=True)
+class InversionImages:
+    """The crops as the tuned generator draws them, without any edit."""
+
+    inverted: Inverted
+
+    def __len__(self) -> int:
+        return len(self.inverted.crops.frames)
+
+    def __getitem__(self, index: int, /) -> ByteArray:
+        generator = self.inverted.generator
+        ws = torch.from_numpy(self.inverted.latents.ws[index : index + 1]).to(generator.w_avg.device)
+        with torch.inference_mode():
+            return to_bytes(generator.synthesis(ws, resolution=self.inverted.crops.size)[0])
 
 
 def soften(inverted: Inverted, fidelity: float) -> None:

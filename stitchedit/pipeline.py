@@ -23,7 +23,7 @@ import torch
 from stitchedit import artefacts, loading
 from stitchedit.align import align
 from stitchedit.batches import Batches
-from stitchedit.blend import BLENDERS, compose
+from stitchedit.blend import BLENDERS
 from stitchedit.config import EditConfig, InvertConfig, for_frames
 from stitchedit.data import (
     ByteArray,
@@ -36,6 +36,7 @@ from stitchedit.edit import edit as move_latents
 from stitchedit.edit import find_direction
 from stitchedit.errors import ConfigError, NoFace, ProjectError
 from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften
+from stitchedit.pasted import pasted
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import (
@@ -55,7 +56,7 @@ from stitchedit.stitch import Chain, RingMasks, stitch
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.track import track
 from stitchedit.tune import tune
-from stitchedit.video import Frame, VideoSource, open_video, paste, write_video
+from stitchedit.video import Frame, VideoSource, open_video, write_video
 
 log = logging.getLogger(__name__)
 
@@ -207,9 +208,11 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     written: list[str] = []
 
     def do_write(mark: str) -> None:
-        frames = _pasted(inverted, stitched, config, progress)
+        border, blender = config.stitch.border_px, BLENDERS[config.blender]
+        frames = pasted(inverted.source, crops, inverted.points, stitched, border_px=border, blender=blender)
         said = ", ".join(f"{Path(n).stem} {s:+g}" for n, s in config.edits)
-        done = write_video(output, inverted.source, frames, lossless=config.lossless, metadata=notice(said))
+        told = _told(frames, len(inverted.tracks.state), progress)
+        done = write_video(output, inverted.source, told, lossless=config.lossless, metadata=notice(said))
         written.extend(done.notes)
 
     inputs = {
@@ -219,6 +222,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         "output": str(output.resolve()),
     }
     stages.run("video", inputs, [output], do_write)
+    stages.records.note_output("video", output)
     steps, losses = _read_log(folder / "stitch.json")
     sheet = folder / "sheet.png"
     save_png(before_after(inverted.source, open_video(output), spread(crops.frames, 4), name), sheet)
@@ -317,24 +321,8 @@ def _keep_crops(folder: Path, images: Iterator[ByteArray]) -> CropImages:
     return PictureFolder(folder, count, size)
 
 
-def _pasted(inverted: Inverted, stitched: PictureFolder, config: EditConfig, progress: Progress) -> Iterator[Frame]:
-    """All frames of the clip, those with a face with the stitched crop blended in."""
-    crop_of = {int(frame): index for index, frame in enumerate(inverted.crops.frames)}
-    total = len(inverted.tracks.state)
-    for frame in inverted.source:
-        index = crop_of.get(frame.index)
-        if index is not None:
-            patch = compose(
-                frame.rgb_float,
-                frame.size,
-                stitched[index],
-                inverted.crops.quads[index],
-                inverted.points.points[index],
-                border_px=config.stitch.border_px,
-                blender=BLENDERS[config.blender],
-                frame=frame.index,
-            )
-            frame = paste(frame, *patch)
+def _told(frames: Iterator[Frame], total: int, progress: Progress) -> Iterator[Frame]:
+    for frame in frames:
         yield frame
         progress("video", frame.index + 1, total)
 

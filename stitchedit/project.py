@@ -94,6 +94,29 @@ class Records:
         self.data["stages"][stage] = {"fingerprint": fingerprint(inputs), "inputs": dict(inputs), **facts}
         self.save()
 
+    def note_output(self, stage: str, output: Path) -> None:
+        """Keep the hash of what a finished stage wrote outside of the project, by which it is known again."""
+        record = self.data["stages"][stage]
+        if "sha256" not in record:
+            record["sha256"] = file_sha256(output)
+            self.save()
+
+    def output(self, stage: str) -> tuple[Path, str | None]:
+        """What a finished stage wrote outside of the project, and its hash (None: written before hashes were kept).
+
+        Raises: StageMissing, when it was not finished.
+        """
+        inputs = self.inputs(stage)
+        if "output" not in inputs:
+            raise StageMissing(self.path.parent, stage)
+        sha = self.data["stages"][stage].get("sha256")
+        return Path(inputs["output"]), None if sha is None else str(sha)
+
+    def inputs(self, stage: str) -> dict[str, str]:
+        """What a finished stage's result depends on; empty, where there is none."""
+        found = self.data["stages"].get(stage, {}).get("inputs", {})
+        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
+
     def forget(self, stage: str) -> None:
         """Drop a stage's record before its files are touched, so that a killed run does it again."""
         if self.data["stages"].pop(stage, None) is not None:

@@ -56,7 +56,7 @@ def clips_sheet(clips: Sequence[Path], output: Path, count: int) -> None:
 def inversion_psnr(generator: Generator, latents: Latents, batches: Batches, points: FacePoints) -> FloatArray:
     """PSNR in dB of the unedited inversion on the crops where the face mask is above a half, of some frames.
 
-    On crops, before pasting: `scripts/measure_clip.py` has the figure on source pixels.
+    On crops, before pasting: `stitchedit evaluate` has the figure on source pixels.
     """
     size = batches.crops.size
     values = []

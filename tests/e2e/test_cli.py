@@ -7,10 +7,13 @@ import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from stitchedit.errors import CannotOpen, ConfigError, NotAProject, ProjectError, StitcheditError
+from stitchedit.evaluate import evaluate
 from stitchedit.video import open_video, write_video
 
 ROOT = Path(__file__).parents[2]
@@ -19,14 +22,16 @@ TINY = ROOT / "tests" / "golden" / "nv_r64_w64_m4.weights.safetensors"
 FRAMES = 12
 
 
-def run(*arguments: object, cwd: Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+def run(
+    *arguments: object, cwd: Path, expect: int = 0, env: dict[str, object] | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command in a process of its own, as a user starts it."""
     result = subprocess.run(
         [sys.executable, "-m", "stitchedit", *map(str, arguments)],
         capture_output=True,
         text=True,
         cwd=cwd,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "200", **{name: str(value) for name, value in (env or {}).items()}},
         timeout=500,
         check=False,
     )
@@ -96,6 +101,69 @@ def test_edit_gives_every_frame_back_with_time_and_sound(
     assert (folder / summary["sheet"]).is_file()
     kept = json.loads(run("edit", *options, "--lossless", cwd=folder).stdout)
     assert set(kept["seconds"].values()) == {0.0}
+
+
+@pytest.mark.slow
+def test_evaluate_finds_source_and_project_and_counts_what_it_lacks(
+    folder: Path, inverted: dict[str, object], direction: Path, tmp_path: Path
+) -> None:
+    run("edit", "--direction", direction, "--strength", "1.5", "-o", "edit.mp4", cwd=folder)
+    facts = json.loads(
+        run(
+            "evaluate", "edit.mp4", "--truth", "clip.mp4", "--json", cwd=folder, env={"STITCHEDIT_HOME": tmp_path}
+        ).stdout
+    )
+    assert (facts["frames"], facts["edited_frames"], facts["asked"]) == (FRAMES, FRAMES, ["push"])
+    figures = facts["figures"]
+    assert figures["outside_max"]["value"] == 0
+    assert figures["encoded_outside_mean"]["value"] < 1
+    assert 5 < figures["inversion_psnr"]["value"] < 50
+    assert figures["nearer_to_truth"]["value"] is None, "doing nothing cannot be beaten where the source is the truth"
+    assert figures["truth_psnr"]["beside"]["doing nothing"] == 100
+    assert facts["streams"] == {
+        "largest_time_gap_s": 0,
+        "sound_packets": facts["streams"]["sound_packets"],
+        "sound_equal": True,
+    }
+    gaps = " ".join(facts["gaps"])
+    assert "age: weights 'age-v1.onnx' are not here: run `stitchedit weights fetch measuring`" in gaps
+    assert "nearer_to_truth: the truth clip equals the source" in gaps
+    assert all(f["value"] is not None or "gap" in f for f in figures.values())
+    page = (folder / facts["page"]).read_text()
+    assert page.count("<svg") > 10
+    assert page.count("data:image/jpeg") == 2
+    assert "http" not in page.replace("http-equiv", ""), "the page needs nothing from elsewhere"
+    kept = sorted((folder / "clip.mp4.stitch" / "evaluate").iterdir())
+    text = run(
+        "evaluate", "edit.mp4", "-o", tmp_path / "again.html", cwd=folder, env={"STITCHEDIT_HOME": tmp_path}
+    ).stdout
+    assert "inversion_psnr" in text
+    assert sorted((folder / "clip.mp4.stitch" / "evaluate").iterdir()) == kept
+    inversion = json.loads(run("evaluate", "clip.mp4.stitch", "--no-ceiling", "--json", cwd=folder).stdout)
+    assert inversion["figures"]["inversion_psnr"] == figures["inversion_psnr"]
+    assert inversion["page"].endswith("inversion.evaluation.html")
+
+
+@pytest.mark.slow
+def test_evaluations_that_cannot_be(folder: Path, inverted: dict[str, object], tmp_path: Path) -> None:
+    source = open_video(folder / "clip.mp4")
+    short, clip, project = tmp_path / "short.mp4", folder / "clip.mp4", folder / "clip.mp4.stitch"
+    write_video(short, source, islice(source, 3))
+    assert "no project behind" in error(run("evaluate", "short.mp4", cwd=tmp_path, expect=3))
+    error(run("evaluate", project, "-o", "/proc/none/x.html", cwd=tmp_path, expect=9))
+    bad: list[tuple[Path, dict[str, Any], type[StitcheditError], str]] = [
+        (short, {"source": clip}, ConfigError, "has 3 frames of .* has 12 frames"),
+        (project, {"truth": short}, ConfigError, "has 3 frames"),
+        (project, {"embedding": "nope"}, ConfigError, "nope"),
+        (project, {"source": short}, ProjectError, "is not the clip"),
+        (tmp_path / "missing.mp4", {"project": project}, CannotOpen, "missing.mp4"),
+        (project, {"truth": tmp_path / "missing.mp4"}, CannotOpen, "missing.mp4"),
+        (tmp_path, {}, NotAProject, str(tmp_path)),
+    ]
+    for edit, options, family, words in bad:
+        with pytest.raises(family, match=words):
+            evaluate(edit, **options)
+    assert not list(tmp_path.glob("*.html"))
 
 
 @pytest.mark.slow

@@ -1,0 +1,37 @@
+"""Crops put back into the frames of their clip: what an edit writes, and what measuring it looks at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import partial
+
+from stitchedit.blend import Blender, compose, feather
+from stitchedit.data import CropImages, Crops, FacePoints
+from stitchedit.video import Frame, VideoSource, paste
+
+
+def pasted(
+    source: VideoSource,
+    crops: Crops,
+    points: FacePoints,
+    images: CropImages,
+    *,
+    border_px: float = 50.0,
+    blender: Blender = feather,
+) -> Iterator[Frame]:
+    """All frames of the clip in turn, those with a face with their crop blended in.
+
+    Args:
+        crops: where the crops were cut; points: the face meshes in them.
+        images: what to put there, picture k at crop k.
+        border_px: width of the fade in pixels of a 1024 px crop.
+    Raises: EmptyMask, CannotDecode.
+    """
+    put = partial(compose, border_px=border_px, blender=blender)
+    crop_of = {int(frame): index for index, frame in enumerate(crops.frames)}
+    for frame in source:
+        k = crop_of.get(frame.index)
+        if k is not None:
+            patch = put(frame.rgb_float, frame.size, images[k], crops.quads[k], points.points[k], frame=frame.index)
+            frame = paste(frame, *patch)
+        yield frame

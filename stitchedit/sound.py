@@ -1,0 +1,30 @@
+"""Whether an edited clip has the times and the sound of its source."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import av
+
+from stitchedit.video import VideoSource
+
+
+def compare_streams(source: VideoSource, edit: VideoSource) -> dict[str, Any]:
+    """The largest gap between times of shown frames in seconds; the packets of the sound, and whether all are equal."""
+    gap = max((abs(float(a.time - b.time)) for a, b in zip(source, edit, strict=False)), default=0.0)
+    (packets, own), (copied, other) = _sound(source.info.path), _sound(edit.info.path)
+    return {"largest_time_gap_s": gap, "sound_packets": [packets, copied], "sound_equal": own == other}
+
+
+def _sound(path: Path) -> tuple[int, str]:
+    """Number and hash of all packets of sound."""
+    found, packets = hashlib.sha256(), 0
+    with av.open(str(path)) as container:
+        if container.streams.audio:
+            for packet in container.demux(*container.streams.audio):
+                if packet.size:
+                    found.update(bytes(packet))
+                    packets += 1
+    return packets, found.hexdigest()

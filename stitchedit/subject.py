@@ -1,0 +1,95 @@
+"""What is to be evaluated: an edited clip, or a project's unedited inversion, and the clip and project behind it."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+
+from stitchedit.errors import NotAProject, ProjectError
+from stitchedit.project import SUFFIX, Project, Records, file_sha256
+
+TAG = "stitchedit"  # of the container, see `pipeline.notice`
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """An edit and where it came from."""
+
+    name: str  # for titles and file names
+    video: Path | None  # the edited clip; None: the project's inversion, put back unedited
+    source: Path
+    project: Project | None  # None: a clip of unknown origin
+    records: Records | None  # of the edit in the project; None: the project did not write this very file
+    directions: tuple[str, ...]  # what was asked for, as far as it is known
+
+
+def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subject:
+    """Who made an edit, and of what.
+
+    Args:
+        edit: an edited clip, an edit's folder in a project, or a project (for its inversion).
+        project: where the edit's file does not lie beside its project.
+        source: the clip it was made of, for edits that no project is behind.
+    Raises: ProjectError, when nothing is known about the edit; NotAProject, for a folder that is none.
+    """
+    if edit.is_dir():
+        if (edit / "project.toml").is_file():
+            opened = Project.open(edit)
+            return Subject("inversion", None, source or opened.source, opened, None, ())
+        if not (edit / "edit.toml").is_file():
+            raise NotAProject(edit)
+        records = Records.read(edit / "edit.toml")
+        opened = Project.open(edit.resolve().parents[1])
+        video, _ = records.output("video")
+        return Subject(video.stem, video, source or opened.source, opened, records, asked_of(video))
+    directions = asked_of(edit)
+    roots = [project] if project is not None else _nearby(edit, source)
+    for root in roots:
+        opened = Project.open(root)
+        records_of_edit = _written_by(opened, edit)
+        if records_of_edit is not None:
+            return Subject(edit.stem, edit, source or opened.source, opened, records_of_edit, directions)
+    if project is not None:
+        opened = Project.open(project)
+        return Subject(edit.stem, edit, source or opened.source, opened, None, directions)
+    if source is None:
+        raise ProjectError(
+            f"no project behind {edit}", "name it with --project DIR, or the clip it was made of with --source CLIP"
+        )
+    return Subject(edit.stem, edit, source, None, None, directions)
+
+
+def asked_of(video: Path) -> tuple[str, ...]:
+    """The directions that a clip's notice names; none, where it carries no notice."""
+    try:
+        with av.open(str(video)) as container:
+            tags = {key.lower(): value for key, value in container.metadata.items()}
+        said = json.loads(tags.get(TAG, "{}")).get("edit", "")
+    except (av.FFmpegError, OSError, ValueError, AttributeError):
+        return ()
+    return tuple(part.rsplit(" ", 1)[0] for part in str(said).split(", ") if " " in part)
+
+
+def _nearby(edit: Path, source: Path | None) -> list[Path]:
+    """Projects beside the edit, in the working folder, and beside the source."""
+    folders = [edit.resolve().parent, Path.cwd(), *([source.resolve().parent] if source else [])]
+    found = (record.parent for folder in folders for record in sorted(folder.glob(f"*{SUFFIX}/project.toml")))
+    return list(dict.fromkeys(found))
+
+
+def _written_by(project: Project, video: Path) -> Records | None:
+    """The record of the edit that wrote this very file: known by its content, so that it may have been moved."""
+    if not video.is_file():
+        return None
+    wanted = file_sha256(video)
+    for path in sorted(project.root.glob("edits/*/edit.toml")):
+        records = Records.read(path)
+        if "video" not in records.data["stages"]:
+            continue  # not finished
+        output, sha = records.output("video")
+        if sha == wanted or (sha is None and output == video.resolve()):
+            return records
+    return None

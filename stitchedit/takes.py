@@ -1,0 +1,128 @@
+"""Versions of one clip for measuring: where its face is, and the pictures of the source, the edit, the inversion."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import partial
+from itertools import chain
+from typing import Any
+
+import av
+import numpy as np
+
+from stitchedit import artefacts
+from stitchedit.align import align
+from stitchedit.blend import BLENDERS, face_alpha
+from stitchedit.config import AlignConfig, TrackConfig
+from stitchedit.data import ByteArray, CropImages, Crops, FacePoints, FloatArray, Tracks
+from stitchedit.pasted import pasted
+from stitchedit.pictures import PictureFolder
+from stitchedit.progress import Progress
+from stitchedit.project import INVERT_STAGES, Project, Records
+from stitchedit.segment import mesh_points
+from stitchedit.track import track
+from stitchedit.video import Frame, VideoSource
+
+Take = Callable[[], Iterator[ByteArray]]  # starts anew at each call; RGB [H, W, 3], every frame of the clip in turn
+
+_TRACKED_PX = 256  # crops of clips that no project is behind
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where the face of a clip is, and where its mask lies."""
+
+    tracks: Tracks
+    crops: Crops
+    points: FacePoints
+    border_px: float = 50.0  # width of the fade in pixels of a 1024 px crop
+
+    def mask(self, row: int) -> FloatArray:
+        """How much of the edit each pixel of the frame of crop `row` shows, float32 [H, W] in 0..1.
+
+        Above 0.5 is inside, 0 is outside; the contour at 0.5 is the seam.
+        """
+        width, height = self.tracks.frame_size
+        (x0, y0, x1, y1), alpha = face_alpha(
+            self.points.points[row], self.crops.quads[row], (width, height), self.border_px
+        )
+        mask = np.zeros((height, width), np.float32)
+        mask[y0:y1, x0:x1] = alpha
+        return mask
+
+
+def places_of_project(project: Project, border_px: float = 50.0) -> Places:
+    """Raises StageMissing, when `invert` did not come to its end; ProjectError, when its files are damaged."""
+    for stage in INVERT_STAGES:
+        project.records.fingerprint(stage)
+    crops, points = artefacts.load_crops(project.crops)
+    return Places(artefacts.load_tracks(project.tracks), crops, points, border_px)
+
+
+def places_of_clip(source: VideoSource, progress: Progress) -> Places:
+    """Found as `invert` would find them. Raises NoFace."""
+    info = source.info
+    total = round((info.duration or 0) * info.rate)
+    tracks = track(
+        ((frame.index, frame.rgb()) for frame in source),
+        TrackConfig(),
+        frame_size=(info.width, info.height),
+        rate=info.rate,
+        progress=progress,
+        total=total,
+        name=str(info.path),
+    )
+    frames = ((frame.index, frame.rgb()) for frame in source)
+    crops = align(frames, tracks, AlignConfig(), exits=(_TRACKED_PX,), max_size=_TRACKED_PX, progress=progress)
+    return Places(tracks, crops, mesh_points(crops, tracks, progress))
+
+
+def decoded(frames: Iterable[Frame]) -> Take:
+    """The pictures of a video."""
+    return lambda: (frame.rgb() for frame in frames)
+
+
+def composed(source: VideoSource, places: Places, images: CropImages, blender: str = "feather") -> Take:
+    """The clip with pictures put over its faces, as it is before it is encoded."""
+    put = partial(pasted, source, places.crops, places.points, images, places.tracks.runs)
+    return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=BLENDERS[blender]))
+
+
+def stitched_crops(records: Records, crops: Crops) -> PictureFolder:
+    """What stitching left of an edit."""
+    return PictureFolder(records.path.parent / "stitched", len(crops.frames), crops.size)
+
+
+def reencoded(take: Take, rate: Fraction, crf: int = 18) -> Take:
+    """A clip after H.264 at a quality factor: what a fine curve can keep at best, once it has been encoded."""
+
+    def packets(encoder: av.VideoCodecContext, first: ByteArray, rest: Iterator[ByteArray]) -> Iterator[av.Packet[Any]]:
+        for rgb in chain([first], rest):
+            picture = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=encoder.pix_fmt)
+            picture.pts = None
+            yield from encoder.encode(picture)
+        yield from encoder.encode(None)
+
+    def start() -> Iterator[ByteArray]:
+        pictures = take()
+        first = next(pictures, None)
+        if first is None:
+            return
+        decoder = av.VideoCodecContext.create("h264", "r")
+        for packet in chain(packets(_h264(first, rate, crf), first, pictures), [None]):
+            for picture in decoder.decode(packet):
+                yield np.asarray(picture.to_ndarray(format="rgb24"), np.uint8)
+
+    return start
+
+
+def _h264(rgb: ByteArray, rate: Fraction, crf: int) -> av.VideoCodecContext:
+    height, width = rgb.shape[:2]
+    encoder = av.VideoCodecContext.create("libx264", "w")
+    encoder.width, encoder.height = width, height
+    encoder.pix_fmt = "yuv420p" if width % 2 == height % 2 == 0 else "yuv444p"
+    encoder.framerate, encoder.time_base = rate, 1 / rate
+    encoder.options = {"crf": str(crf)}
+    return encoder
