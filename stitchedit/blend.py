@@ -16,6 +16,7 @@ import numpy as np
 from stitchedit.align import PixelBox, crop_to_source, sides, to_source, uncrop
 from stitchedit.data import ByteArray, FloatArray
 from stitchedit.errors import EmptyMask
+from stitchedit.fade import width_at
 from stitchedit.outline import distance, face_outline
 from stitchedit.resample import apply, inverse
 
@@ -63,6 +64,7 @@ def compose(
     points: FloatArray,
     *,
     border_px: float = 50.0,
+    fade: FloatArray | None = None,
     blender: Blender = feather,
     frame: int = 0,
 ) -> Patch:
@@ -75,10 +77,11 @@ def compose(
         quad: [4, 2] where it was cut.
         points: mesh points [468, 2] in crop sides.
         border_px: width of the fade around the face in pixels of a 1024 px crop: the ring of stitching tuning.
+        fade: the part of that width to use, by direction, of `fade.fade_widths`; None: all of it.
         frame: index, for messages.
     Raises: EmptyMask, when the face lies outside of the picture.
     """
-    box, alpha = face_alpha(points, quad, frame_size, border_px)
+    box, alpha = face_alpha(points, quad, frame_size, border_px, fade)
     if not alpha.any():
         raise EmptyMask(frame)
     edited = np.clip(uncrop(image.astype(np.float32), quad, box), 0.0, 255.0)
@@ -87,12 +90,16 @@ def compose(
 
 
 def face_alpha(
-    points: FloatArray, quad: FloatArray, frame_size: tuple[int, int], border_px: float = 50.0
+    points: FloatArray,
+    quad: FloatArray,
+    frame_size: tuple[int, int],
+    border_px: float = 50.0,
+    fade: FloatArray | None = None,
 ) -> tuple[PixelBox, FloatArray]:
     """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
 
-    1 on the face, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop. It is drawn on
-    the source's own pixels, so that it moves as steadily as the outline.
+    1 on the face, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop; nearer where
+    `fade` says so. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
     """
     width = border_px * float(sides(quad[None])[0]) / _REFERENCE_PX
     outline = to_source(face_outline(points), quad)
@@ -104,16 +111,18 @@ def face_alpha(
         return (x0, y0, x1, y1), np.zeros((y1 - y0, x1 - x0), np.float32)
     size = (x1 - x0, y1 - y0)
     shift = np.array([x0, y0], np.float32)
-    ring = 1.0 - distance(outline - shift, size) / max(width, 1e-3)
-    return (x0, y0, x1, y1), _smoothstep(ring) * _smoothstep(_edge_distance(quad, (x0, y0), size) / max(width, 1.0))
+    place = _crop_places(quad, (x0, y0), size)
+    reach = np.float32(max(width, 1e-3)) if fade is None else np.maximum(width * width_at(fade, place, points), 1e-3)
+    ring: FloatArray = 1.0 - distance(outline - shift, size) / reach
+    inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
+    edge = inner * float(sides(quad[None])[0])
+    return (x0, y0, x1, y1), _smoothstep(ring) * _smoothstep(edge / max(width, 1.0))
 
 
-def _edge_distance(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:
-    """How far each pixel's centre [h, w] lies inside of the quad, in source pixels; negative outside."""
+def _crop_places(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:
+    """Each source pixel's centre, [h, w, 2] in crop sides."""
     x, y = np.meshgrid(np.arange(size[0]) + 0.5 + corner[0], np.arange(size[1]) + 0.5 + corner[1])
-    place = apply(inverse(crop_to_source(quad)), np.stack([x, y], axis=-1))
-    inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1) * sides(quad[None])[0]
-    return inner
+    return apply(inverse(crop_to_source(quad)), np.stack([x, y], axis=-1))
 
 
 def _smoothstep(t: FloatArray) -> FloatArray:

@@ -11,6 +11,7 @@ import torch
 from stitchedit.blend import compose
 from stitchedit.edit import edit as move_latents
 from stitchedit.edit import find_direction
+from stitchedit.fade import fade_widths
 from stitchedit.inverted import load_inverted, soften
 from stitchedit.pictures import save_png
 from stitchedit.progress import Progress, silent
@@ -53,7 +54,8 @@ def preview(
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
                 crop = to_bytes(generator.synthesis(w, resolution=crops.size)[0])
             points, quad = inverted.points.points[index], crops.quads[index]
-            patch = compose(frame.rgb_float, frame.size, crop, quad, points, frame=frame.index)
+            fade = fade_widths([crops.images[index]], [crop], points[None], [])[0]
+            patch = compose(frame.rgb_float, frame.size, crop, quad, points, fade=fade, frame=frame.index)
             row.append(paste(frame, *patch).rgb())
         rows.append(row)
         progress("preview", len(rows), len(wanted))

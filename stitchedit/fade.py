@@ -1,0 +1,97 @@
+"""How wide the fade from face to source is, around the outline: narrow where the face has an edge of its own.
+
+A wide fade hides a seam in skin and hair. Where a turned face ends at the background it does harm: the generator's
+blurred idea of that background would shine through beside the cheek. There the source itself has a strong edge at the
+outline, and what was generated outside differs from it: the fade shrinks to that edge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter1d
+
+from stitchedit.data import ByteArray, CropImages, FloatArray
+from stitchedit.outline import distance, face_outline
+
+DIRECTIONS = 72  # around the middle of the face, every 5 degrees, from the crop's +x axis toward +y
+NARROWEST = 0.12  # of the full width: what an edge in a picture spans
+_PX = 256  # pictures are compared at this size
+_REFERENCE_PX = 1024  # crops at which border_px is given
+_MISFIT = (6.0, 16.0)  # mean difference outside of the face, on 0..255, at which the fade begins and ends to shrink
+_EDGE = (10.0, 25.0)  # likewise the source's own step in colour from inside to outside
+_TURN_SIGMA = 1.5  # directions, of the smoothing around the face
+_TIME_SIGMA = 2.0  # frames, of the smoothing over time
+
+
+def fade_widths(
+    sources: CropImages | Sequence[ByteArray],
+    edited: CropImages | Sequence[ByteArray],
+    points: FloatArray,
+    runs: Sequence[slice],
+    border_px: float = 50.0,
+) -> FloatArray:
+    """Width of the fade by crop and direction, [N, DIRECTIONS] in NARROWEST..1, relative to the full width.
+
+    Args:
+        sources, edited: the crops [S, S, 3] before and after.
+        points: mesh points [N, 468, 2] in crop sides.
+        runs: crops that follow each other without a gap; nothing is smoothed across runs.
+        border_px: the full width in pixels of a 1024 px crop.
+    """
+    found = np.stack([_width(sources[i], edited[i], points[i], border_px) for i in range(len(points))])
+    for run in runs:
+        found[run] = gaussian_filter1d(found[run], _TIME_SIGMA, axis=0, mode="nearest")
+    return found.astype(np.float32)
+
+
+def direction(place: FloatArray, points: FloatArray) -> FloatArray:
+    """The direction of places [..., 2] in crop sides as seen from the middle of the face, in 0..DIRECTIONS."""
+    x, y = np.moveaxis(place - face_outline(points).mean(axis=0), -1, 0)
+    turn: FloatArray = (np.arctan2(y, x) / (2 * np.pi) % 1.0 * DIRECTIONS).astype(np.float32)
+    return turn
+
+
+def width_at(widths: FloatArray, place: FloatArray, points: FloatArray) -> FloatArray:
+    """The width of one crop [DIRECTIONS] at places [..., 2] in crop sides."""
+    found = np.interp(direction(place, points), np.arange(DIRECTIONS + 1), np.append(widths, widths[0]))
+    width: FloatArray = found.astype(np.float32)
+    return width
+
+
+def _width(source: ByteArray, edited: ByteArray, points: FloatArray, border_px: float) -> FloatArray:
+    old, new = (cv2.resize(p, (_PX, _PX), interpolation=cv2.INTER_AREA).astype(np.float32) for p in (source, edited))
+    far = distance(face_outline(points) * _PX, (_PX, _PX))
+    ring = border_px * _PX / _REFERENCE_PX
+    grid = ((np.stack(np.meshgrid(np.arange(_PX), np.arange(_PX)), axis=-1) + 0.5) / _PX).astype(np.float32)
+    bins = np.rint(direction(grid, points)).astype(int) % DIRECTIONS
+
+    def around(values: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+        """Mean of values [H, W] over the pixels `where`, by direction."""
+        total = np.bincount(bins[where], values[where], DIRECTIONS)
+        count = np.bincount(bins[where], minlength=DIRECTIONS)
+        smooth: FloatArray = (_turned(total) / np.maximum(_turned(count), 1e-6)).astype(np.float32)
+        return smooth
+
+    outside, inside = (far > 0) & (far < ring), (far < -1) & (far > -ring)
+    misfit = around(np.abs(new - old).mean(axis=-1), outside)
+    steps = [np.abs(around(old[..., c], outside) - around(old[..., c], inside)) for c in range(3)]
+    edge = np.stack(steps).mean(axis=0)
+    narrow = _rise(misfit, *_MISFIT) * _rise(edge, *_EDGE)
+    width: FloatArray = 1.0 - (1.0 - NARROWEST) * narrow
+    return width
+
+
+def _turned(values: NDArray[Any]) -> FloatArray:
+    smooth: FloatArray = gaussian_filter1d(values.astype(np.float32), _TURN_SIGMA, mode="wrap")
+    return smooth
+
+
+def _rise(values: FloatArray, low: float, high: float) -> FloatArray:
+    t = np.clip((values - low) / (high - low), 0.0, 1.0)
+    smooth: FloatArray = t * t * (3.0 - 2.0 * t)
+    return smooth
