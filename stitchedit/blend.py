@@ -112,7 +112,8 @@ def face_alpha(
     size = (x1 - x0, y1 - y0)
     shift = np.array([x0, y0], np.float32)
     place = _crop_places(quad, (x0, y0), size)
-    reach = np.float32(max(width, 1e-3)) if fade is None else np.maximum(width * width_at(fade, place, points), 1e-3)
+    part = np.ones((1, 1), np.float32) if fade is None else width_at(fade, place, points)
+    reach = np.maximum(part * np.float32(width), np.float32(1e-3))
     ring: FloatArray = 1.0 - distance(outline - shift, size) / reach
     inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
     edge = inner * float(sides(quad[None])[0])
