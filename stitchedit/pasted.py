@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from stitchedit.blend import Blender, compose, feather
 from stitchedit.data import CropImages, Crops, FacePoints
+from stitchedit.fade import fade_widths
 from stitchedit.video import Frame, VideoSource, paste
 
 
@@ -15,6 +16,7 @@ def pasted(
     crops: Crops,
     points: FacePoints,
     images: CropImages,
+    runs: Sequence[slice],
     *,
     border_px: float = 50.0,
     blender: Blender = feather,
@@ -24,14 +26,17 @@ def pasted(
     Args:
         crops: where the crops were cut; points: the face meshes in them.
         images: what to put there, picture k at crop k.
+        runs: crops that follow each other without gap or cut, of `Tracks.runs`.
         border_px: width of the fade in pixels of a 1024 px crop.
     Raises: EmptyMask, CannotDecode.
     """
     put = partial(compose, border_px=border_px, blender=blender)
+    fades = fade_widths(crops.images, images, points.points, runs, border_px)
     crop_of = {int(frame): index for index, frame in enumerate(crops.frames)}
     for frame in source:
         k = crop_of.get(frame.index)
         if k is not None:
-            patch = put(frame.rgb_float, frame.size, images[k], crops.quads[k], points.points[k], frame=frame.index)
+            place = crops.quads[k], points.points[k]
+            patch = put(frame.rgb_float, frame.size, images[k], *place, fade=fades[k], frame=frame.index)
             frame = paste(frame, *patch)
         yield frame
