@@ -209,7 +209,8 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
 
     def do_write(mark: str) -> None:
         border, blender = config.stitch.border_px, BLENDERS[config.blender]
-        frames = pasted(inverted.source, crops, inverted.points, stitched, border_px=border, blender=blender)
+        runs = inverted.tracks.runs
+        frames = pasted(inverted.source, crops, inverted.points, stitched, runs, border_px=border, blender=blender)
         said = ", ".join(f"{Path(n).stem} {s:+g}" for n, s in config.edits)
         told = _told(frames, len(inverted.tracks.state), progress)
         done = write_video(output, inverted.source, told, lossless=config.lossless, metadata=notice(said))
