@@ -54,6 +54,7 @@ class TuneConfig:
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
     perceptual_size: int = 512  # pixels at which the perceptual loss looks, at most
+    weighted: bool = True  # look at the face, eyes and lips most; the reference looks everywhere alike
     locality: bool = False  # hold faces beside the pivots where they were (STIT: off)
     plateau: float = 0.01  # the ramp starts early when the mean loss of 50 steps fell by less than this part
     checkpoint_every: int = 50  # steps
@@ -68,6 +69,8 @@ class StitchConfig:
     content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame
     border_threshold: float = 0.004  # border loss at which a frame is done
     pull_back: float = 0.1  # part of the way back to the tuned weights taken after each frame
+    fresh: bool = False  # each frame starts from the tuned generator with a new optimiser, as in the reference
+    interior: bool = True  # well inside of the face the edited picture itself is taken; the reference does not
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
 
@@ -100,9 +103,10 @@ class EditConfig:
     stitch: StitchConfig = field(default_factory=StitchConfig)
 
 
+NO_LIMIT = 10**9  # steps
 SPACES = ("W", "W+")
 DEVICES = ("auto", "cpu", "cuda")
-PRESETS: tuple[str, ...] = ("fast", "balanced", "quality")
+PRESETS: tuple[str, ...] = ("fast", "balanced", "quality", "stit")
 
 
 def invert_preset(name: str) -> InvertConfig:
@@ -118,6 +122,25 @@ def invert_preset(name: str) -> InvertConfig:
     if name == "quality":
         tune = TuneConfig(steps=900, steps_per_frame=10, most_steps=4000, plateau=0.003)
         return replace(base, tune=tune)
+    if name == "stit":
+        # Schedule, rates and loss weights of the reference; encoder, perceptual loss and mask are those of balanced.
+        tune = TuneConfig(
+            steps=300,
+            steps_per_frame=300,
+            most_steps=NO_LIMIT,
+            frames_per_step=1,
+            shuffle=False,
+            lr=3e-5,
+            anchor=0,
+            ramp_down=0,
+            coarse_part=0,
+            l2_weight=10,
+            perceptual_weight=1,
+            perceptual_size=1024,
+            weighted=False,
+            plateau=0,
+        )
+        return replace(base, tune=tune)
     return base
 
 
@@ -128,6 +151,19 @@ def edit_preset(name: str) -> EditConfig:
         return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.006))
     if name == "quality":
         return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.002))
+    if name == "stit":
+        stitch = StitchConfig(
+            steps=100,
+            first_steps=100,
+            lr=3e-4,
+            norm="l2",
+            content_weight=0.01,
+            border_threshold=0,
+            fresh=True,
+            interior=False,
+            border_px=50,
+        )
+        return replace(base, blender="none", stitch=stitch)
     return base
 
 

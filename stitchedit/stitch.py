@@ -61,10 +61,16 @@ class Chain:
         self.done = 0  # frames
 
     def pull_back(self) -> None:
-        """Move a part of the way to the tuned generator, so that what one frame needed does not pile up."""
+        """Move a part of the way to the tuned generator, so that what one frame needed does not pile up.
+
+        All of it, where each frame is to start afresh; the optimiser then forgets as well.
+        """
+        if self.config.fresh:
+            self.optimizer.state.clear()
+        part = 1.0 if self.config.fresh else self.config.pull_back
         with torch.no_grad():
             for (_, parameter), start in zip(self.named, self.start, strict=True):
-                parameter.lerp_(start, self.config.pull_back)
+                parameter.lerp_(start, part)
 
     def state(self) -> State:
         """Everything needed to go on after `done` frames, exactly."""
@@ -162,9 +168,11 @@ def stitch(
         )
         chain.done = index + 1
         chain.pull_back()
-        # Far from the border the edited picture needs no stitching, and stitching costs it sharpness.
-        inside = torch.from_numpy(interior(ring.content, chain.config.border_px * size / REFERENCE_PX)).to(device)
-        yield StitchedCrop(index, to_bytes(torch.lerp(image[0], content[0], inside)), len(curve) - 1, curve[-1][1])
+        if chain.config.interior:
+            # Far from the border the edited picture needs no stitching, and stitching costs it sharpness.
+            inside = torch.from_numpy(interior(ring.content, chain.config.border_px * size / REFERENCE_PX)).to(device)
+            image = torch.lerp(image, content, inside)
+        yield StitchedCrop(index, to_bytes(image[0]), len(curve) - 1, curve[-1][1])
 
 
 def interior(content_mask: FloatArray, width: float) -> FloatArray:

@@ -75,7 +75,7 @@ def tune(
             group["lr"] = config.lr * run.rate(config)
         picks = run.picks(config, seed)
         now = coarse if step < config.coarse_part * config.steps else size
-        target, weight = batches.images(picks, now), batches.weights(picks, now)
+        target, weight = batches.images(picks, now), batches.weights(picks, now) if config.weighted else None
         image = generator.synthesis(ws[picks], resolution=now)
         l2 = (image - target).square() if weight is None else (image - target).square() * weight
         l2 = l2.mean((1, 2, 3))

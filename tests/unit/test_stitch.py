@@ -1,4 +1,5 @@
 import copy
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -76,6 +77,20 @@ def test_well_inside_the_edited_picture_itself_is_taken(tiny_generator: StyleGAN
         with torch.no_grad():
             plain = to_bytes(tiny_generator.synthesis(torch.from_numpy(edited.ws[crop.index : crop.index + 1]))[0])
         np.testing.assert_array_equal(crop.image[48:-48, 48:-48], plain[48:-48, 48:-48])
+
+
+def test_a_fresh_start_a_frame_forgets_the_frames_before(tiny_generator: StyleGAN2) -> None:
+    config = replace(CONFIG, fresh=True, interior=False, first_steps=8, border_threshold=0.0)
+    edited = codes(tiny_generator)
+    crops = targets(tiny_generator, edited)
+    whole = list(
+        stitch(Chain(tiny_generator, config), tiny_generator, edited, Batches(crops), lambda i: MASKS, size=128)
+    )
+    last = EditedLatents(edited.ws[4:])
+    alone = Batches(crops_of([crops.images[4]]))
+    (again,) = stitch(Chain(tiny_generator, config), tiny_generator, last, alone, lambda i: MASKS, size=128)
+    np.testing.assert_array_equal(whole[4].image, again.image)
+    assert [d.steps for d in whole] == [8] * 5
 
 
 def test_interior_is_nothing_near_the_border_and_all_in_the_middle() -> None:
