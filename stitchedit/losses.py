@@ -120,9 +120,9 @@ class Lpips(nn.Module):
     """LPIPS v0.1 on AlexNet, from the user's own files.
 
     Args:
-        trunk: torchvision's AlexNet state dict (`features.N.weight`), as `weights import` or the user brings it.
+        trunk: torchvision's AlexNet state dict (`features.N.weight`).
         heads: the five 1x1 heads (`linN.model.1.weight`), as the lpips package carries them.
-    Raises: KeyError, when a tensor is missing.
+    Raises: KeyError, when a tensor is missing. For the files themselves see `load_lpips`.
     Source: Zhang et al. 2018, arXiv:1801.03924.
     """
 
@@ -161,15 +161,30 @@ class Lpips(nn.Module):
         return self.distance(self.features(image), self.features(target), weight)
 
 
-def load_lpips(trunk: Path, heads: Path) -> Lpips:
-    """LPIPS from torchvision's `alexnet-owt-*.pth` and the package's `weights/v0.1/alex.pth`; nothing is executed."""
-    for path in (trunk, heads):
-        if not path.is_file():
-            raise NotFetched(str(path), "bring torchvision's AlexNet checkpoint and the heads of the lpips package")
+def load_lpips(trunk: Path | str, heads: Path | str) -> Lpips:
+    """LPIPS from torchvision's `alexnet-owt-*.pth` and the lpips package's `weights/v0.1/alex.pth`.
+
+    Args:
+        trunk, heads: names of imported weights, or paths; .pth or .safetensors. Nothing in them is executed.
+    Raises: NotFetched, when there is no such name or file; UnknownCheckpoint, when it holds something else.
+    """
+    from stitchedit import weights
+
+    found = []
+    for name, kind in ((trunk, "alexnet"), (heads, "lpips")):
+        if isinstance(name, Path) and not name.exists():
+            raise NotFetched(str(name), "bring torchvision's AlexNet and the heads of the lpips package")
+        checkpoint = weights.load_checkpoint(name, "features")
+        if checkpoint.kind != kind:
+            raise UnknownCheckpoint(name, f"it holds {checkpoint.kind}, where {kind} is needed")
+        found.append({key: tensor.clone() for key, tensor in checkpoint.state.items()})  # files may change
     try:
-        return Lpips(*(torch.load(p, map_location="cpu", weights_only=True) for p in (trunk, heads)))
-    except Exception as exc:  # whatever a strange file makes the restricted reader raise
-        raise UnknownCheckpoint(trunk, f"not an AlexNet trunk with LPIPS heads ({exc.__class__.__name__})") from exc
+        lpips = Lpips(*found)
+        picture = torch.zeros(1, 3, 64, 64)
+        lpips(picture, picture)  # tensors of other shapes are met here
+    except (KeyError, RuntimeError) as exc:
+        raise UnknownCheckpoint(trunk, f"with {heads} it gives no LPIPS ({exc})") from exc
+    return lpips
 
 
 def _unit(x: Tensor) -> Tensor:

@@ -53,7 +53,15 @@ KNOWN: tuple[Known, ...] = (
         where="download.pytorch.org/models/alexnet-owt-7be5be79.pth",
         licence="BSD-3-Clause",
         size=244_000_000,
-        use="stitchedit weights import alexnet-owt-7be5be79.pth, for the LPIPS loss and measure",
+        use="for `stitchedit.losses.load_lpips` in programs; no command takes it",
+    ),
+    Known(
+        file="alex.pth",
+        what="the heads of LPIPS 0.1 for that trunk",
+        where="PyPI lpips, lpips/weights/v0.1/alex.pth",
+        licence="BSD-2-Clause",
+        size=6_000,
+        use="for `stitchedit.losses.load_lpips` in programs; no command takes it",
     ),
     Known(
         file="79999_iter.pth",

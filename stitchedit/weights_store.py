@@ -33,8 +33,8 @@ class Record:
 
     name: str
     role: str  # generator, encoder or features
-    kind: str  # where the file came from: nvidia, tensorflow, rosinality, stit, e4e, psp, alexnet, tensors
-    architecture: str  # stylegan2, e4e, psp or alexnet
+    kind: str  # where the file came from: nvidia, tensorflow, rosinality, stit, e4e, psp, alexnet, lpips, tensors
+    architecture: str  # stylegan2, e4e, psp, alexnet or lpips
     made_for: str  # what directions name; empty where it has no meaning
     resolution: int  # pixels of a generator's picture, else 0
     parameters: int  # numbers in the network

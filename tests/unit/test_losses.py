@@ -7,6 +7,7 @@ from golden_fill import fill
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stitchedit import weights
 from stitchedit.errors import HashMismatch, NotFetched, UnknownCheckpoint
 from stitchedit.losses import Lpips, MobileNetPerceptual, load_lpips, masked_l1, masked_l2
 
@@ -53,16 +54,36 @@ def test_lpips_equals_the_reference_with_gradient(golden: dict[str, Tensor], ale
     pytest.fail("gradient differs from the record")
 
 
-def test_lpips_reads_the_users_files_and_refuses_others(tmp_path: Path, alex_files) -> None:
-    trunk, heads = tmp_path / "alexnet.pth", tmp_path / "alex.pth"
-    torch.save(alex_files[0], trunk)
-    torch.save(alex_files[1], heads)
-    x = torch.rand(1, 3, 64, 64)
-    assert load_lpips(trunk, heads)(x, x).item() == 0
+def test_lpips_reads_the_users_files_and_refuses_others(
+    tmp_path: Path, alex_files, golden: dict[str, Tensor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("STITCHEDIT_HOME", str(tmp_path / "home"))
+    a, b = golden["lpips.in.a"], golden["lpips.in.b"]
+    files = {}
+    for name, state in zip(("alexnet-owt", "alex"), alex_files, strict=True):
+        state = {**state, "classifier.1.weight": torch.ones(2, 2)} if name == "alexnet-owt" else state
+        files[name] = tmp_path / f"{name}.pth", tmp_path / f"{name}.safetensors"
+        torch.save(state, files[name][0])
+        save_file(state, files[name][1])
+        weights.import_file(files[name][0])
+    pairs = [*zip(*files.values(), strict=True), ("alexnet-owt", "alex")]
+    for trunk, heads in pairs:
+        torch.testing.assert_close(load_lpips(trunk, heads)(a, b), golden["lpips.out"].flatten(), rtol=1e-5, atol=1e-5)
     with pytest.raises(NotFetched):
         load_lpips(tmp_path / "missing.pth", heads)
-    with pytest.raises(UnknownCheckpoint):
+    with pytest.raises(NotFetched):
+        load_lpips(trunk, "missing")
+    with pytest.raises(UnknownCheckpoint, match="holds lpips, where alexnet"):
         load_lpips(heads, trunk)
+    for part, name, shape in ((0, "features.3.weight", (2, 64, 5, 5)), (1, "lin1.model.1.weight", (1, 7, 1, 1))):
+        for state in (
+            {**alex_files[part], name: torch.ones(shape)},
+            {k: v for k, v in alex_files[part].items() if k != name},
+        ):
+            bad = tmp_path / "bad.safetensors"
+            save_file(state, bad)
+            with pytest.raises(UnknownCheckpoint, match="no LPIPS"):
+                load_lpips(*((bad, heads), (trunk, bad))[part])
 
 
 def test_perceptual_distance_grows_with_blur_and_noise() -> None:

@@ -52,6 +52,7 @@ class Kind(StrEnum):
     E4E = "e4e"
     PSP = "psp"
     ALEXNET = "alexnet"  # torchvision's, the trunk of LPIPS
+    LPIPS = "lpips"  # the heads for that trunk
     TENSORS = "tensors"  # bare tensors with the names of one of the above
 
 
@@ -222,7 +223,7 @@ def _is_alexnet(names: Mapping[str, Any]) -> bool:
 
 
 def _tensors(state: dict[str, Tensor], extras: Mapping[str, Tensor | None], kind: Kind) -> Checkpoint:
-    """A checkpoint out of tensors whose names are NVIDIA's, rosinality's or torchvision's."""
+    """A checkpoint out of tensors whose names are NVIDIA's, rosinality's, torchvision's or LPIPS's."""
     notes: tuple[str, ...] = ()
     if is_rosinality(state):
         state = rosinality_to_nvidia(state, extras.get("latent_avg"))
@@ -234,6 +235,8 @@ def _tensors(state: dict[str, Tensor], extras: Mapping[str, Tensor | None], kind
         return _generator(kind, state, {}, notes)
     if _is_alexnet(state):
         return Checkpoint(Kind.ALEXNET, "features", {}, _finite(state))
+    if "lin0.model.1.weight" in state and all(name.startswith("lin") for name in state):
+        return Checkpoint(Kind.LPIPS, "features", {}, _finite(state))
     refuse_other(state)
     raise Refused("its tensors are those of no known network")
 
