@@ -43,6 +43,9 @@ def open_container(path: Path) -> InputContainer:
     except (av.FFmpegError, ValueError, OSError) as exc:
         file.close()
         raise CannotOpen(path, "it is not a video that can be read") from exc
+    except BaseException:
+        file.close()
+        raise
 
 
 def close_container(container: InputContainer) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import zipfile
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -20,6 +21,8 @@ from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.pictures import PictureFolder
 from stitchedit.project import atomic
+
+log = logging.getLogger(__name__)
 
 ARRAY_LIMIT = 1 << 30  # bytes; more than a day of video needs
 T = TypeVar("T")
@@ -129,7 +132,11 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Tensor] | None:
     """The state of an unfinished stage, if it is there, whole, and of the same inputs."""
     if not path.exists():
         return None
-    state, metadata = load_tensors(path)
+    try:
+        state, metadata = load_tensors(path)
+    except ProjectError as exc:
+        log.warning("%s: the stage starts anew", exc)
+        return None
     return state if metadata.get("fingerprint") == fingerprint else None
 
 

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stitchedit.errors import ConfigError, StitcheditError
+from stitchedit.errors import ConfigError, StitcheditError, Stopped
 from stitchedit.progress import Progress
+from stitchedit.stopping import attentive, stoppable
 from stitchedit.weights_cli import app as weights_app
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ app.add_typer(weights_app, name="weights")
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Preset = Annotated[str | None, typer.Option(help="fast, balanced or quality.")]
+Preset = Annotated[str | None, typer.Option(help="fast, balanced, quality or stit (the reference's recipe).")]
 
 # Freed memory is kept for the next tensor of the same size. Without this every large activation is mapped, faulted in
 # and unmapped anew, which costs more than half of a tuning step on a CPU (figures: docs/benchmarks.md).
@@ -99,7 +100,7 @@ def edit(
         Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.DIRECTION+STRENGTH.mp4")
     ] = None,
     preset: Annotated[
-        str | None, typer.Option(help="fast, balanced or quality.", show_default="that of invert")
+        str | None, typer.Option(help="fast, balanced, quality or stit.", show_default="that of invert")
     ] = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
     fidelity: Annotated[
@@ -287,11 +288,12 @@ def running(verbose: bool) -> Iterator[Progress]:
 
     console = Console(stderr=True)
     handler = RichHandler(console=console, show_time=verbose, show_path=False, markup=False, show_level=True)
+    logging.raiseExceptions = False  # a line that cannot be shown is no reason for a traceback
     logger = logging.getLogger("stitchedit")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.INFO)
     if not console.is_terminal:
-        yield quarters(logger)
+        yield attentive(quarters(logger))
         return
     columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console) as bars:
@@ -302,7 +304,7 @@ def running(verbose: bool) -> Iterator[Progress]:
                 tasks[stage] = bars.add_task(stage, total=total or None, note=note)
             bars.update(tasks[stage], completed=done, total=total or None, note=note)
 
-        yield show
+        yield attentive(show)
 
 
 def quarters(logger: logging.Logger) -> Progress:
@@ -333,15 +335,16 @@ def print_json(value: Any) -> None:
 def main() -> None:
     """Entry point: a user's mistake is two lines and the exit code of its kind; a bug keeps its traceback."""
     try:
-        app()
+        with stoppable():
+            app()
+    except Stopped as exc:
+        typer.echo(str(exc), err=True)
+        sys.exit(exc.exit_code)
     except StitcheditError as exc:
         typer.echo(f"error: {one_line(str(exc))}", err=True)
         if exc.hint:
             typer.echo(f"hint: {one_line(exc.hint)}", err=True)
         sys.exit(exc.exit_code)
-    except KeyboardInterrupt:
-        typer.echo("stopped; the same command goes on from here", err=True)
-        sys.exit(130)
 
 
 def one_line(text: str) -> str:

@@ -2,13 +2,14 @@
 
     StitcheditError                     1
       ConfigError                       2   what was given, what is allowed
-      ProjectError                      3   NotAProject . SchemaTooNew . StageMissing
+      ProjectError                      3   NotAProject . SchemaTooNew . StageMissing . InUse
       VideoError                        4   CannotOpen . CannotDecode . CannotEncode
       FaceError                         5   NoFace . TrackLost . EmptyMask
       WeightsError                      6   NotFetched . HashMismatch . UnknownCheckpoint
       DeviceError                       7   OpsBuildError . OutOfMemory
       DirectionError                    8   UnknownDirection . WrongShape . OtherGenerator
       OutputError                       9   NotWritable . DiskFull
+      Stopped                   128 + n   by signal n: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
 
 `cli.main` is the one place that catches these: it prints the message and the hint on stderr and exits with
 `exit_code`. Every message says what was wrong and where, every hint says what to do. A bug is not in this tree
@@ -17,6 +18,7 @@ and keeps its traceback.
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -73,6 +75,15 @@ class StageMissing(ProjectError):
     def __init__(self, path: Path, stage: str) -> None:
         super().__init__(f"{path} has no result of stage '{stage}'", "run `stitchedit invert` on the clip to the end")
         self.path, self.stage = path, stage
+
+
+class InUse(ProjectError):
+    """Another process works in the folder."""
+
+    def __init__(self, path: Path, holder: int | None) -> None:
+        who = "another process" if holder is None else f"process {holder}"
+        super().__init__(f"{path} is in use by {who}", "wait for its end; what it finishes is kept for you")
+        self.path, self.holder = path, holder
 
 
 class VideoError(StitcheditError):
@@ -250,3 +261,12 @@ class DiskFull(OutputError):
     def __init__(self, path: Path | str) -> None:
         super().__init__(f"no space left while writing {path}", "free some space and run the same command again")
         self.path = path
+
+
+class Stopped(StitcheditError):
+    """The process was asked to end; what was finished is kept."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"stopped ({signal.Signals(number).name}); the same command goes on from here")
+        self.number = number
+        self.exit_code = 128 + number

@@ -50,9 +50,12 @@ def load_inverted(project: Project, device: str) -> Inverted:
     for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
     source = open_video(project.source)
-    if file_sha256(project.source) != project.fact("source", "sha256"):
+    sha = file_sha256(project.source)
+    if sha != project.fact("source", "sha256") or sha != project.records.inputs("track").get("source"):
         raise ProjectError(f"{project.source} has changed since it was inverted", "run `stitchedit invert` on it again")
-    generator, _ = loading.generator(project.fact("settings", "generator"), loading.device(device))
+    generator, sha = loading.generator(project.fact("settings", "generator"), loading.device(device))
+    if sha not in project.records.inputs("encode").values():
+        raise ProjectError(f"{project.root} was tuned from another generator", "run `stitchedit invert` to the end")
     artefacts.load_into(project.generator, generator)
     tracks = artefacts.load_tracks(project.tracks)
     crops, points = artefacts.load_crops(project.crops)

@@ -168,10 +168,10 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
             progress=progress,
         )
         artefacts.save_tensors(project.generator, generator.state_dict(), {"fingerprint": mark})
-        project.checkpoint.unlink(missing_ok=True)
         project.note("tuning", f"{len(report.curve)} steps, ended by {report.ended}")
 
     stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.generator], do_tune)
+    project.checkpoint.unlink(missing_ok=True)  # not before the stage is on record: a kill in between would cost it all
     return finished(project, config.device, stages.seconds)
 
 
@@ -194,16 +194,19 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     if fidelity is None:
         fidelity = min((find_direction(n).fidelity for n, s in config.edits if s), default=1.0)
     soften(inverted, fidelity)
-    folder = project.edit_folder(name)
+    folder = project.take_edit(name)
     stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
     make_folder(stitched.folder)
     stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
 
+    checkpoint = folder / "stitch.checkpoint.safetensors"
+
     def do_stitch(mark: str) -> None:
-        _stitch_all(inverted, edited, config, stitched, folder / "stitch.checkpoint.safetensors", mark, progress)
+        _stitch_all(inverted, edited, config, stitched, checkpoint, mark, progress)
 
     inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws), "fidelity": str(fidelity)}
     mark = stages.run("stitch", inputs | inputs_of(config.stitch), [stitched.path(stitched.count - 1)], do_stitch)
+    checkpoint.unlink(missing_ok=True)
 
     written: list[str] = []
 
@@ -284,14 +287,13 @@ def _stitch_all(
 
     for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size):
         stitched.save(crop.index, crop.image)
-        records.append([crop.steps, crop.border_loss])
+        records.append([float(crop.steps), crop.border_loss])
         progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")
         if chain.done % CHAIN_SAVED_EVERY == 0 and chain.done < len(batches):
             kept = chain.state() | {"log": torch.tensor(records, dtype=torch.float64)}
             artefacts.save_tensors(checkpoint, kept, {"fingerprint": mark})
     with atomic(checkpoint.with_name("stitch.json")) as temp:
         temp.write_text(json.dumps({"steps": [r[0] for r in records], "border_loss": [r[1] for r in records]}))
-    checkpoint.unlink(missing_ok=True)
 
 
 def _read_log(path: Path) -> tuple[list[float], list[float]]:

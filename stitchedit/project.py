@@ -11,9 +11,9 @@ renamed, so that a run killed at any moment leaves the old or the new one, never
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
+import tempfile
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -23,7 +23,9 @@ from typing import Any
 
 import tomli_w
 
-from stitchedit.errors import DiskFull, NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
+from stitchedit._part_file import disk_error
+from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
+from stitchedit.locking import Lock, refuse_strays, remove_parts
 
 SCHEMA = 1
 SUFFIX = ".stitch"
@@ -128,22 +130,31 @@ class Records:
 
 
 class Project:
-    """A project folder that is open."""
+    """A project folder that is open, and locked as long as this object lives: `create` alone, `open` with others."""
 
-    def __init__(self, root: Path, records: Records) -> None:
+    def __init__(self, root: Path, records: Records, *locks: Lock) -> None:
         self.root, self.records = root, records
+        self._locks = list(locks)
 
     @classmethod
     def create(cls, root: Path) -> Project:
-        """Open the project in `root`, making the folder if needed. Raises NotWritable, ProjectError."""
+        """Open the project in `root` to write in it, making the folder if needed.
+
+        Raises: NotWritable; InUse, when another process has it open; ProjectError.
+        """
         make_folder(root)
-        records = Records.open_or_create(root / "project.toml")
-        return cls(root, records)
+        lock = Lock(root, alone=True)
+        refuse_strays(root)
+        remove_parts(root)
+        remove_parts(root / "crops")
+        return cls(root, Records.open_or_create(root / "project.toml"), lock)
 
     @classmethod
     def open(cls, root: Path) -> Project:
-        """Raises NotAProject, SchemaTooNew, ProjectError."""
-        return cls(root, Records.read(root / "project.toml"))
+        """Raises NotAProject; SchemaTooNew; InUse, while another process writes in it; ProjectError."""
+        lock = Lock(root, alone=False)
+        refuse_strays(root)
+        return cls(root, Records.read(root / "project.toml"), lock)
 
     @property
     def source(self) -> Path:
@@ -201,6 +212,18 @@ class Project:
     def edit_folder(self, name: str) -> Path:
         return self.root / "edits" / name
 
+    def take_edit(self, name: str) -> Path:
+        """The folder of an edit, made if needed, locked for this process alone.
+
+        Raises: NotWritable, DiskFull; InUse, when another process makes the same edit.
+        """
+        folder = self.edit_folder(name)
+        make_folder(folder)
+        self._locks.append(Lock(folder, alone=True))
+        remove_parts(folder)
+        remove_parts(folder / "stitched")
+        return folder
+
 
 def default_root(clip: Path) -> Path:
     """`CLIP.stitch` beside the clip: one folder a clip, whatever its suffix."""
@@ -241,14 +264,15 @@ def file_sha256(path: Path) -> str:
 def make_folder(path: Path) -> None:
     """Create a folder and see that files can be made in it. Raises NotWritable, DiskFull."""
     try:
-        path.mkdir(parents=True, exist_ok=True)
-        probe = path / f".probe-{os.getpid()}"
-        probe.touch()
-        probe.unlink()
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            sync_folder(path.parent)
+        with tempfile.TemporaryFile(dir=path):  # without a name where the system can: a kill leaves nothing
+            pass
     except FileExistsError:
         raise NotWritable(path, "a file of that name is in the way") from None
     except OSError as exc:
-        raise _output_error(path, exc) from exc
+        raise disk_error(path, exc) from exc
 
 
 @contextmanager
@@ -265,7 +289,7 @@ def atomic(path: Path) -> Iterator[Path]:
         temp.replace(path)
         sync_folder(path.parent)
     except OSError as exc:
-        raise _output_error(path, exc) from exc
+        raise disk_error(path, exc) from exc
     finally:
         with suppress(OSError):
             temp.unlink(missing_ok=True)
@@ -285,12 +309,6 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path and put the file in place."""
     with atomic(path) as temp:
         write(temp)
-
-
-def _output_error(path: Path, exc: OSError) -> NotWritable | DiskFull:
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(path)
-    return NotWritable(path, exc.strerror or str(exc))
 
 
 def _short(value: object) -> str:

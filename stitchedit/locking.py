@@ -1,0 +1,105 @@
+"""Who may use a folder: many readers, or one writer, among all processes of the machine.
+
+The lock is `flock` on the folder itself. It ends with the process that holds it, however that ends, so that none is
+ever left behind; it leaves no file; and it is known only to those who ask for it, other programs are not kept out.
+"""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+from contextlib import suppress
+from pathlib import Path
+from stat import S_ISDIR, S_ISLNK, S_ISREG
+
+from stitchedit.errors import InUse, NotAProject, ProjectError
+
+log = logging.getLogger(__name__)
+
+_DEEPEST = 4  # folders of a project inside each other, as it makes them
+
+
+class Lock:
+    """A folder that is held until `release`, or until the object is gone.
+
+    Args:
+        folder: a folder that exists.
+        alone: as its only user, to write; else together with other readers.
+    Raises: InUse, when another process holds it; NotAProject, when there is no such folder.
+    """
+
+    def __init__(self, folder: Path, *, alone: bool) -> None:
+        self._handle: int | None = None
+        try:
+            self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        except OSError:
+            raise NotAProject(folder) from None
+        try:
+            _flock(self._handle, alone)
+        except OSError as exc:
+            if exc.errno in (errno.EWOULDBLOCK, errno.EACCES):
+                holder = _holder(self._handle)
+                self.release()
+                raise InUse(folder, holder) from None
+            log.debug("%s cannot be locked (%s): nobody else must use it now", folder, exc.strerror)
+
+    def release(self) -> None:
+        """Harmless when called again."""
+        if self._handle is not None:
+            os.close(self._handle)
+            self._handle = None
+
+    def __del__(self) -> None:
+        self.release()
+
+
+def _flock(handle: int, alone: bool) -> None:
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        raise OSError(errno.ENOSYS, "this system has no flock") from None
+    fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+
+
+def _holder(handle: int) -> int | None:
+    """The process that holds the lock of an open folder, where the system tells (Linux)."""
+    with suppress(OSError, ValueError, IndexError):
+        inode = str(os.fstat(handle).st_ino)
+        for line in Path("/proc/locks").read_text().splitlines():
+            fields = line.split()
+            if fields[1] == "FLOCK" and fields[5].rpartition(":")[2] == inode:
+                return int(fields[4])
+    return None
+
+
+def refuse_strays(root: Path) -> None:
+    """See that a project holds folders and files only, and nothing that leads out of it.
+
+    Who is given a project by a stranger would otherwise write through a link of theirs, or wait at a pipe for ever.
+
+    Raises: ProjectError.
+    """
+    todo = [(root, 0)]
+    while todo:
+        folder, depth = todo.pop()
+        try:
+            with os.scandir(folder) as entries:
+                for entry in entries:
+                    mode = entry.stat(follow_symlinks=False).st_mode
+                    if S_ISDIR(mode):
+                        if depth < _DEEPEST:
+                            todo.append((Path(entry.path), depth + 1))
+                    elif not S_ISREG(mode):
+                        what = "a link" if S_ISLNK(mode) else "no regular file"
+                        raise ProjectError(f"{entry.path} is {what}", "a project has no use for it: remove it")
+        except OSError as exc:
+            raise ProjectError(f"{folder} cannot be read: {exc.strerror}", "check the folder's rights") from exc
+
+
+def remove_parts(folder: Path) -> None:
+    """Take away what killed processes left half written. The folder must be held alone."""
+    for path in folder.glob(".*.part"):
+        log.debug("%s is half a file of a run that was killed: removed", path)
+        with suppress(OSError):
+            path.unlink()
