@@ -70,7 +70,9 @@ class StitchConfig:
     border_threshold: float = 0.004  # border loss at which a frame is done
     pull_back: float = 0.1  # part of the way back to the tuned weights taken after each frame
     fresh: bool = False  # each frame starts from the tuned generator with a new optimiser, as in the reference
-    interior: bool = True  # well inside of the face the edited picture itself is taken; the reference does not
+    # Well inside of the face the edited picture itself is taken, and where the edited face is smaller than the old one
+    # the border reaches in; the reference does neither.
+    interior: bool = True
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
 

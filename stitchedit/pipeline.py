@@ -50,7 +50,7 @@ from stitchedit.project import (
     inputs_of,
     make_folder,
 )
-from stitchedit.segment import mesh_points, ring_masks
+from stitchedit.segment import edited_mesh, mesh_points, ring_masks
 from stitchedit.stills import before_after, spread
 from stitchedit.stitch import Chain, RingMasks, stitch
 from stitchedit.summary import EditSummary, InvertSummary
@@ -281,9 +281,10 @@ def _stitch_all(
         chain.resume(state)
         records = state["log"].tolist()
 
-    def rings(index: int) -> RingMasks:
+    def rings(index: int, edited: ByteArray) -> RingMasks:
         frame = int(inverted.crops.frames[index])
-        return ring_masks(inverted.points.points[index], size, config.stitch.border_px, frame)
+        mesh = edited_mesh(edited) if config.stitch.interior else None
+        return ring_masks(inverted.points.points[index], size, config.stitch.border_px, frame, mesh)
 
     for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size):
         stitched.save(crop.index, crop.image)

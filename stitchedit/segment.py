@@ -32,6 +32,7 @@ _VIEWS = ((0.0, 0.05, 0.02, 0.0), (0.03, 0.02, -0.04, 0.08), (-0.03, 0.05, 0.06,
 _VIEW_PX = 192
 _MESH_CROP_PX = 256
 _ATTENTION_MARGIN = 0.015  # of the crop's side: how far attention reaches beyond eyes and lips
+_NARROWER = 0.01  # of the crop's side: what an edited face may be smaller without notice, as meshes are no surer
 _REFERENCE_PX = 1024  # crops at which border_px is given
 
 
@@ -98,7 +99,9 @@ def face_mask(points: FloatArray, size: int, frame: int = 0) -> FloatArray:
     return mask
 
 
-def ring_masks(points: FloatArray, size: int, border_px: float = 50.0, frame: int = 0) -> RingMasks:
+def ring_masks(
+    points: FloatArray, size: int, border_px: float = 50.0, frame: int = 0, edited: FloatArray | None = None
+) -> RingMasks:
     """What stitching tuning looks at, float32 [size, size] in 0..1 each.
 
     The border is a ring around the face, and where the face reaches the crop's edge, a strip along that edge.
@@ -106,6 +109,8 @@ def ring_masks(points: FloatArray, size: int, border_px: float = 50.0, frame: in
     Args:
         points: mesh points [468, 2] in crop sides.
         border_px: width of ring and strip in pixels of a 1024 px crop.
+        edited: mesh points of the edited face. What lies in the old face and outside of the new one is border too:
+            there the edited picture shows its background, which must not get into the clip.
     Raises: EmptyMask, when the face lies outside of the crop.
     """
     far = distance(face_outline(points) * size, (size, size))
@@ -114,8 +119,18 @@ def ring_masks(points: FloatArray, size: int, border_px: float = 50.0, frame: in
     if not face.any():
         raise EmptyMask(frame)
     full = np.clip(0.5 + width - far, 0.0, 1.0)
+    if edited is not None:
+        face = np.minimum(
+            face, np.clip(0.5 + _NARROWER * size - distance(face_outline(edited) * size, (size, size)), 0, 1)
+        )
     border = np.maximum(full - face, np.minimum(edge_strip(size, round(width)), full))
     return RingMasks(border, np.minimum(face, 1.0 - border))
+
+
+def edited_mesh(image: ByteArray) -> FloatArray | None:
+    """The mesh [468, 2] of an edited crop [S, S, 3], in crop sides; None where none is seen."""
+    points, probability = crop_mesh(image)
+    return points if probability >= _SEEN else None
 
 
 def attention(points: FloatArray, size: int) -> FloatArray:

@@ -46,7 +46,7 @@ class RingMasks:
     content: FloatArray
 
 
-Masks = Callable[[int], RingMasks]  # of the crop with this index
+Masks = Callable[[int, ByteArray], RingMasks]  # of the crop with this index, edited as this picture [S, S, 3]
 
 
 class Chain:
@@ -148,14 +148,14 @@ def stitch(
 
     Args:
         chain: starts as a copy of `generator`, the tuned one; is moved along.
-        masks: gives a crop's border and content masks.
+        masks: gives a crop's border and content masks; may look at the edited picture.
     """
     device = generator.w_avg.device
     for index in range(chain.done, len(batches)):
         w = torch.from_numpy(edited.ws[index : index + 1]).to(device)
         with torch.no_grad():
             content = generator.synthesis(w, resolution=size)
-        ring = masks(index)
+        ring = masks(index, to_bytes(content[0]))
         image, curve = stitch_frame(
             chain,
             w,

@@ -147,3 +147,15 @@ def test_a_face_outside_of_the_crop_is_an_error(points):
     for make in (segment.face_mask, segment.ring_masks):
         with pytest.raises(EmptyMask, match="frame 7"):
             make(points + 3, 128, frame=7)
+
+
+def test_where_the_edited_face_is_smaller_the_border_reaches_in(points):
+    middle = points.mean(axis=0)
+    smaller = ((points - middle) * np.float32([0.8, 1]) + middle).astype(np.float32)
+    before, after = segment.ring_masks(points, 256), segment.ring_masks(points, 256, edited=smaller)
+    cheek = np.rint(256 * (middle + np.float32([0.45, 0]) * (points.max(axis=0) - points.min(axis=0)))).astype(int)
+    assert (before.content[cheek[1], cheek[0]], before.border[cheek[1], cheek[0]]) == (1, 0)
+    assert (after.content[cheek[1], cheek[0]], after.border[cheek[1], cheek[0]]) == (0, 1)
+    np.testing.assert_allclose(after.content + after.border, before.content + before.border, atol=1e-6)
+    same = segment.ring_masks(points, 256, edited=points)
+    np.testing.assert_array_equal(same.border, before.border)

@@ -37,7 +37,7 @@ def test_the_border_meets_the_source_and_neighbours_need_fewer_steps(tiny_genera
     crops = targets(tiny_generator, edited)
     before = copy.deepcopy(tiny_generator.state_dict())
     done = list(
-        stitch(Chain(tiny_generator, CONFIG), tiny_generator, edited, Batches(crops), lambda i: MASKS, size=128)
+        stitch(Chain(tiny_generator, CONFIG), tiny_generator, edited, Batches(crops), lambda i, edited: MASKS, size=128)
     )
     assert [d.index for d in done] == list(range(5))
     fresh = Chain(tiny_generator, CONFIG)
@@ -58,13 +58,13 @@ def test_a_chain_taken_up_in_the_middle_goes_on_bit_for_bit(tiny_generator: Styl
     edited = codes(tiny_generator)
     batches = Batches(targets(tiny_generator, edited))
     chain, whole, state = Chain(tiny_generator, CONFIG), [], {}
-    for crop in stitch(chain, tiny_generator, edited, batches, lambda i: MASKS, size=128):
+    for crop in stitch(chain, tiny_generator, edited, batches, lambda i, edited: MASKS, size=128):
         whole.append(crop.image)
         if crop.index == 1:
             state = {k: v.clone() for k, v in chain.state().items()}
     again = Chain(tiny_generator, CONFIG)
     again.resume(state)
-    rest = [c.image for c in stitch(again, tiny_generator, edited, batches, lambda i: MASKS, size=128)]
+    rest = [c.image for c in stitch(again, tiny_generator, edited, batches, lambda i, edited: MASKS, size=128)]
     assert len(rest) == 3
     for a, b in zip(whole[2:], rest, strict=True):
         np.testing.assert_array_equal(a, b)
@@ -73,7 +73,9 @@ def test_a_chain_taken_up_in_the_middle_goes_on_bit_for_bit(tiny_generator: Styl
 def test_well_inside_the_edited_picture_itself_is_taken(tiny_generator: StyleGAN2) -> None:
     edited = codes(tiny_generator)
     batches = Batches(targets(tiny_generator, edited))
-    for crop in stitch(Chain(tiny_generator, CONFIG), tiny_generator, edited, batches, lambda i: MASKS, size=128):
+    for crop in stitch(
+        Chain(tiny_generator, CONFIG), tiny_generator, edited, batches, lambda i, edited: MASKS, size=128
+    ):
         with torch.no_grad():
             plain = to_bytes(tiny_generator.synthesis(torch.from_numpy(edited.ws[crop.index : crop.index + 1]))[0])
         np.testing.assert_array_equal(crop.image[48:-48, 48:-48], plain[48:-48, 48:-48])
@@ -84,11 +86,11 @@ def test_a_fresh_start_a_frame_forgets_the_frames_before(tiny_generator: StyleGA
     edited = codes(tiny_generator)
     crops = targets(tiny_generator, edited)
     whole = list(
-        stitch(Chain(tiny_generator, config), tiny_generator, edited, Batches(crops), lambda i: MASKS, size=128)
+        stitch(Chain(tiny_generator, config), tiny_generator, edited, Batches(crops), lambda i, edited: MASKS, size=128)
     )
     last = EditedLatents(edited.ws[4:])
     alone = Batches(crops_of([crops.images[4]]))
-    (again,) = stitch(Chain(tiny_generator, config), tiny_generator, last, alone, lambda i: MASKS, size=128)
+    (again,) = stitch(Chain(tiny_generator, config), tiny_generator, last, alone, lambda i, edited: MASKS, size=128)
     np.testing.assert_array_equal(whole[4].image, again.image)
     assert [d.steps for d in whole] == [8] * 5
 
