@@ -60,6 +60,7 @@ def invert(
     generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
     encoder: Annotated[str, typer.Option(help="optimize, a name of `stitchedit weights list`, or a file.")] = "default",
     space: Annotated[str, typer.Option(help="W or W+: whether a frame's code may differ by layer.")] = "W+",
+    face: Annotated[str, typer.Option(help="largest, 1, 2 .., X,Y@SECONDS, or 'like IMAGE': whose face.")] = "largest",
     from_: Annotated[
         Path | None, typer.Option("--from", help="A STIT run's model_RUN.pt: take its generator, pivots and quads.")
     ] = None,
@@ -72,10 +73,10 @@ def invert(
     """Find the face of a clip and tune a generator on it, into a project folder beside the clip."""
     keep_memory()
     from stitchedit import pipeline
-    from stitchedit.config import encode_space, invert_preset, with_options
+    from stitchedit.config import encode_space, invert_preset, whose_face, with_options
 
     config: InvertConfig = with_options(
-        encode_space(invert_preset(preset or "balanced"), space),
+        whose_face(encode_space(invert_preset(preset or "balanced"), space), face),
         generator=generator,
         encoder=encoder,
         device=device,

@@ -13,6 +13,7 @@ class TrackConfig:
     gap_s: float = 0.25  # gaps up to this long are interpolated, longer ones pass through untouched
     min_face_px: int = 40  # faces narrower than this are not edited
     upsample_below_px: int = 80  # faces under this width are searched in an enlarged picture
+    face: str = "largest"  # whose: see `persons.find_pick`
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,8 @@ class EditConfig:
     edits: tuple[tuple[str, float], ...] = ()  # (direction name or file, strength)
     device: str = "auto"
     seed: int = 0
-    blender: str = "feather"
+    blender: str = "feather"  # one of BLENDERS
+    match_colours: bool = False  # bring the edited crop's colours to those of its surroundings
     lossless: bool = False
     # 0..1, part of the way from the untuned generator to the tuned one; None: what the direction asks for. Tuning holds
     # on to the person of the clip: an edit that is to lead away from that person wants less of it.
@@ -107,6 +109,7 @@ class EditConfig:
 
 NO_LIMIT = 10**9  # steps
 SPACES = ("W", "W+")
+BLENDERS = ("feather", "poisson", "multiband", "none")
 DEVICES = ("auto", "cpu", "cuda")
 PRESETS: tuple[str, ...] = ("fast", "balanced", "quality", "stit")
 
@@ -199,6 +202,11 @@ def encode_space(config: InvertConfig, space: str) -> InvertConfig:
     if space not in SPACES:
         raise ConfigError(f"unknown space '{space}'", f"choose one of {', '.join(SPACES)}")
     return replace(config, encode=replace(config.encode, space=space))
+
+
+def whose_face(config: InvertConfig, face: str) -> InvertConfig:
+    """The settings for another face than the largest, see `persons.find_pick`, which also refuses what it cannot be."""
+    return replace(config, track=replace(config.track, face=face))
 
 
 def _known(name: str) -> str:

@@ -37,6 +37,7 @@ from stitchedit.edit import find_direction
 from stitchedit.errors import ConfigError, NoFace, ProjectError
 from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften
 from stitchedit.pasted import pasted
+from stitchedit.persons import evidence
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import (
@@ -116,12 +117,13 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
                 total=round((info.duration or 0) * info.rate),
                 name=str(clip),
             )
-        except NoFace:
+        except (NoFace, ConfigError):
             project.discard_if_empty()
             raise
         artefacts.save_tracks(project.tracks, tracks)
 
-    mark = stages.run("track", {"source": sha} | inputs_of(config.track), [project.tracks], do_track)
+    inputs = {"source": sha} | inputs_of(config.track) | evidence(config.track.face)
+    mark = stages.run("track", inputs, [project.tracks], do_track)
     tracks = artefacts.load_tracks(project.tracks)
 
     def do_align(mark: str) -> None:

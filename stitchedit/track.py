@@ -3,14 +3,14 @@
 A face is found in the whole picture, then followed from frame to frame by the same detector in a small, scaled
 window around its last place, which costs a twentieth of a whole 1080p picture. The whole picture is searched again
 twice a second for other faces, after a cut, and wherever nothing is being followed. At the end the traces of one
-person are joined by identity, and the person with the largest face over the longest time is chosen.
+person are joined by identity, and the person with the largest face over the longest time is chosen, unless the
+user wants another.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import pairwise
 
@@ -22,6 +22,7 @@ from stitchedit.config import TrackConfig
 from stitchedit.data import ByteArray, FaceState, FloatArray, IntArray, Tracks
 from stitchedit.errors import NoFace
 from stitchedit.faces import Box, Detection
+from stitchedit.persons import LARGEST, SAME_PLACE, Person, Trace, find_pick, group
 from stitchedit.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -33,42 +34,12 @@ _SCAN_PX = 1280  # larger pictures are reduced to this side before they are sear
 _FOLLOW_PX = 110  # face width in the window in which a face is followed
 _FOLLOW_WINDOW = 2.2  # side of that window in face widths
 _FOLLOW_THRESHOLD = -0.5  # where a face was a moment ago, a weaker one (turned, blurred) counts
-_FOLLOW_OVERLAP = 0.25  # with the last box
 _MOST_FACES = 3  # followed at a time
+_MOST_CHOSEN_OF = 8  # the same where the user chooses
 _SMALLEST_RIVAL = 0.25  # area, relative to the largest followed, of the smallest face worth following
-_CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a trace at which its identity is looked at
-_SAME_PERSON = 0.42  # distance of embeddings
-_SAME_PERSON_SAME_PLACE = 0.6
 _CUT_DIFFERENCE = 20.0  # mean absolute difference of two tiny pictures, 0..255
 _CUT_JUMP = 4.0  # times the difference a frame earlier
 _CUT_MEDIAN = 6.0  # a hand before the face changes less than half of the picture
-
-
-@dataclass(slots=True)
-class _Trace:
-    """One face while it can be followed."""
-
-    shot: int
-    box: Box
-    first_box: Box
-    rows: dict[int, FloatArray] = field(default_factory=dict)  # frame -> landmarks [68, 2]
-    chips: list[ByteArray] = field(default_factory=list)
-    weight: float = 0.0  # sum of areas in square pixels
-
-    @property
-    def last(self) -> int:
-        return next(reversed(self.rows))
-
-    @property
-    def first(self) -> int:
-        return next(iter(self.rows))
-
-    def add(self, index: int, rgb: ByteArray, points: FloatArray) -> None:
-        self.rows[index] = points
-        self.box = faces.face_box(points)
-        self.weight += self.box.area
-        if len(self.rows) in _CHIP_AGES:
-            self.chips.append(faces.identity_chip(rgb, points))
 
 
 def track(
@@ -81,27 +52,28 @@ def track(
     total: int = 0,
     name: str = "the clip",
 ) -> Tracks:
-    """Follow the largest steady face. Frames are read once, one at a time.
+    """Follow one steady face: the largest, or the one that `config.face` names. Frames are read once, one at a time.
 
     Args:
         frames: (index, RGB [H, W, 3]) with ascending indices from 0.
         frame_size: (width, height).
         total: number of frames, for the progress; 0 where not known.
         name: what messages call the clip.
-    Raises: NoFace, when no frame holds a face of `config.min_face_px` that can be followed.
+    Raises: NoFace, when no frame holds a face of `config.min_face_px` that can be followed; ConfigError, when
+        `config.face` means nobody.
     """
+    pick = find_pick(config.face)
     follower = _Follower(config, float(rate))
     count = 0
     for index, rgb in frames:
         follower.see(index, rgb)
         count = index + 1
         progress("track", count, max(total, count))
-    persons = _persons(follower.traces)
     steady = min(count, max(1, round(_STEADY_S * float(rate))))
-    persons = [p for p in persons if sum(len(t.rows) for t in p) >= steady]
+    persons = [p for p in group(follower.traces) if sum(len(t.rows) for t in p) >= steady]
     if not persons:
         raise NoFace(name, count)
-    chosen = max(persons, key=lambda person: sum(trace.weight for trace in person))
+    chosen = pick(persons, float(rate))
     log.info(
         "%d faces followed, chose one seen in %d of %d frames", len(persons), sum(len(t.rows) for t in chosen), count
     )
@@ -115,15 +87,17 @@ class _Follower:
 
     def __init__(self, config: TrackConfig, rate: float) -> None:
         self.config, self.rate = config, rate
+        anyone = config.face != LARGEST  # who is wanted may be the smallest
+        self._most, self._smallest = (_MOST_CHOSEN_OF, 0.0) if anyone else (_MOST_FACES, _SMALLEST_RIVAL)
         self.cuts: list[int] = []
-        self._done: list[_Trace] = []
-        self._live: list[_Trace] = []
+        self._done: list[Trace] = []
+        self._live: list[Trace] = []
         self._scanned = self._searched = self._seen = -(10**9)  # frames of the last scan, deep scan, face
         self._tiny: FloatArray | None = None
         self._difference = np.inf
 
     @property
-    def traces(self) -> list[_Trace]:
+    def traces(self) -> list[Trace]:
         """All, where they are wide enough on the whole."""
         return [t for t in self._done + self._live if self._wide(t)]
 
@@ -141,13 +115,13 @@ class _Follower:
         if any(t.last == index for t in self._live):
             self._seen = index
 
-    def _follow(self, trace: _Trace, index: int, rgb: ByteArray) -> None:
+    def _follow(self, trace: Trace, index: int, rgb: ByteArray) -> None:
         box = trace.box
         half = box.width * _FOLLOW_WINDOW / 2 * min(1.5, 1 + 0.1 * (index - trace.last - 1))
         x, y = box.center
         region = Box(x - half, y - half, x + half, y + half)
         found = faces.detect(rgb, _FOLLOW_PX / box.width, _FOLLOW_THRESHOLD, region)
-        found = [d for d in found if d.box.overlap(box) > _FOLLOW_OVERLAP]
+        found = [d for d in found if d.box.overlap(box) > SAME_PLACE]
         if found:
             best = max(found, key=lambda d: d.score + 2 * d.box.overlap(box))
             self._measure(trace, index, rgb, best)
@@ -163,20 +137,20 @@ class _Follower:
             if enlarged > scale:
                 found = faces.detect(rgb, enlarged)
         for detection in sorted(found, key=lambda d: -d.box.area):
-            near = [t for t in self._live if t.box.overlap(detection.box) > _FOLLOW_OVERLAP]
+            near = [t for t in self._live if t.box.overlap(detection.box) > SAME_PLACE]
             if any(t.last == index for t in near):
                 continue
             largest = max((t.box.area for t in self._live if t.last == index), default=0.0)
             if near:
                 self._measure(near[0], index, rgb, detection)
-            elif len(self._live) < _MOST_FACES and detection.box.area >= _SMALLEST_RIVAL * largest:
-                trace = _Trace(len(self.cuts), detection.box, detection.box)
+            elif len(self._live) < self._most and detection.box.area >= self._smallest * largest:
+                trace = Trace(len(self.cuts), detection.box, detection.box)
                 if self._measure(trace, index, rgb, detection):
                     self._live.append(trace)
 
-    def _measure(self, trace: _Trace, index: int, rgb: ByteArray, detection: Detection) -> bool:
+    def _measure(self, trace: Trace, index: int, rgb: ByteArray, detection: Detection) -> bool:
         points = faces.landmarks(rgb, detection.box)
-        if faces.face_box(points).overlap(detection.box) < _FOLLOW_OVERLAP:
+        if faces.face_box(points).overlap(detection.box) < SAME_PLACE:
             return False  # the landmarks slid off
         trace.add(index, rgb, points)
         return True
@@ -214,7 +188,7 @@ class _Follower:
         jumped = self._difference > max(_CUT_DIFFERENCE, _CUT_JUMP * min(before, 255.0 / _CUT_JUMP))
         return jumped and float(np.median(change)) > _CUT_MEDIAN
 
-    def _wide(self, trace: _Trace) -> bool:
+    def _wide(self, trace: Trace) -> bool:
         widths = [faces.face_box(points).width for points in trace.rows.values()]
         return bool(widths) and float(np.median(widths)) >= self.config.min_face_px
 
@@ -222,38 +196,7 @@ class _Follower:
         return max(1, round(seconds * self.rate))
 
 
-def _persons(traces: list[_Trace]) -> list[list[_Trace]]:
-    """Traces grouped by identity; no two of a group at the same time."""
-    traces = sorted(traces, key=lambda t: -t.weight)
-    if len(traces) < 2:
-        return [[t] for t in traces]
-    identities = [faces.embed_chips(t.chips) for t in traces]
-    groups: list[list[int]] = []
-    for k, trace in enumerate(traces):
-        best: list[int] | None = None
-        nearest = np.inf
-        for group in groups:
-            if any(t.first <= trace.last and trace.first <= t.last for t in (traces[g] for g in group)):
-                continue
-            for g in group:
-                gaps = np.linalg.norm(identities[k][:, None] - identities[g][None], axis=2)
-                limit = _SAME_PERSON_SAME_PLACE if _same_place(trace, traces[g]) else _SAME_PERSON
-                if gaps.min() < min(limit, nearest):
-                    best, nearest = group, gaps.min()
-        if best is None:
-            groups.append([k])
-        else:
-            best.append(k)
-    return [[traces[g] for g in group] for group in groups]
-
-
-def _same_place(a: _Trace, b: _Trace) -> bool:
-    """Whether one begins in the shot and at the place where the other ended."""
-    a, b = sorted((a, b), key=lambda t: t.first)
-    return a.shot == b.shot and a.box.overlap(b.first_box) > _FOLLOW_OVERLAP
-
-
-def _filled(person: list[_Trace], count: int, cuts: IntArray, gap: int) -> tuple[FloatArray, ByteArray]:
+def _filled(person: Person, count: int, cuts: IntArray, gap: int) -> tuple[FloatArray, ByteArray]:
     """Landmarks [T, 68, 2] and states [T], with gaps of up to `gap` frames inside a shot interpolated."""
     points = np.full((count, 68, 2), np.nan, np.float32)
     state = np.full(count, FaceState.ABSENT, np.uint8)

@@ -9,8 +9,9 @@ from PIL import Image
 from stitchedit.config import TrackConfig
 from stitchedit.data import FaceState
 from stitchedit.errors import NoFace
+from stitchedit.persons import Trace
 from stitchedit.progress import silent
-from stitchedit.track import _filled, _Trace, track
+from stitchedit.track import _filled, track
 
 DATA = Path(__file__).parents[1] / "data"
 RATE = Fraction(25)
@@ -66,7 +67,7 @@ def test_a_cut_ends_a_run(face):
 
 
 def test_nothing_is_filled_across_a_cut():
-    trace = _Trace(0, None, None, {0: np.zeros((68, 2), np.float32), 3: np.ones((68, 2), np.float32)})
+    trace = Trace(0, None, None, {0: np.zeros((68, 2), np.float32), 3: np.ones((68, 2), np.float32)})
     _, state = _filled([trace], 5, np.array([2]), gap=6)
     assert state.tolist() == [1, 0, 0, 1, 0]
     _, state = _filled([trace], 5, np.array([], int), gap=6)

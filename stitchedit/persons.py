@@ -1,0 +1,191 @@
+"""Traces of faces -> persons, and which of them is meant.
+
+A trace is one face while it can be followed without a break. Traces of one person are joined by identity, through
+crossings and cuts; the person to be edited is the largest, or the one that the user points at.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from stitchedit import faces
+from stitchedit.data import ByteArray, FloatArray
+from stitchedit.errors import ConfigError
+from stitchedit.faces import Box
+from stitchedit.project import file_sha256
+
+_CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a trace at which its identity is looked at
+_SAME_PERSON = 0.42  # distance of embeddings
+_SAME_PERSON_SAME_PLACE = 0.6
+SAME_PLACE = 0.25  # overlap of two boxes that may hold one face
+
+LARGEST = "largest"
+_FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
+_MOST_BYTES = 100_000_000  # of a picture to be liked
+
+
+@dataclass(slots=True)
+class Trace:
+    """One face while it can be followed."""
+
+    shot: int
+    box: Box
+    first_box: Box
+    rows: dict[int, FloatArray] = field(default_factory=dict)  # frame -> landmarks [68, 2]
+    chips: list[ByteArray] = field(default_factory=list)
+    weight: float = 0.0  # sum of areas in square pixels
+
+    @property
+    def last(self) -> int:
+        return next(reversed(self.rows))
+
+    @property
+    def first(self) -> int:
+        return next(iter(self.rows))
+
+    def add(self, index: int, rgb: ByteArray, points: FloatArray) -> None:
+        self.rows[index] = points
+        self.box = faces.face_box(points)
+        self.weight += self.box.area
+        if len(self.rows) in _CHIP_AGES:
+            self.chips.append(faces.identity_chip(rgb, points))
+
+
+Person = list[Trace]
+Pick = Callable[[list[Person], float], Person]  # (persons, the largest first; frames a second) -> the one meant
+
+
+def group(traces: list[Trace]) -> list[Person]:
+    """Traces grouped by identity, the largest person first; no two traces of one at the same time."""
+    traces = sorted(traces, key=lambda t: -t.weight)
+    if len(traces) < 2:
+        return [[t] for t in traces]
+    identities = [faces.embed_chips(t.chips) for t in traces]
+    found: list[list[int]] = []
+    for k, trace in enumerate(traces):
+        best: list[int] | None = None
+        nearest = np.inf
+        for members in found:
+            if any(t.first <= trace.last and trace.first <= t.last for t in (traces[g] for g in members)):
+                continue
+            for g in members:
+                gaps = np.linalg.norm(identities[k][:, None] - identities[g][None], axis=2)
+                limit = _SAME_PERSON_SAME_PLACE if _same_place(trace, traces[g]) else _SAME_PERSON
+                if gaps.min() < min(limit, nearest):
+                    best, nearest = members, gaps.min()
+        if best is None:
+            found.append([k])
+        else:
+            best.append(k)
+    return sorted(([traces[g] for g in members] for members in found), key=lambda p: -sum(t.weight for t in p))
+
+
+def _same_place(a: Trace, b: Trace) -> bool:
+    """Whether one begins in the shot and at the place where the other ended."""
+    a, b = sorted((a, b), key=lambda t: t.first)
+    return a.shot == b.shot and a.box.overlap(b.first_box) > SAME_PLACE
+
+
+def find_pick(choice: str) -> Pick:
+    """What `--face` means.
+
+    Args:
+        choice: "largest"; a number, 1 for the largest; "X,Y@SECONDS", a place in the source's pixels and a time; or
+            "like IMAGE", a picture of the person.
+    Raises: ConfigError, when it is none of these, or the picture cannot be read or shows no face. The pick raises it
+        when no such person is in the clip.
+    """
+    text = choice.strip()
+    if text == LARGEST:
+        return lambda persons, rate: persons[0]
+    if re.fullmatch(r"\d{1,4}", text):
+        return lambda persons, rate: _numbered(persons, int(text))
+    place = re.fullmatch(r"(\d{1,6}(?:\.\d+)?),(\d{1,6}(?:\.\d+)?)@(\d{1,6}(?:\.\d+)?)s?", text)
+    if place:
+        x, y, seconds = (float(v) for v in place.groups())
+        return lambda persons, rate: _placed(persons, x, y, seconds, rate)
+    if text.startswith("like "):
+        path = Path(text.removeprefix("like ").strip())
+        wanted = _identity(path)
+        return lambda persons, rate: _alike(persons, wanted, path)
+    raise ConfigError(f"unknown face '{choice}'", f"give {_FORMS}")
+
+
+def evidence(choice: str) -> dict[str, str]:
+    """What a choice depends on beside its words: the picture, for a stage's inputs."""
+    path = Path(choice.strip().removeprefix("like ").strip())
+    return {"likeness": file_sha256(path)} if choice.strip().startswith("like ") and path.is_file() else {}
+
+
+def _numbered(persons: list[Person], number: int) -> Person:
+    if not 1 <= number <= len(persons):
+        raise ConfigError(f"there is no face {number}: {_count(persons)} followed", "1 is the largest, 2 the next")
+    return persons[number - 1]
+
+
+def _placed(persons: list[Person], x: float, y: float, seconds: float, rate: float) -> Person:
+    """Whose box holds the place at that time, or within half a second of it; the nearest in time."""
+    frame = round(seconds * rate)
+    best, nearest = None, 0.5 * rate + 1
+    for person in persons:
+        for trace in person:
+            for index, points in trace.rows.items():
+                box = faces.face_box(points)
+                if box.left <= x <= box.right and box.top <= y <= box.bottom and abs(index - frame) < nearest:
+                    best, nearest = person, abs(index - frame)
+    if best is None:
+        raise ConfigError(
+            f"no face at {x:g},{y:g} around second {seconds:g}: {_count(persons)} followed",
+            "places are pixels of the source from its top left corner; or choose with --face 1, 2 ..",
+        )
+    return best
+
+
+def _alike(persons: list[Person], wanted: FloatArray, path: Path) -> Person:
+    def gap(person: Person) -> float:
+        known = faces.embed_chips([chip for trace in person for chip in trace.chips])
+        return float(np.linalg.norm(known - wanted, axis=1).min())
+
+    gaps = [gap(person) for person in persons]
+    nearest = int(np.argmin(gaps))
+    if gaps[nearest] > _SAME_PERSON_SAME_PLACE:
+        raise ConfigError(
+            f"nobody in the clip looks like {path}: {_count(persons)} followed, the nearest at distance "
+            f"{gaps[nearest]:.2f} of at most {_SAME_PERSON_SAME_PLACE}",
+            "choose with --face 1, 2 .. or by place, X,Y@SECONDS",
+        )
+    return persons[nearest]
+
+
+def _identity(path: Path) -> FloatArray:
+    """The embedding [128] of the largest face in a picture."""
+    hint = "give a PNG or JPEG with the person's face, at least 40 pixels wide"
+    try:
+        if path.stat().st_size > _MOST_BYTES:
+            raise ConfigError(f"{path} is too large for a picture ({_MOST_BYTES // 10**6} MB at most)", hint)
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError as exc:
+        raise ConfigError(f"cannot read {path}: {exc.strerror}", hint) from exc
+    try:
+        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
+    except cv2.error:
+        picture = None
+    if picture is None:
+        raise ConfigError(f"{path} is no picture that can be read", hint)
+    rgb: ByteArray = np.ascontiguousarray(picture[..., ::-1])
+    scale = 1280 / max(rgb.shape[:2])
+    found = faces.detect(rgb, min(1.0, scale)) or faces.detect(rgb, min(2.0, 2 * scale))
+    if not found:
+        raise ConfigError(f"no face found in {path}", hint)
+    box = max(found, key=lambda d: d.box.area).box
+    return faces.embed(rgb, faces.landmarks(rgb, box))
+
+
+def _count(persons: list[Person]) -> str:
+    return "1 face was" if len(persons) == 1 else f"{len(persons)} faces were"
