@@ -9,11 +9,12 @@ which keeps every sample where alpha is 0. A new blender is a function of this s
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 import numpy as np
 
 from stitchedit.align import PixelBox, crop_to_source, sides, to_source, uncrop
+from stitchedit.blenders import Blender, feather, match_colours, multiband, none, poisson
 from stitchedit.data import ByteArray, FloatArray
 from stitchedit.errors import EmptyMask
 from stitchedit.fade import width_at
@@ -21,18 +22,6 @@ from stitchedit.outline import distance, face_outline
 from stitchedit.resample import apply, inverse
 
 _REFERENCE_PX = 1024  # crops at which border_px is given
-
-
-class Blender(Protocol):
-    """Makes a patch of source and edited picture.
-
-    Convention: pictures RGB float32 [h, w, 3] on 0..255, alpha float32 [h, w] in 0..1, all of one place.
-    The alpha that is returned is 0 wherever the one given is; equal pictures give what shows that picture.
-    """
-
-    def __call__(
-        self, source: FloatArray, edited: FloatArray, alpha: FloatArray, /
-    ) -> tuple[FloatArray, FloatArray]: ...
 
 
 class Patch(NamedTuple):
@@ -43,17 +32,7 @@ class Patch(NamedTuple):
     box: PixelBox
 
 
-def feather(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The edited picture, faded in as alpha says."""
-    return edited, alpha
-
-
-def none(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The edited picture as it is wherever alpha is at least a half: shows what a seam looks like unhidden."""
-    return edited, (alpha >= 0.5).astype(np.float32)
-
-
-BLENDERS: dict[str, Blender] = {"feather": feather, "none": none}
+BLENDERS: dict[str, Blender] = {"feather": feather, "poisson": poisson, "multiband": multiband, "none": none}
 
 
 def compose(
@@ -66,6 +45,7 @@ def compose(
     border_px: float = 50.0,
     fade: FloatArray | None = None,
     blender: Blender = feather,
+    match: bool = False,
     frame: int = 0,
 ) -> Patch:
     """One frame's patch.
@@ -78,6 +58,7 @@ def compose(
         points: mesh points [468, 2] in crop sides.
         border_px: width of the fade around the face in pixels of a 1024 px crop: the ring of stitching tuning.
         fade: the part of that width to use, by direction, of `fade.fade_widths`; None: all of it.
+        match: give the edit's colours the mean and contrast that the source has in the border.
         frame: index, for messages.
     Raises: EmptyMask, when the face lies outside of the picture.
     """
@@ -85,7 +66,8 @@ def compose(
     if not alpha.any():
         raise EmptyMask(frame)
     edited = np.clip(uncrop(image.astype(np.float32), quad, box), 0.0, 255.0)
-    rgb, alpha = blender(read(box), edited, alpha)
+    source = read(box)
+    rgb, alpha = blender(source, match_colours(source, edited, alpha) if match else edited, alpha)
     return Patch(rgb, alpha, box)
 
 

@@ -104,6 +104,10 @@ def edit(
         str | None, typer.Option(help="fast, balanced, quality or stit.", show_default="that of invert")
     ] = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
+    blender: Annotated[str, typer.Option(help="feather, poisson, multiband or none.")] = "feather",
+    match_colours: Annotated[
+        bool, typer.Option("--match-colours", help="Bring the face's colours to those of its surroundings.")
+    ] = False,
     fidelity: Annotated[
         float | None,
         typer.Option(help="0..1: less of the tuning lets the person change more.", show_default="by direction"),
@@ -129,6 +133,8 @@ def edit(
             device=device,
             seed=seed,
             lossless=lossless,
+            blender=blender,
+            match_colours=match_colours,
             force=force,
         )
         summary = pipeline.edit(opened, config, output, progress=progress)

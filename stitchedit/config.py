@@ -177,10 +177,11 @@ Config = TypeVar("Config", InvertConfig, EditConfig)
 
 
 def with_options(config: Config, **options: object) -> Config:
-    """The settings with some replaced. Raises ConfigError for an unknown device."""
-    device = options.get("device", "auto")
-    if device not in DEVICES:
-        raise ConfigError(f"unknown device '{device}'", f"choose one of {', '.join(DEVICES)}")
+    """The settings with some replaced. Raises ConfigError for an unknown device or blender."""
+    for name, known in (("device", DEVICES), ("blender", BLENDERS)):
+        value = options.get(name, known[0])
+        if value not in known:
+            raise ConfigError(f"unknown {name} '{value}'", f"choose one of {', '.join(known)}")
     return replace(config, **options)  # type: ignore[arg-type]
 
 

@@ -143,11 +143,14 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
         # Made when it is looked at: its figures may have been kept.
         takes["inversion"] = lambda: composed(source, places, InversionImages(load_inverted(project, device)))()
         marks["inversion"] = f"inversion {project.records.fingerprint('tune')}"
-    images, blender = _crops(subject, places, device)
+    images = _crops(subject, places, device)
     if subject.video is None:
         takes["edit"], marks["edit"] = takes["inversion"], marks["inversion"]
-    elif images is not None:
-        takes["edit"], marks["edit"] = composed(source, places, images, blender), f"before encoding {hashes['edit']}"
+    elif images is not None and subject.records is not None:
+        put = subject.records.inputs("video")
+        match = put.get("match_colours") == "True"
+        takes["edit"] = composed(source, places, images, put["blender"], match=match)
+        marks["edit"] = f"{put['blender']}, colours matched {match}, before encoding {hashes['edit']}"
         takes["encoded"], marks["encoded"] = decoded(clips["edit"]), hashes["edit"]
     else:
         takes["edit"], marks["edit"] = decoded(clips["edit"]), hashes["edit"]
@@ -194,17 +197,17 @@ def _places(subject: Subject, source: VideoSource, progress: Progress) -> Places
     return places_of_project(subject.project, float(settings.get("border_px", 50.0)))
 
 
-def _crops(subject: Subject, places: Places, device: str) -> tuple[CropImages | None, str]:
-    """The crops that were put into the edit, if they are there still, and by which blender."""
+def _crops(subject: Subject, places: Places, device: str) -> CropImages | None:
+    """The crops that were put into the edit, if they are there still, and it is known by which blender."""
     if subject.video is None:
         assert subject.project is not None, "an inversion is a project's"
-        return InversionImages(load_inverted(subject.project, device)), "feather"
+        return InversionImages(load_inverted(subject.project, device))
     if subject.records is not None:
         stitched = stitched_crops(subject.records, places.crops)
-        blender = subject.records.inputs("video").get("blender", "")
-        if blender in BLENDERS and all(stitched.path(row).is_file() for row in range(len(stitched))):
-            return stitched, blender
-    return None, ""
+        known = subject.records.inputs("video").get("blender") in BLENDERS
+        if known and all(stitched.path(row).is_file() for row in range(len(stitched))):
+            return stitched
+    return None
 
 
 def _add_change(measured: Measured, change: Change, job: Job) -> None:

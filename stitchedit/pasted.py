@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from stitchedit.blend import Blender, compose, feather
+from stitchedit.blend import compose
+from stitchedit.blenders import Blender, feather
 from stitchedit.data import CropImages, Crops, FacePoints
 from stitchedit.fade import fade_widths
 from stitchedit.video import Frame, VideoSource, paste
@@ -20,6 +21,7 @@ def pasted(
     *,
     border_px: float = 50.0,
     blender: Blender = feather,
+    match: bool = False,
 ) -> Iterator[Frame]:
     """All frames of the clip in turn, those with a face with their crop blended in.
 
@@ -28,9 +30,10 @@ def pasted(
         images: what to put there, picture k at crop k.
         runs: crops that follow each other without gap or cut, of `Tracks.runs`.
         border_px: width of the fade in pixels of a 1024 px crop.
+        match: bring the edit's colours to those of the border, see `blenders.match_colours`.
     Raises: EmptyMask, CannotDecode.
     """
-    put = partial(compose, border_px=border_px, blender=blender)
+    put = partial(compose, border_px=border_px, blender=blender, match=match)
     fades = fade_widths(crops.images, images, points.points, runs, border_px)
     crop_of = {int(frame): index for index, frame in enumerate(crops.frames)}
     for frame in source:

@@ -213,9 +213,16 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     written: list[str] = []
 
     def do_write(mark: str) -> None:
-        border, blender = config.stitch.border_px, BLENDERS[config.blender]
-        runs = inverted.tracks.runs
-        frames = pasted(inverted.source, crops, inverted.points, stitched, runs, border_px=border, blender=blender)
+        frames = pasted(
+            inverted.source,
+            crops,
+            inverted.points,
+            stitched,
+            inverted.tracks.runs,
+            border_px=config.stitch.border_px,
+            blender=BLENDERS[config.blender],
+            match=config.match_colours,
+        )
         said = ", ".join(f"{Path(n).stem} {s:+g}" for n, s in config.edits)
         told = _told(frames, len(inverted.tracks.state), progress)
         done = write_video(output, inverted.source, told, lossless=config.lossless, metadata=notice(said))
@@ -224,6 +231,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     inputs = {
         "stitch": mark,
         "blender": config.blender,
+        "match_colours": str(config.match_colours),
         "lossless": str(config.lossless),
         "output": str(output.resolve()),
     }

@@ -84,10 +84,13 @@ def decoded(frames: Iterable[Frame]) -> Take:
     return lambda: (frame.rgb() for frame in frames)
 
 
-def composed(source: VideoSource, places: Places, images: CropImages, blender: str = "feather") -> Take:
+def composed(
+    source: VideoSource, places: Places, images: CropImages, blender: str = "feather", *, match: bool = False
+) -> Take:
     """The clip with pictures put over its faces, as it is before it is encoded."""
     put = partial(pasted, source, places.crops, places.points, images, places.tracks.runs)
-    return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=BLENDERS[blender]))
+    blend = BLENDERS[blender]
+    return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=blend, match=match))
 
 
 def stitched_crops(records: Records, crops: Crops) -> PictureFolder:
