@@ -1,4 +1,4 @@
-"""How wide the fade from face to source is, around the outline: narrow where the face has an edge of its own.
+"""How an edit fades into its surroundings, around the outline and in time.
 
 A wide fade hides a seam in skin and hair. Where a turned face ends at the background it does harm: the generator's
 blurred idea of that background would shine through beside the cheek. There the source itself has a strong edge at the
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from stitchedit.data import ByteArray, CropImages, FloatArray
+from stitchedit.data import ByteArray, CropImages, FaceState, FloatArray, Tracks
 from stitchedit.outline import distance, face_outline
 
 DIRECTIONS = 72  # around the middle of the face, every 5 degrees, from the crop's +x axis toward +y
@@ -47,6 +47,24 @@ def fade_widths(
     for run in runs:
         found[run] = gaussian_filter1d(found[run], _TIME_SIGMA, axis=0, mode="nearest")
     return found.astype(np.float32)
+
+
+def presence(tracks: Tracks, seconds: float = 0.2) -> FloatArray:
+    """How much of the edit each edited frame shows, [N] in 0..1: less near frames that pass through untouched.
+
+    So an edit comes and goes softly where the face is lost and found, not at cuts and not at the clip's ends.
+    """
+    shown = np.ones(len(tracks.frames), np.float32)
+    for run in tracks.runs:
+        frames = tracks.frames[run]
+        length = min(max(1, round(seconds * float(tracks.rate))), len(frames) // 2)
+        ramp = _rise(np.arange(1, length + 1, dtype=np.float32), 0, length + 1)
+        before, after = int(frames[0]) - 1, int(frames[-1]) + 1
+        if before >= 0 and tracks.state[before] == FaceState.ABSENT and frames[0] not in tracks.cuts:
+            shown[run.start : run.start + length] = ramp
+        if after < len(tracks.state) and tracks.state[after] == FaceState.ABSENT and after not in tracks.cuts:
+            shown[run.stop - length : run.stop] = ramp[::-1]
+    return shown
 
 
 def direction(place: FloatArray, points: FloatArray) -> FloatArray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from functools import partial
 
 from stitchedit.blend import compose
 from stitchedit.blenders import Blender, feather
-from stitchedit.data import CropImages, Crops, FacePoints
-from stitchedit.fade import fade_widths
+from stitchedit.data import CropImages, Crops, FacePoints, Tracks
+from stitchedit.fade import fade_widths, presence
 from stitchedit.video import Frame, VideoSource, paste
 
 
@@ -17,7 +17,7 @@ def pasted(
     crops: Crops,
     points: FacePoints,
     images: CropImages,
-    runs: Sequence[slice],
+    tracks: Tracks,
     *,
     border_px: float = 50.0,
     blender: Blender = feather,
@@ -28,18 +28,19 @@ def pasted(
     Args:
         crops: where the crops were cut; points: the face meshes in them.
         images: what to put there, picture k at crop k.
-        runs: crops that follow each other without gap or cut, of `Tracks.runs`.
+        tracks: where the face is lost and found: there the edit comes and goes softly.
         border_px: width of the fade in pixels of a 1024 px crop.
         match: bring the edit's colours to those of the border, see `blenders.match_colours`.
     Raises: EmptyMask, CannotDecode.
     """
     put = partial(compose, border_px=border_px, blender=blender, match=match)
-    fades = fade_widths(crops.images, images, points.points, runs, border_px)
+    fades = fade_widths(crops.images, images, points.points, tracks.runs, border_px)
+    shown = presence(tracks)
     crop_of = {int(frame): index for index, frame in enumerate(crops.frames)}
     for frame in source:
         k = crop_of.get(frame.index)
         if k is not None:
             place = crops.quads[k], points.points[k]
             patch = put(frame.rgb_float, frame.size, images[k], *place, fade=fades[k], frame=frame.index)
-            frame = paste(frame, *patch)
+            frame = paste(frame, *patch._replace(alpha=patch.alpha * shown[k]))
         yield frame

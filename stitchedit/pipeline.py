@@ -218,7 +218,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
             crops,
             inverted.points,
             stitched,
-            inverted.tracks.runs,
+            inverted.tracks,
             border_px=config.stitch.border_px,
             blender=BLENDERS[config.blender],
             match=config.match_colours,
@@ -312,7 +312,7 @@ def _read_log(path: Path) -> tuple[list[float], list[float]]:
     try:
         log = json.loads(path.read_text())
         return [float(v) for v in log["steps"]], [float(v) for v in log["border_loss"]]
-    except (OSError, ValueError, KeyError, TypeError) as exc:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
         raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
 
 

@@ -88,7 +88,7 @@ def composed(
     source: VideoSource, places: Places, images: CropImages, blender: str = "feather", *, match: bool = False
 ) -> Take:
     """The clip with pictures put over its faces, as it is before it is encoded."""
-    put = partial(pasted, source, places.crops, places.points, images, places.tracks.runs)
+    put = partial(pasted, source, places.crops, places.points, images, places.tracks)
     blend = BLENDERS[blender]
     return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=blend, match=match))
 

@@ -1,9 +1,11 @@
+from fractions import Fraction
+
 import cv2
 import numpy as np
 import pytest
 
-from stitchedit.data import ByteArray, FloatArray
-from stitchedit.fade import DIRECTIONS, NARROWEST, direction, fade_widths, width_at
+from stitchedit.data import ByteArray, FaceState, FloatArray, Tracks
+from stitchedit.fade import DIRECTIONS, NARROWEST, direction, fade_widths, presence, width_at
 from stitchedit.outline import face_outline
 from stitchedit.packaged import packaged_file
 
@@ -57,3 +59,29 @@ def test_directions_go_around_without_a_step() -> None:
     above, below = (width_at(varied, middle + np.float32([0.1, y]), POINTS) for y in (-1e-4, 1e-4))
     assert below == pytest.approx(0.0, abs=0.02)
     assert above == pytest.approx(0.0, abs=0.02)
+
+
+def tracks(states: str, cuts: tuple[int, ...] = ()) -> Tracks:
+    state = np.array([FaceState.FOUND if c == "F" else FaceState.ABSENT for c in states], np.uint8)
+    return Tracks(np.zeros((len(states), 68, 2), np.float32), state, (64, 64), Fraction(25), np.array(cuts, np.int64))
+
+
+def test_an_edit_comes_and_goes_softly_where_the_face_is_lost() -> None:
+    shown = presence(tracks("F" * 12 + "-" * 3 + "F" * 12))
+    assert (shown[:7] == 1).all()
+    assert (shown[-7:] == 1).all()
+    assert (np.diff(shown[6:12]) < 0).all()
+    np.testing.assert_allclose(shown[7:12], shown[12:17][::-1], atol=1e-6)
+    assert 0 < shown[11] < 0.2
+
+
+def test_an_edit_stays_whole_at_cuts_and_at_the_ends() -> None:
+    assert (presence(tracks("F" * 20)) == 1).all()
+    assert (presence(tracks("F" * 10 + "-" * 4 + "F" * 10, cuts=(10, 14))) == 1).all()
+    assert (presence(tracks("F" * 10 + "F" * 10, cuts=(10,))) == 1).all()
+
+
+def test_a_glimpse_never_shows_the_whole_edit() -> None:
+    shown = presence(tracks("-" * 5 + "F" * 4 + "-" * 5))
+    np.testing.assert_allclose(shown, shown[::-1], atol=1e-6)
+    assert 0 < shown.min() < shown.max() < 1
