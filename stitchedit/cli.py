@@ -6,7 +6,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -20,6 +20,7 @@ from stitchedit.weights_cli import app as weights_app
 
 if TYPE_CHECKING:
     from stitchedit.config import EditConfig, InvertConfig
+    from stitchedit.strengths import Strength
 
 app = typer.Typer(
     name="stitchedit",
@@ -96,7 +97,10 @@ def invert(
 def edit(
     project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
     direction: Annotated[list[str] | None, typer.Option(help="Name or vector file; may be repeated.")] = None,
-    strength: Annotated[list[float] | None, typer.Option(help="One for each direction.")] = None,
+    strength: Annotated[
+        list[str] | None,
+        typer.Option(help="One for each direction: a number, or keyframes such as 0:0,48:2 (frames) or 0s:0,1.5s:2."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.DIRECTION+STRENGTH.mp4")
     ] = None,
@@ -119,12 +123,13 @@ def edit(
     verbose: Verbose = False,
 ) -> None:
     """Change the face of an inverted clip and write the video."""
-    edits = paired(direction, strength)
     keep_memory()
     from stitchedit import pipeline
     from stitchedit.config import edit_fidelity, edit_preset, with_options
     from stitchedit.inverted import open_project
+    from stitchedit.strengths import parse_strength
 
+    edits = paired(direction, [parse_strength(text) for text in strength or ()])
     with running(verbose) as progress:
         opened = open_project(project)
         config: EditConfig = with_options(
@@ -156,7 +161,8 @@ def preview(
     verbose: Verbose = False,
 ) -> None:
     """Draw a few frames at several strengths, without stitching, to choose before a long run."""
-    strengths = [s for _, s in paired([direction] * len(strength or (1,)), strength)] if strength else [-2, -1, 1, 2]
+    strengths = strength or [-2.0, -1.0, 1.0, 2.0]
+    paired([direction] * len(strengths), strengths)
     keep_memory()
     from stitchedit import preview as previews
     from stitchedit.inverted import open_project
@@ -259,7 +265,7 @@ def doctor(json_: Json = False) -> None:
     report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
 
 
-def paired(directions: list[str] | None, strengths: list[float] | None) -> tuple[tuple[str, float], ...]:
+def paired(directions: list[str] | None, strengths: Sequence[Strength] | None) -> tuple[tuple[str, Strength], ...]:
     """Directions with their strengths. Raises ConfigError, when the numbers differ or a strength is no number."""
     if not directions:
         raise ConfigError("no direction given", "add --direction NAME --strength X; see `stitchedit directions list`")
@@ -269,7 +275,7 @@ def paired(directions: list[str] | None, strengths: list[float] | None) -> tuple
             f"{len(directions)} --direction but {len(strengths)} --strength", "give one strength for each direction"
         )
     for name, strength in zip(directions, strengths, strict=True):
-        if not -1e6 < strength < 1e6:  # false for NaN
+        if isinstance(strength, float) and not -1e6 < strength < 1e6:  # true for NaN
             raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
     return tuple(zip(directions, strengths, strict=True))
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from stitchedit.errors import ConfigError
+
+if TYPE_CHECKING:
+    from stitchedit.strengths import Strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ class InvertConfig:
 @dataclass(frozen=True, slots=True)
 class EditConfig:
     preset: str = "balanced"
-    edits: tuple[tuple[str, float], ...] = ()  # (direction name or file, strength)
+    edits: tuple[tuple[str, Strength], ...] = ()  # (direction name or file, strength: a number or keyframes)
     device: str = "auto"
     seed: int = 0
     blender: str = "feather"  # one of BLENDERS

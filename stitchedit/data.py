@@ -94,4 +94,4 @@ class EditedLatents:
     """The pivots after the edit."""
 
     ws: FloatArray  # [N, L, w_dim]
-    edits: Sequence[tuple[str, float]] = field(default=())  # (direction, strength applied), as reported
+    edits: Sequence[tuple[str, float | NDArray[np.float64]]] = ()  # (direction, strength applied; [N] where it changes)

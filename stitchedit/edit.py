@@ -122,11 +122,12 @@ def edit(
     seed: int = 0,
     force: bool = False,
 ) -> EditedLatents:
-    """Move every pivot of the clip by the sum of the asked steps; the same vector for all frames.
+    """Move every pivot of the clip by the sum of the asked steps; the same vectors for all frames.
 
     Args:
         latents: the pivots, ws [N, L, w_dim].
-        edits: (direction name or file, strength) pairs; they add up. Strength 0 changes nothing.
+        edits: (direction name or file, strength) pairs; they add up. Strength 0 changes nothing. A strength is one
+            number, or [N] of them, one for each pivot.
         space: the generator that the pivots belong to.
         seed: chooses the person of `identity`.
         force: use directions of another generator all the same.
@@ -134,18 +135,18 @@ def edit(
     Raises: ConfigError for a strength that is no number; UnknownDirection; OtherGenerator; WrongShape; HashMismatch.
     """
     ws = np.asarray(latents.ws, np.float32)
-    total = np.zeros((1, space.w_dim), np.float64)  # [1 or num_ws, w_dim]
+    total = np.zeros((1, 1, space.w_dim), np.float64)  # [1 or N, 1 or num_ws, w_dim]
     for name, strength in edits:
-        if not math.isfinite(strength):
+        if not np.isfinite(strength).all():
             raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
         direction = find_direction(name)
         _check_fit(direction, strength, space, force)
         step = load_step(direction, latents, space, seed)
-        total = total + strength * step
-    if total.shape[0] > ws.shape[1]:
-        ws = np.broadcast_to(ws, (ws.shape[0], total.shape[0], ws.shape[2]))
+        total = total + np.reshape(strength, (-1, 1, 1)) * step
+    if total.shape[1] > ws.shape[1]:
+        ws = np.broadcast_to(ws, (ws.shape[0], total.shape[1], ws.shape[2]))
     edited = (ws + total.astype(np.float32)).astype(np.float32)
-    return EditedLatents(ws=edited, edits=tuple((str(name), float(strength)) for name, strength in edits))
+    return EditedLatents(ws=edited, edits=tuple((str(name), strength) for name, strength in edits))
 
 
 def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: int = 0) -> NDArray[np.float64]:
@@ -219,16 +220,18 @@ FUNCTIONS: dict[str, Callable[[Mapping[str, NDArray[Any]], Latents, int], NDArra
 }
 
 
-def _check_fit(direction: Direction, strength: float, space: LatentSpace, force: bool) -> None:
+def _check_fit(direction: Direction, strength: float | NDArray[np.float64], space: LatentSpace, force: bool) -> None:
     if direction.made_for and direction.made_for != space.made_for:
         if not force:
             raise OtherGenerator(direction.name, direction.made_for, space.made_for)
         log.warning("direction '%s' was made for generator '%s'", direction.name, direction.made_for)
-    if direction.range and not direction.range[0] <= strength <= direction.range[1]:
+    if direction.range:
         low, high = direction.range
-        log.warning(
-            "strength %g of '%s' is outside %g..%g, where faces stay faces", strength, direction.name, low, high
-        )
+        for value in {float(np.min(strength)), float(np.max(strength))}:
+            if not low <= value <= high:
+                log.warning(
+                    "strength %g of '%s' is outside %g..%g, where faces stay faces", value, direction.name, low, high
+                )
 
 
 def _check_hash(direction: Direction) -> None:

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from stitchedit import artefacts, loading
 from stitchedit.align import align
@@ -53,6 +54,7 @@ from stitchedit.project import (
 )
 from stitchedit.segment import edited_mesh, mesh_points, ring_masks
 from stitchedit.stills import before_after, spread
+from stitchedit.strengths import Keyframes, Strength, strength_label
 from stitchedit.stitch import Chain, RingMasks, stitch
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.track import track
@@ -191,7 +193,8 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     make_folder(output.parent)
     inverted = load_inverted(project, config.device)
     crops, generator = inverted.crops, inverted.generator
-    edited = move_latents(inverted.latents, config.edits, generator, seed=config.seed, force=config.force)
+    strengths = [(n, _over_frames(s, inverted)) for n, s in config.edits]
+    edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
     fidelity = config.fidelity
     if fidelity is None:
         fidelity = min((find_direction(n).fidelity for n, s in config.edits if s), default=1.0)
@@ -223,7 +226,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
             blender=BLENDERS[config.blender],
             match=config.match_colours,
         )
-        said = ", ".join(f"{Path(n).stem} {s:+g}" for n, s in config.edits)
+        said = ", ".join(f"{Path(n).stem} {strength_label(s)}" for n, s in config.edits)
         told = _told(frames, len(inverted.tracks.state), progress)
         done = write_video(output, inverted.source, told, lossless=config.lossless, metadata=notice(said))
         written.extend(done.notes)
@@ -245,7 +248,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         sheet=sheet,
         frames=len(inverted.tracks.state),
         edited_frames=len(crops.frames),
-        edits=[(n, s) for n, s in config.edits],
+        edits=config.edits,
         stitch_steps=float(np.mean(steps)),
         border_loss=float(np.mean(losses)),
         border_loss_worst=float(np.max(losses)),
@@ -254,9 +257,9 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     )
 
 
-def edit_name(edits: Sequence[tuple[str, float]], seed: int) -> str:
-    """What an edit is called in file names, such as `age+2` or `smile-1.identity+1.seed3`."""
-    name = ".".join(f"{Path(direction).stem}{strength:+g}" for direction, strength in edits)
+def edit_name(edits: Sequence[tuple[str, Strength]], seed: int) -> str:
+    """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, or with keyframes `age+0@0+2@48`."""
+    name = ".".join(f"{Path(direction).stem}{strength_label(strength)}" for direction, strength in edits)
     return name + (f".seed{seed}" if seed else "")
 
 
@@ -333,6 +336,13 @@ def _keep_crops(folder: Path, images: Iterator[ByteArray]) -> CropImages:
         size = image.shape[0]
         PictureFolder(folder, count, size).save(count - 1, image)
     return PictureFolder(folder, count, size)
+
+
+def _over_frames(strength: Strength, inverted: Inverted) -> float | NDArray[np.float64]:
+    """A strength for all edited frames, or one for each."""
+    if not isinstance(strength, Keyframes):
+        return strength
+    return strength.curve(inverted.crops.frames, inverted.tracks.rate)
 
 
 def _told(frames: Iterator[Frame], total: int, progress: Progress) -> Iterator[Frame]:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from stitchedit.strengths import Keyframes, Strength
 
 
 def peak_memory_gb() -> float:
@@ -86,7 +89,7 @@ class EditSummary:
     sheet: Path
     frames: int
     edited_frames: int
-    edits: list[tuple[str, float]]
+    edits: Sequence[tuple[str, Strength]]
     stitch_steps: float  # optimiser steps a frame, mean
     border_loss: float  # mean over frames, after stitching
     border_loss_worst: float
@@ -99,7 +102,7 @@ class EditSummary:
             "sheet": str(self.sheet),
             "frames": self.frames,
             "edited_frames": self.edited_frames,
-            "edits": [{"direction": name, "strength": strength} for name, strength in self.edits],
+            "edits": [{"direction": name, "strength": _strength_json(strength)} for name, strength in self.edits],
             "stitch_steps_mean": round(self.stitch_steps, 2),
             "border_loss_mean": round(self.border_loss, 5),
             "border_loss_worst": round(self.border_loss_worst, 5),
@@ -117,6 +120,14 @@ class EditSummary:
             *(f"note: {note}" for note in self.notes),
             _cost(self.seconds),
         ]
+
+
+def _strength_json(strength: Strength) -> Any:
+    """A number, or the keyframes as they were given."""
+    if not isinstance(strength, Keyframes):
+        return strength
+    unit = {True: "second", False: "frame"}
+    return [{unit[key.in_seconds]: float(key.at), "strength": key.strength} for key in strength.keys]
 
 
 def _cost(seconds: dict[str, float]) -> str:

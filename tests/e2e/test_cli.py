@@ -107,7 +107,10 @@ def test_edit_gives_every_frame_back_with_time_and_sound(
 def test_evaluate_finds_source_and_project_and_counts_what_it_lacks(
     folder: Path, inverted: dict[str, object], direction: Path, tmp_path: Path
 ) -> None:
-    run("edit", "--direction", direction, "--strength", "1.5", "-o", "edit.mp4", cwd=folder)
+    options = ("--direction", direction, "--strength", "0:0,11:1.5", "--blender", "multiband", "--match-colours")
+    summary = json.loads(run("edit", *options, "-o", "edit.mp4", "--json", cwd=folder).stdout)
+    assert summary["edits"][0]["strength"] == [{"frame": 0, "strength": 0}, {"frame": 11, "strength": 1.5}]
+    assert (folder / "clip.mp4.stitch" / "edits" / "push+0@0+1.5@11").is_dir()
     facts = json.loads(
         run(
             "evaluate", "edit.mp4", "--truth", "clip.mp4", "--json", cwd=folder, env={"STITCHEDIT_HOME": tmp_path}
@@ -182,7 +185,7 @@ def test_edits_that_cannot_be(folder: Path, inverted: dict[str, object], tmp_pat
     assert "[3, 7]" in said
     assert "smile" in run("edit", "--direction", "smil", "--strength", 1, cwd=folder, expect=8).stderr
     assert "made for" in error(run("edit", "--direction", "age", "--strength", 1, cwd=folder, expect=8))
-    for strength in ("nan", "inf"):
+    for strength in ("nan", "inf", "0:0,x"):
         error(run("edit", "--direction", "age", "--strength", strength, cwd=folder, expect=2))
     error(run("edit", "--direction", "age", "--direction", "smile", "--strength", 1, cwd=folder, expect=2))
     vector = tmp_path / "v.npy"

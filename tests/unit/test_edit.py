@@ -90,6 +90,24 @@ def test_a_w_vector_keeps_one_row_and_adds_up(tmp_path: Path) -> None:
     assert edited.edits == ((str(nose), 2.0), (str(nose), -0.5))
 
 
+def test_a_strength_for_each_frame_moves_each_frame_by_its_own_along_one_vector(tmp_path: Path) -> None:
+    vector = np.arange(512, dtype=np.float32) / 512
+    nose, some = _write(tmp_path, vector), _write(tmp_path, vector, name="some", layers=[4, 8])
+    latents = _latents()
+    strengths = np.array([0.0, 1.0, 2.5])
+    edited = edit(latents, [(str(nose), strengths), (str(nose), 1.0)], Space())
+    np.testing.assert_allclose(edited.ws, latents.ws + (1 + strengths)[:, None, None] * vector, atol=1e-5)
+    np.testing.assert_array_equal(
+        edit(latents, [(str(nose), np.full(3, 2.0))], Space()).ws, edit(latents, [(str(nose), 2.0)], Space()).ws
+    )
+    layered = edit(latents, [(str(some), strengths)], Space())
+    assert layered.ws.shape == (3, 16, 512)
+    np.testing.assert_array_equal(layered.ws[0], np.broadcast_to(latents.ws[0], (16, 512)))
+    np.testing.assert_allclose(layered.ws[2, 5] - layered.ws[2, 3], 2.5 * vector, atol=1e-5)
+    with pytest.raises(ConfigError):
+        edit(latents, [(str(nose), np.array([0.0, np.nan, 1.0]))], Space())
+
+
 def test_layers_and_w_plus_take_all_rows(tmp_path: Path) -> None:
     vector = np.ones(512, np.float32)
     some = _write(tmp_path, vector, layers=[4, 8])
