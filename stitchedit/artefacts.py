@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+import struct
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -16,15 +18,19 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from stitchedit.data import Crops, FacePoints, Latents, Tracks
+from stitchedit.data import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.pictures import PictureFolder
 from stitchedit.project import atomic
+from stitchedit.stylegan2.unpickle import Refused
+from stitchedit.vectors import read_npy
 
 log = logging.getLogger(__name__)
 
 ARRAY_LIMIT = 1 << 30  # bytes; more than a day of video needs
+FAR_PX = 1_000_000  # no face is that far away
+MAX_PIXELS = 1 << 27  # of a picture, as for videos
 T = TypeVar("T")
 
 
@@ -42,9 +48,14 @@ def load_tracks(path: Path) -> Tracks:
     def build() -> Tracks:
         landmarks, state = arrays["landmarks"].astype(np.float32), arrays["state"].astype(np.uint8)
         _must(landmarks.shape == (len(state), 68, 2), "landmarks and states do not fit")
+        _must(bool((state <= max(FaceState)).all()), "states that there are not")
+        _near(landmarks[state != FaceState.ABSENT], FAR_PX)
         width, height = (int(v) for v in arrays["frame_size"])
+        _must(0 < width <= FAR_PX and 0 < height <= FAR_PX and width * height <= MAX_PIXELS, "pictures of no such size")
         numerator, denominator = (int(v) for v in arrays["rate"])
+        _must(numerator > 0 and denominator > 0, "no such frame rate")
         cuts = arrays["cuts"].astype(np.int64)
+        _must(cuts.ndim == 1, "no list of cuts")
         return Tracks(landmarks, state, (width, height), Fraction(numerator, denominator), cuts)
 
     return _understood(path, build)
@@ -64,9 +75,14 @@ def load_crops(folder: Path) -> tuple[Crops, FacePoints]:
     def build() -> tuple[Crops, FacePoints]:
         frames, quads = arrays["frames"].astype(np.int64), arrays["quads"].astype(np.float32)
         points, size = arrays["points"].astype(np.float32), int(arrays["size"])
+        _must(frames.ndim == 1 and len(frames) > 0 and frames[0] >= 0, "no list of frames")
+        _must(bool((np.diff(frames) > 0).all()), "frames out of order")
         _must(quads.shape == (len(frames), 4, 2), "quads and frames do not fit")
         _must(points.ndim == 3 and len(points) == len(frames) and points.shape[2] == 2, "points do not fit")
         _must(4 <= size <= 8192, f"crops of {size} pixels")
+        _near(quads, FAR_PX)
+        _near(points, 100)
+        _must(bool((np.linalg.norm(quads[:, 2] - quads[:, 0], axis=1) > 1).all()), "quads without an inside")
         return Crops(frames, quads, PictureFolder(folder, len(frames), size), size), FacePoints(points)
 
     return _understood(path, build)
@@ -95,6 +111,8 @@ def save_latents(path: Path, latents: Latents) -> None:
 def load_latents(path: Path, generator: Generator, count: int) -> Latents:
     """Raises ProjectError, when the codes are not `count` of this generator's."""
     ws = load_tensors(path)[0].get("ws", torch.empty(0)).float().numpy()
+    if not np.isfinite(ws).all():
+        raise ProjectError(f"{path} holds codes that are no numbers", "invert the clip again")
     rows = (1, generator.num_ws)
     if ws.ndim != 3 or ws.shape[0] != count or ws.shape[1] not in rows or ws.shape[2] != generator.w_dim:
         expected = f"[{count}, 1 or {generator.num_ws}, {generator.w_dim}]"
@@ -148,13 +166,17 @@ def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
 def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
-            claimed = sum(entry.file_size for entry in archive.infolist())
-        if claimed > ARRAY_LIMIT:
-            raise ProjectError(f"{path} claims to hold {claimed >> 20} MB of numbers", "invert the clip again")
-        with np.load(path, allow_pickle=False) as archive:
-            return dict(archive)
-    except (OSError, ValueError, zipfile.BadZipFile, EOFError, NotImplementedError) as exc:
+            entries = archive.infolist()
+            claimed = sum(entry.file_size for entry in entries)
+            if claimed > min(ARRAY_LIMIT, path.stat().st_size):  # `np.savez` does not compress
+                raise ProjectError(f"{path} claims to hold {claimed >> 20} MB of numbers", "invert the clip again")
+            return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in entries}
+    except (OSError, ValueError, Refused, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error) as exc:
         raise ProjectError(f"{path} cannot be read: {exc}", "invert the clip again") from exc
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    return read_npy(memoryview(bytearray(data)), "fiubU", ARRAY_LIMIT)  # of bytes that can be written to
 
 
 def _understood(path: Path, build: Callable[[], T]) -> T:
@@ -162,6 +184,10 @@ def _understood(path: Path, build: Callable[[], T]) -> T:
         return build()
     except (KeyError, ValueError, TypeError, OverflowError, ZeroDivisionError) as exc:
         raise ProjectError(f"{path} is damaged: {exc}", "invert the clip again") from exc
+
+
+def _near(values: FloatArray, limit: float) -> None:
+    _must(bool((np.abs(values) <= limit).all()), f"positions beyond {limit}, or none")  # false for NaN
 
 
 def _must(condition: bool, what: str) -> None:

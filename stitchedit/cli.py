@@ -338,7 +338,7 @@ def report(facts: Any, lines: list[str], as_json: bool) -> None:
         print_json(facts)
     else:
         for line in lines:
-            typer.echo(line)
+            typer.echo(one_line(line))
 
 
 def print_json(value: Any) -> None:
@@ -361,7 +361,9 @@ def main() -> None:
 
 
 def one_line(text: str) -> str:
-    return " ".join(text.split())
+    """For a terminal: what strangers put into names and files must not steer it."""
+    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
+    return line if len(line) <= 1000 else f"{line[:700]} … {line[-300:]}"
 
 
 if __name__ == "__main__":

@@ -26,6 +26,8 @@ from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGe
 
 log = logging.getLogger(__name__)
 
+MAX_TOML_BYTES = 1 << 20
+
 
 class LatentSpace(Protocol):
     """What an edit asks of a generator: any `stitchedit.generator.Generator` will do."""
@@ -63,8 +65,11 @@ class Direction:
 
 def list_directions() -> list[Direction]:
     """The directions that come with stitchedit, by name."""
-    folder = Path(str(resources.files("stitchedit"))) / "directions"
-    return [read_direction(path) for path in sorted(folder.glob("*.toml"))]
+    return [read_direction(path) for path in sorted(_own_folder().glob("*.toml"))]
+
+
+def _own_folder() -> Path:
+    return Path(str(resources.files("stitchedit"))) / "directions"
 
 
 def find_direction(name: str | Path) -> Direction:
@@ -87,11 +92,15 @@ def find_direction(name: str | Path) -> Direction:
 def read_direction(path: Path) -> Direction:
     """Read one `directions/NAME.toml`. Raises DirectionError where it is not as the README of directions says."""
     try:
+        if path.stat().st_size > MAX_TOML_BYTES:
+            raise ValueError(f"more than {MAX_TOML_BYTES} bytes")
         table = tomllib.loads(path.read_text(encoding="utf-8"))
+        if (name := str(table["file"])) in ("", ".", "..") or not set(name).isdisjoint("/\\\0"):
+            raise ValueError("its file must lie beside it")
         layers, span = table.get("layers"), table.get("range")
         direction = Direction(
             name=str(table["name"]),
-            file=path.parent / str(table["file"]),
+            file=path.parent / name,
             kind=str(table.get("kind", "vector")),
             space=str(table["space"]),
             layers=(int(layers[0]), int(layers[1])) if layers else None,
@@ -104,14 +113,26 @@ def read_direction(path: Path) -> Direction:
             licence=str(table.get("licence", "")),
             effects={str(key): float(value) for key, value in table.get("effects", {}).items()},
         )
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError, KeyError, TypeError, ValueError, IndexError) as exc:
-        raise DirectionError(f"{path} is no direction: {exc!r}", "see stitchedit/directions/age.toml for one") from exc
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
+        raise DirectionError(
+            f"{path} is no direction: {_said(exc)}", "see stitchedit/directions/age.toml for one"
+        ) from exc
     if direction.kind not in ("vector", "function") or direction.space not in ("W", "W+"):
         raise DirectionError(
             f"{path} asks for kind '{direction.kind}' in space '{direction.space}'",
             "known are the kinds vector and function, the spaces W and W+",
         )
+    if direction.kind == "function" and path.parent != _own_folder():
+        raise DirectionError(f"{path} asks for a function", "only stitchedit's own directions do: give a vector")
+    numbers = (direction.fidelity, *(direction.range or ()), *direction.effects.values())
+    if not all(map(math.isfinite, numbers)) or not 0 <= direction.fidelity <= 1:
+        raise DirectionError(f"{path} holds numbers out of their range", "fidelity is 0..1, the others are finite")
     return direction
+
+
+def _said(exc: Exception) -> str:
+    """What was wrong, short: some errors carry all that was read."""
+    return f"{type(exc).__name__}, {str(exc)[:200]}"
 
 
 def edit(
@@ -242,18 +263,13 @@ def _check_hash(direction: Direction) -> None:
 
 
 def _sha256(path: Path) -> str:
-    try:
-        return hashlib.sha256(path.read_bytes()).hexdigest()
-    except OSError as exc:
-        raise DirectionError(f"cannot read {path}: {exc.strerror}", "install stitchedit again") from exc
+    from stitchedit.stylegan2.files import map_file
+    from stitchedit.stylegan2.unpickle import Refused
 
-
-def _array(path: Path) -> FloatArray:
     try:
-        array: FloatArray = np.load(path, allow_pickle=False)
-    except (OSError, ValueError) as exc:
-        raise DirectionError(f"cannot read {path}: {exc}", "install stitchedit again") from exc
-    return array
+        return hashlib.sha256(map_file(path)).hexdigest()
+    except Refused as exc:
+        raise DirectionError(f"cannot read {path}: {exc}", "install stitchedit, or the direction, again") from exc
 
 
 @cache

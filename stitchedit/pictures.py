@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -42,5 +43,5 @@ class PictureFolder:
                 if picture.size != (self.size, self.size):  # known before anything is decoded
                     raise ValueError(f"{picture.width}x{picture.height} in place of {self.size} pixels")
                 return np.asarray(picture.convert("RGB"))
-        except (OSError, ValueError, SyntaxError) as exc:
+        except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as exc:
             raise ProjectError(f"{path} cannot be read: {exc}", "remove the folder and invert the clip again") from exc

@@ -60,8 +60,10 @@ class Records:
         if schema > SCHEMA:
             raise SchemaTooNew(path.parent, schema, SCHEMA)
         stages = data.setdefault("stages", {})
-        if not isinstance(stages, dict) or not all(isinstance(s, dict) for s in stages.values()):
-            raise ProjectError(f"{path} is damaged: its stages are no tables", "invert the clip again")
+        if not isinstance(stages, dict) or not all(_is_record(s) for s in stages.values()):
+            raise ProjectError(f"{path} is damaged: its stages are no records", "invert the clip again")
+        if not all(isinstance(data.get(table, {}), dict) for table in ("source", "settings", "notes")):
+            raise ProjectError(f"{path} is damaged: its facts are no tables", "invert the clip again")
         return cls(path, data)
 
     @classmethod
@@ -164,7 +166,7 @@ class Project:
     def fact(self, table: str, key: str) -> str:
         """A string of project.toml. Raises ProjectError, when it is not there."""
         value = self.records.data.get(table, {}).get(key)
-        if not isinstance(value, str):
+        if not isinstance(value, str) or "\0" in value:
             raise ProjectError(f"{self.records.path} lacks {table}.{key}", "run `stitchedit invert` on the clip again")
         return value
 
@@ -309,6 +311,12 @@ def write_file(path: Path, write: Callable[[Path], object]) -> None:
     """Call `write` with a temporary path and put the file in place."""
     with atomic(path) as temp:
         write(temp)
+
+
+def _is_record(stage: object) -> bool:
+    return (
+        isinstance(stage, dict) and isinstance(stage.get("fingerprint"), str) and isinstance(stage.get("inputs"), dict)
+    )
 
 
 def _short(value: object) -> str:

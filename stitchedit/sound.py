@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import av
-
+from stitchedit._decoder import Decoder
 from stitchedit.video import VideoSource
 
 
@@ -21,7 +21,8 @@ def compare_streams(source: VideoSource, edit: VideoSource) -> dict[str, Any]:
 def _sound(path: Path) -> tuple[int, str]:
     """Number and hash of all packets of sound."""
     found, packets = hashlib.sha256(), 0
-    with av.open(str(path)) as container:
+    with closing(Decoder(path)) as decoder:
+        container = decoder.container
         if container.streams.audio:
             for packet in container.demux(*container.streams.audio):
                 if packet.size:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
-
-from stitchedit.errors import NotAProject, ProjectError
+from stitchedit._decoder import Decoder
+from stitchedit.errors import CannotOpen, NotAProject, ProjectError
 from stitchedit.project import SUFFIX, Project, Records, file_sha256
 
 TAG = "stitchedit"  # of the container, see `pipeline.notice`
@@ -65,10 +65,10 @@ def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subje
 def asked_of(video: Path) -> tuple[str, ...]:
     """The directions that a clip's notice names; none, where it carries no notice."""
     try:
-        with av.open(str(video)) as container:
-            tags = {key.lower(): value for key, value in container.metadata.items()}
+        with closing(Decoder(video)) as decoder:
+            tags = {key.lower(): value for key, value in decoder.container.metadata.items()}
         said = json.loads(tags.get(TAG, "{}")).get("edit", "")
-    except (av.FFmpegError, OSError, ValueError, AttributeError):
+    except (CannotOpen, ValueError, AttributeError, RecursionError):
         return ()
     return tuple(part.rsplit(" ", 1)[0] for part in str(said).split(", ") if " " in part)
 

@@ -84,7 +84,7 @@ def _ones(shape: tuple[int, ...]) -> int:
 
 def _read(data: memoryview) -> NDArray[Any]:
     if bytes(data[:6]) == b"\x93NUMPY":
-        return _npy(data)
+        return read_npy(data)
     if is_zip(data) or is_stream(data):
         return _torch(read_torch(data, lambda _: TORCH_FILE))
     if bytes(data[8:9]) == b"{":
@@ -106,7 +106,15 @@ def _float32(array: NDArray[Any]) -> FloatArray:
     return vector
 
 
-def _npy(data: memoryview) -> NDArray[Any]:
+def read_npy(data: memoryview, kinds: str = "fiub", most: int = MAX_NUMBERS) -> NDArray[Any]:
+    """The array of a `.npy` file's bytes, as a view of them.
+
+    numpy's own reader evaluates the header and takes the memory that it claims before it looks for the numbers.
+
+    Args:
+        kinds: letters of `numpy.dtype.kind` that are taken; most: numbers that are.
+    Raises: Refused.
+    """
     major = data[6] if len(data) > 12 else 0
     if major not in (1, 2, 3):
         raise Refused(f"its .npy version {major} is unknown")
@@ -121,16 +129,18 @@ def _npy(data: memoryview) -> NDArray[Any]:
         kind = np.dtype(header["descr"].decode())
     except TypeError as exc:
         raise Refused("its .npy header names an unknown type") from exc
-    if kind.kind not in "fiub":
+    if kind.kind not in kinds or not kind.itemsize:
         raise Refused("it holds Python objects, texts or other things, not real numbers")
     shape = [int(n) for n in re.findall(rb"\d+", header["shape"])]
     order = "F" if header["fortran"] == b"True" else "C"
-    return _numbers(data[start:], kind, shape, order)
+    return _numbers(data[start:], kind, shape, order, most)
 
 
-def _numbers(raw: memoryview, kind: np.dtype[Any], shape: list[int], order: str = "C") -> NDArray[Any]:
+def _numbers(
+    raw: memoryview, kind: np.dtype[Any], shape: list[int], order: str = "C", most: int = MAX_NUMBERS
+) -> NDArray[Any]:
     count = math.prod(shape)
-    if len(shape) > 8 or count > MAX_NUMBERS:
+    if len(shape) > 8 or count > most:
         raise Refused("it holds too many numbers for a vector")
     if count * kind.itemsize != len(raw):
         raise Refused(f"it is damaged: {count} numbers of {kind.itemsize} bytes announced, {len(raw)} bytes there")

@@ -28,7 +28,7 @@ def test_crops_come_back(tmp_path: Path) -> None:
     pictures = PictureFolder(tmp_path, 2, 16)
     for index in range(2):
         pictures.save(index, np.full((16, 16, 3), 40 * index, np.uint8))
-    quads = np.random.default_rng(0).normal(size=(2, 4, 2)).astype(np.float32)
+    quads = (100 * np.random.default_rng(0).normal(size=(2, 4, 2))).astype(np.float32)
     points = np.random.default_rng(1).random((2, 468, 2)).astype(np.float32)
     artefacts.save_crops(tmp_path, Crops(np.array([3, 5]), quads, pictures, 16), FacePoints(points))
     crops, again = artefacts.load_crops(tmp_path)

@@ -41,3 +41,5 @@ def test_the_allocator_setting_is_applied_once(monkeypatch: pytest.MonkeyPatch) 
 
 def test_a_message_is_one_line() -> None:
     assert cli.one_line("a\n b\tc") == "a b c"
+    assert cli.one_line("a\x1b[2Jb\0") == "a?[2Jb?"
+    assert len(cli.one_line("x" * 5000)) < 1010

@@ -178,7 +178,7 @@ def test_a_missing_vector_or_wrong_shape_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WrongShape, match="300"):
         edit(_latents(), [(str(narrow), 1.0)], Space())
     broken = _write(tmp_path, np.full(512, np.nan, np.float32), "broken")
-    with pytest.raises(DirectionError, match="no numbers"):
+    with pytest.raises(DirectionError, match="not finite"):
         edit(_latents(), [(str(broken), 1.0)], Space())
 
 

@@ -1,0 +1,235 @@
+"""The kinds of files that strangers hand over: good ones to begin with, and what the program does with them."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import torch
+
+TESTS = Path(__file__).parents[1]
+sys.path += [str(TESTS), str(TESTS / "e2e"), str(TESTS / "unit" / "stylegan2")]
+
+FFMPEG = {
+    "h264.mp4": ("-c:v", "libx264", "-pix_fmt", "yuv420p", "-c:a", "aac", "-movflags", "faststart"),
+    "mjpeg.avi": ("-c:v", "mjpeg", "-c:a", "pcm_s16le"),
+    "ffv1.mkv": ("-c:v", "ffv1", "-c:a", "flac"),
+    "vp9.webm": ("-c:v", "libvpx-vp9", "-deadline", "realtime", "-c:a", "libopus"),
+    "mpeg2.ts": ("-c:v", "mpeg2video", "-c:a", "mp2"),
+    "anim.gif": ("-an",),
+    "prores.mov": ("-c:v", "prores_ks", "-c:a", "pcm_s16le"),
+}
+
+
+class Kind(Protocol):
+    def make(self, good: Path) -> list[str]:
+        """Write good files; the names of those that are to be changed."""
+        ...
+
+    def lay(self, good: Path, case: Path, name: str, data: bytes) -> None:
+        """A folder that is as good, but for one file."""
+        ...
+
+    def use(self, case: Path) -> None:
+        """What the program does with the files of a user."""
+        ...
+
+
+class Alone:
+    """Kinds of which a case is a single file."""
+
+    def lay(self, good: Path, case: Path, name: str, data: bytes) -> None:
+        shutil.rmtree(case, ignore_errors=True)
+        case.mkdir(parents=True)
+        (case / name).write_bytes(data)
+
+
+class Checkpoint(Alone):
+    """Networks in all formats: NVIDIA's, rosinality's, STIT's, e4e's, TensorFlow's, and ours."""
+
+    def make(self, good: Path) -> list[str]:
+        from test_hostile import CORPUS
+
+        from stitchedit.generator import save_generator
+        from stitchedit.stylegan2 import StyleGAN2
+        from stitchedit.stylegan2.checkpoints import read_checkpoint
+        from stitchedit.stylegan2.stored import write_stored
+
+        good.mkdir()
+        for name, data in CORPUS.items():
+            (good / f"{name}.pt").write_bytes(data)
+        network = StyleGAN2(made_for="x", z_dim=4, w_dim=4, img_resolution=8, mapping_layers=2, channels={4: 2, 8: 2})
+        save_generator(network, good / "saved.safetensors", licence="none")
+        write_stored(read_checkpoint(good / "rosinality zip.pt"), good / "stored.safetensors", {})
+        return sorted(path.name for path in good.iterdir())
+
+    def use(self, case: Path) -> None:
+        from stitchedit import weights
+        from stitchedit.errors import UnknownCheckpoint
+
+        (path,) = case.iterdir()
+        if path.name.startswith("e4e"):
+            weights.read_file(path)
+            return
+        try:
+            generator = weights.load_generator(str(path))
+        except UnknownCheckpoint as exc:
+            if "encoder" not in str(exc):
+                raise
+            return
+        generator.synthesis(generator.mapping(torch.zeros(1, generator.z_dim)))
+
+
+class Vector(Alone):
+    def make(self, good: Path) -> list[str]:
+        from safetensors.numpy import save_file
+
+        good.mkdir()
+        vector = np.random.default_rng(0).normal(size=64).astype(np.float32)
+        np.save(good / "w.npy", vector)
+        np.save(good / "double.npy", np.asfortranarray(np.tile(vector, (10, 1)).astype(np.float64)))
+        torch.save(torch.from_numpy(vector), good / "w.pt")
+        torch.save(torch.from_numpy(vector), good / "old.pt", _use_new_zipfile_serialization=False)
+        torch.save(torch.nn.Parameter(torch.from_numpy(vector)), good / "parameter.pt")
+        save_file({"direction": vector}, good / "w.safetensors")
+        return sorted(path.name for path in good.iterdir())
+
+    def use(self, case: Path) -> None:
+        (path,) = case.iterdir()
+        move(str(path))
+
+
+class Toml:
+    """A direction of a stranger: its description, its vector beside it."""
+
+    def make(self, good: Path) -> list[str]:
+        import hashlib
+
+        good.mkdir()
+        np.save(good / "push.npy", np.ones(64, np.float32))
+        sha = hashlib.sha256((good / "push.npy").read_bytes()).hexdigest()
+        for name, more in {"plain": "", "checked": f'sha256 = "{sha}"\nlayers = [2, 5]\nrange = [-3.0, 3.0]\n'}.items():
+            (good / f"{name}.toml").write_text(
+                f'name = "push"\nspace = "W"\nfile = "push.npy"\nunit = "adds it once"\nmade_for = "any"\n{more}'
+                'kind = "vector"\nfidelity = 0.7\nsource = "made up"\nlicence = "none"\n[effects]\nage = 1.5\n'
+            )
+        return ["plain.toml", "checked.toml"]
+
+    def lay(self, good: Path, case: Path, name: str, data: bytes) -> None:
+        shutil.rmtree(case, ignore_errors=True)
+        shutil.copytree(good, case)
+        (case / "given.toml").write_bytes(data)
+
+    def use(self, case: Path) -> None:
+        from stitchedit.edit import find_direction
+
+        find_direction(str(case / "given.toml")).as_json()
+        move(str(case / "given.toml"))
+
+
+class Project:
+    """A finished project with one edit."""
+
+    def make(self, good: Path) -> list[str]:
+        import killed_runs
+
+        torch.set_num_threads(1)
+        killed_runs.FRAMES = 2
+        killed_runs.prepare(good)
+        killed_runs.job(good)
+        project = good / "clip.mp4.stitch"
+        (project / "stitchedit.log").unlink(missing_ok=True)
+        return sorted(
+            str(path.relative_to(good))
+            for path in project.rglob("*")
+            if path.is_file() and path.name not in ("sheet.png", "000001.png")
+        )
+
+    def lay(self, good: Path, case: Path, name: str, data: bytes) -> None:
+        shutil.rmtree(case, ignore_errors=True)
+        shutil.copytree(good, case)
+        (case / name).unlink()
+        (case / name).write_bytes(data)
+
+    def use(self, case: Path) -> None:
+        import killed_runs
+
+        from stitchedit import pipeline
+        from stitchedit.errors import ProjectError
+        from stitchedit.inverted import InversionImages, load_inverted, soften
+        from stitchedit.pictures import PictureFolder
+        from stitchedit.project import Project, Records, inputs_of
+        from stitchedit.subject import find_subject
+        from stitchedit.takes import places_of_project
+
+        opened = Project.open(case / "clip.mp4.stitch")
+        inverted = load_inverted(opened, "cpu")
+        soften(inverted, 0.5)
+        InversionImages(inverted)[0]
+        inverted.batches.images([0], inverted.crops.size)
+        inverted.source.count()
+        places_of_project(opened).mask(0)
+        folder = opened.edit_folder("push+1.5")
+        records = Records.open_or_create(folder / "edit.toml")
+        records.why_redo("stitch", inputs_of(killed_runs.INVERT), [])
+        pictures = PictureFolder(folder / "stitched", len(inverted.crops.frames), inverted.crops.size)
+        [pictures[index] for index in range(len(pictures))]
+        pipeline._read_log(folder / "stitch.json")
+        opened.fact("notes", "tuning")
+        del opened, inverted
+        find_subject(folder, None, None)
+        remade = Project.create(case / "clip.mp4.stitch")
+        if remade.records.why_redo("track", {"source": "x"}, [remade.tracks]) is None:
+            raise ProjectError("unlikely")
+        remade.note("tuning", "x")
+        remade.records.forget("track")
+
+
+class Video(Alone):
+    def make(self, good: Path) -> list[str]:
+        import subprocess
+
+        import imageio_ffmpeg
+
+        good.mkdir()
+        for name, codec in FFMPEG.items():
+            command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error"]
+            command += ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24", "-f", "lavfi", "-i", "sine=r=48000"]
+            subprocess.run([*command, "-t", "0.25", *codec, str(good / name)], check=True)
+        return sorted(FFMPEG)
+
+    def use(self, case: Path) -> None:
+        from stitchedit.subject import asked_of
+        from stitchedit.video import open_video, write_video
+
+        (path,) = case.iterdir()
+        asked_of(path)
+        source = open_video(path)
+        for frame in islice(source, 2):
+            frame.rgb()
+        write_video(path.with_name("out.mkv"), source, islice(source, 100), lossless=True)
+
+
+def move(direction: str) -> None:
+    """The step of `stitchedit edit`, on a generator of 64 numbers in W."""
+    from types import SimpleNamespace
+
+    from stitchedit.data import Latents
+    from stitchedit.edit import edit
+
+    space = SimpleNamespace(made_for="any", num_ws=10, w_dim=64)
+    edit(Latents(np.zeros((2, 1, 64), np.float32)), [(direction, 1.5)], space, force=True)
+
+
+KINDS: dict[str, Callable[[], Kind]] = {
+    "checkpoint": Checkpoint,
+    "vector": Vector,
+    "toml": Toml,
+    "project": Project,
+    "video": Video,
+}
