@@ -21,7 +21,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from stitchedit.data import EditedLatents, FloatArray, Latents
+from stitchedit.data import EditedLatents, Latents
 from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, UnknownDirection, WrongShape
 
 log = logging.getLogger(__name__)
@@ -180,8 +180,6 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
         if direction.name not in FUNCTIONS:
             raise DirectionError(f"this stitchedit cannot work out '{direction.name}'", "update stitchedit")
         step = FUNCTIONS[direction.name](_arrays(direction.file), latents, seed)[None]
-    elif direction.sha256:
-        step = np.atleast_2d(_array(direction.file)).astype(np.float64)
     else:
         from stitchedit.vectors import read_vector, shape_direction
 
