@@ -96,7 +96,7 @@ def optimize(
     by_row = torch.zeros(scores.shape[1], rows, generator.w_dim, device=device, requires_grad=rows > 1)
 
     def offsets(picks: list[int]) -> Tensor:
-        return torch.einsum("nk,kld->nld", scores[picks], shared + by_row)
+        return tame(torch.einsum("nk,kld->nld", scores, shared + by_row))[picks]
 
     groups = [([clip], config.lr_clip), ([shared], config.lr_frame), ([by_row], config.lr_frame * ROW_RATE)]
     optimizer = torch.optim.Adam([{"params": p, "lr": lr} for p, lr in groups if p[0].requires_grad], betas=(0.9, 0.99))
@@ -177,6 +177,7 @@ def check_fit(network: GradualStyleEncoder, generator: Generator, name: str, spa
 PICTURES_AT_ONCE = 4  # of a network; more are no faster on a CPU
 
 CLIP_ALONE = 0.25  # first part of the steps, in which all frames share one code
+FARTHEST, WIDEST = 1.5, 1.25  # times the median: how far from the clip's code, and how different by row, a frame may be
 ROW_RATE = 0.5  # rows of W+ move apart more slowly than they move together
 
 ENCODERS: dict[str, Encoder] = {"optimize": optimize}
@@ -186,6 +187,27 @@ def shrink(image: Tensor, size: int) -> Tensor:
     """Area-filtered [B, C, S, S] -> [B, C, size, size], S a multiple of size; unchanged when not larger."""
     factor = image.shape[-1] // size
     return torch.nn.functional.avg_pool2d(image, factor) if factor > 1 else image
+
+
+def tame(offsets: Tensor) -> Tensor:
+    """Offsets from the clip's code [N, L, D] with those of odd frames held back, in whitened units.
+
+    What sets two frames of a blink apart from all others is drawn too rarely to be learned well, and its codes would
+    lie far outside of what the generator knows: such a frame can be tuned, but falls to pieces when it is edited. No
+    frame goes much farther than the median one, nor do its rows differ much more.
+    """
+    common = offsets.mean(1, keepdim=True)
+    rows = offsets - common
+    with torch.no_grad():
+        size, spread = (part.square().mean((1, 2)).sqrt() for part in (common, rows))
+        hold = _hold(size, FARTHEST)
+        hold_rows = torch.minimum(hold, _hold(spread, WIDEST))
+    return common * hold[:, None, None] + rows * hold_rows[:, None, None]
+
+
+def _hold(size: Tensor, most: float) -> Tensor:
+    """Factors that bring sizes [N] to at most so many times their median."""
+    return (most * size.median() / size.clamp_min(1e-12)).clamp(max=1.0).where(size.median() > 0, size.new_ones(()))
 
 
 def _exit_for(generator: Generator, size: int) -> int:

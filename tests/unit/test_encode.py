@@ -12,7 +12,7 @@ from stitchedit import loading
 from stitchedit.batches import Batches
 from stitchedit.config import EncodeConfig
 from stitchedit.data import Crops
-from stitchedit.encode import ENCODERS, by_network, optimize, w_prior
+from stitchedit.encode import ENCODERS, FARTHEST, WIDEST, by_network, optimize, tame, w_prior
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint
 from stitchedit.losses import MobileNetPerceptual
 from stitchedit.stylegan2 import Encoder4Editing, GradualStyleEncoder, StyleGAN2, encoder_layout
@@ -149,3 +149,27 @@ def some_network(kind: type[GradualStyleEncoder], rows: int) -> GradualStyleEnco
     """Random weights, codes of 16 numbers."""
     torch.manual_seed(3)
     return kind(rows, width=2).eval()
+
+
+def test_an_odd_frame_is_held_back_and_the_others_are_left_alone() -> None:
+    torch.manual_seed(0)
+    common, rows = torch.randn(20, 1, 16), 0.5 * torch.randn(20, 4, 16)
+    common /= common.square().mean((1, 2), keepdim=True).sqrt()
+    rows -= rows.mean(1, keepdim=True)
+    rows /= rows.square().mean((1, 2), keepdim=True).sqrt()
+    calm = tame(common + rows)
+    torch.testing.assert_close(calm, common + rows)
+    common[3] *= 10
+    held = tame(common + rows)
+    torch.testing.assert_close(held[:3], calm[:3])
+    assert held[3].mean(0).square().mean().sqrt() == pytest.approx(FARTHEST, abs=1e-4)
+    assert (held[3] - held[3].mean(0)).square().mean().sqrt() == pytest.approx(FARTHEST / 10, abs=1e-4)
+    rows[5] *= 3
+    assert (tame(common + rows)[5] - common[5]).square().mean().sqrt() == pytest.approx(WIDEST, abs=1e-4)
+
+
+def test_offsets_that_are_nothing_stay_nothing_and_get_gradients() -> None:
+    zeros = torch.zeros(5, 2, 8, requires_grad=True)
+    tame(zeros).sum().backward()
+    assert zeros.grad is not None
+    torch.testing.assert_close(zeros.grad, torch.ones(5, 2, 8))
