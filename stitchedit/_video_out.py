@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, BinaryIO, Self
 
 import av
 from av.container import Flags, OutputContainer
@@ -53,6 +53,8 @@ class VideoWriter:
         path: .mp4, .m4v, .mov or .mkv; lossless .mkv.
         source: where the frames come from; it may not be `path`.
         metadata: tags to add, such as {"comment": "edited with ..."}. Readers find them by these names.
+        seal: called with the finished file and an empty one, into which it writes the same with a signature; the
+            second one is what appears.
     Raises, on entering: CannotEncode, NotWritable, DiskFull. On writing and leaving: CannotEncode, DiskFull.
     """
 
@@ -63,11 +65,12 @@ class VideoWriter:
         *,
         lossless: bool = False,
         metadata: Mapping[str, str] | None = None,
+        seal: Callable[[BinaryIO, BinaryIO], None] | None = None,
     ) -> None:
         self.path, self.source, self.lossless = Path(path), source, lossless
         self.frames = 0
         self.notes: tuple[str, ...] = ()
-        self._metadata = dict(metadata or {})
+        self._metadata, self._seal = dict(metadata or {}), seal
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -78,7 +81,7 @@ class VideoWriter:
             raise NotWritable(path, "it is the clip that is being read")
         with ExitStack() as stack:
             self._part = PartFile(path)
-            stack.callback(self._part.discard)
+            stack.callback(lambda: self._part.discard())
             output = av.open(self._part.file, "w", format=container, metadata_errors="surrogateescape")
             bitexact: Any = Flags.bitexact.value  # an int, whatever the stub says
             output.flags |= bitexact  # no dates, no random numbers
@@ -169,7 +172,17 @@ class VideoWriter:
             self.notes = (*self.notes, f"{self._copier.damaged} damaged packets of sound or subtitles are left out")
         if self._packets != self.frames:
             raise CannotEncode(self.path, f"the encoder gave {self._packets} pictures for {self.frames}", "")
+        if self._seal is not None:
+            self._sealed(self._seal)
         self._part.commit()
+
+    def _sealed(self, seal: Callable[[BinaryIO, BinaryIO], None]) -> None:
+        done, self._part = self._part, PartFile(self.path)
+        try:
+            with self._told():
+                seal(done.file, self._part.file)
+        finally:
+            done.discard()
 
     def _abandon(self, output: OutputContainer) -> None:
         """Closes the file first, so that the container writes nothing more into it."""
@@ -215,9 +228,10 @@ def write_video(
     *,
     lossless: bool = False,
     metadata: Mapping[str, str] | None = None,
+    seal: Callable[[BinaryIO, BinaryIO], None] | None = None,
 ) -> Written:
     """Writes frames of a source to a file, with everything else of the source; see `VideoWriter`."""
-    with VideoWriter(path, source, lossless=lossless, metadata=metadata) as writer:
+    with VideoWriter(path, source, lossless=lossless, metadata=metadata, seal=seal) as writer:
         for frame in frames:
             writer.write(frame)
     return Written(writer.path, writer.frames, writer.notes)

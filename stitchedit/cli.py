@@ -15,6 +15,7 @@ import typer
 
 from stitchedit.errors import ConfigError, StitcheditError, Stopped
 from stitchedit.progress import Progress
+from stitchedit.provenance_cli import provenance
 from stitchedit.stopping import attentive, stoppable
 from stitchedit.weights_cli import app as weights_app
 
@@ -34,6 +35,7 @@ app = typer.Typer(
 directions_app = typer.Typer(help="The edits that are known.", no_args_is_help=True)
 app.add_typer(directions_app, name="directions")
 app.add_typer(weights_app, name="weights")
+app.command()(provenance)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")]
@@ -116,6 +118,9 @@ def edit(
         float | None,
         typer.Option(help="0..1: less of the tuning lets the person change more.", show_default="by direction"),
     ] = None,
+    metadata_only: Annotated[
+        bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
+    ] = False,
     force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
@@ -138,6 +143,7 @@ def edit(
             device=device,
             seed=seed,
             lossless=lossless,
+            metadata_only=metadata_only,
             blender=blender,
             match_colours=match_colours,
             force=force,

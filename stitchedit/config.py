@@ -108,6 +108,7 @@ class EditConfig:
     fidelity: float | None = None
     force: bool = False  # take directions that were made for another generator
     stitch: StitchConfig = field(default_factory=StitchConfig)
+    metadata_only: bool = False  # no C2PA manifest; the notice in the metadata is always there
 
 
 NO_LIMIT = 10**9  # steps

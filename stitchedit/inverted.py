@@ -59,6 +59,8 @@ def load_inverted(project: Project, device: str) -> Inverted:
     artefacts.load_into(project.generator, generator)
     tracks = artefacts.load_tracks(project.tracks)
     crops, points = artefacts.load_crops(project.crops)
+    if tracks.frame_size != (source.info.width, source.info.height) or not np.array_equal(tracks.frames, crops.frames):
+        raise ProjectError(f"tracks, crops and clip of {project.root} do not fit", "run `stitchedit invert` again")
     latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
     return Inverted(project, source, tracks, crops, points, latents, generator)
 

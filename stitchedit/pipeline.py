@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -52,10 +51,11 @@ from stitchedit.project import (
     inputs_of,
     make_folder,
 )
+from stitchedit.provenance import FORMATS, notice, sealer
 from stitchedit.segment import edited_mesh, mesh_points, ring_masks
 from stitchedit.stills import before_after, spread
-from stitchedit.strengths import Keyframes, Strength, strength_label
 from stitchedit.stitch import Chain, RingMasks, stitch
+from stitchedit.strengths import Keyframes, Strength, strength_label
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.track import track
 from stitchedit.tune import tune
@@ -191,6 +191,10 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     if output.resolve() == project.source.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     make_folder(output.parent)
+    said = ", ".join(f"{Path(n).stem} {strength_label(s)}" for n, s in config.edits)
+    seal = None
+    if not config.metadata_only:
+        seal = sealer(output, project.source, said, project.fact("source", "sha256"))
     inverted = load_inverted(project, config.device)
     crops, generator = inverted.crops, inverted.generator
     strengths = [(n, _over_frames(s, inverted)) for n, s in config.edits]
@@ -226,9 +230,9 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
             blender=BLENDERS[config.blender],
             match=config.match_colours,
         )
-        said = ", ".join(f"{Path(n).stem} {strength_label(s)}" for n, s in config.edits)
         told = _told(frames, len(inverted.tracks.state), progress)
-        done = write_video(output, inverted.source, told, lossless=config.lossless, metadata=notice(said))
+        tags = notice(said)
+        done = write_video(output, inverted.source, told, lossless=config.lossless, metadata=tags, seal=seal)
         written.extend(done.notes)
 
     inputs = {
@@ -237,6 +241,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         "match_colours": str(config.match_colours),
         "lossless": str(config.lossless),
         "output": str(output.resolve()),
+        "c2pa": str(seal is not None),
     }
     stages.run("video", inputs, [output], do_write)
     stages.records.note_output("video", output)
@@ -252,28 +257,21 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         stitch_steps=float(np.mean(steps)),
         border_loss=float(np.mean(losses)),
         border_loss_worst=float(np.max(losses)),
-        notes=[*notes(inverted.source), *written],
+        notes=[*notes(inverted.source), *written, *_unsigned(output, config.metadata_only)],
         seconds=stages.seconds,
     )
+
+
+def _unsigned(output: Path, metadata_only: bool) -> list[str]:
+    if metadata_only or output.suffix.lower() in FORMATS:
+        return []
+    return [f"{output.suffix} holds no C2PA manifest: the notice of the edit is in the metadata alone"]
 
 
 def edit_name(edits: Sequence[tuple[str, Strength]], seed: int) -> str:
     """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, or with keyframes `age+0@0+2@48`."""
     name = ".".join(f"{Path(direction).stem}{strength_label(strength)}" for direction, strength in edits)
     return name + (f".seed{seed}" if seed else "")
-
-
-def notice(said: str) -> dict[str, str]:
-    """The container metadata that every output carries."""
-    version = metadata.version("stitchedit")
-    return {
-        "comment": f"Faces in this video were edited with stitchedit {version} ({said}): it is no true record.",
-        "stitchedit": json.dumps({"version": version, "edit": said, "digitalSourceType": SOURCE_TYPE}),
-    }
-
-
-# IPTC's term for pictures of a camera into which parts made by a trained model were composed.
-SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 
 
 def _stitch_all(

@@ -196,19 +196,26 @@ class Video(Alone):
 
         import imageio_ffmpeg
 
+        from stitchedit.provenance import sealer
+        from stitchedit.video import open_video, write_video
+
         good.mkdir()
         for name, codec in FFMPEG.items():
             command = [imageio_ffmpeg.get_ffmpeg_exe(), "-nostdin", "-v", "error"]
             command += ["-f", "lavfi", "-i", "testsrc2=s=64x48:r=24", "-f", "lavfi", "-i", "sine=r=48000"]
             subprocess.run([*command, "-t", "0.25", *codec, str(good / name)], check=True)
-        return sorted(FFMPEG)
+        clip, signed = open_video(good / "h264.mp4"), good / "signed.mp4"
+        write_video(signed, clip, clip, seal=sealer(signed, good / "h264.mp4", "age +2", ""))
+        return sorted([*FFMPEG, signed.name])
 
     def use(self, case: Path) -> None:
+        from stitchedit.provenance import read_back
         from stitchedit.subject import asked_of
         from stitchedit.video import open_video, write_video
 
         (path,) = case.iterdir()
         asked_of(path)
+        read_back(path)
         source = open_video(path)
         for frame in islice(source, 2):
             frame.rgb()

@@ -6,8 +6,9 @@ import pytest
 from stitchedit.data import FacePoints
 from stitchedit.errors import StageMissing
 from stitchedit.inverted import look_map
-from stitchedit.pipeline import Stages, edit_name, notice
+from stitchedit.pipeline import Stages, edit_name
 from stitchedit.project import Records
+from stitchedit.provenance import notice
 from stitchedit.segment import mean_landmarks
 
 
