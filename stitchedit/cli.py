@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stitchedit.errors import ConfigError, StitcheditError, Stopped
+from stitchedit.endings import CODES, explain, one_line
+from stitchedit.errors import ConfigError
+from stitchedit.logs import ProjectLog, record_ending
 from stitchedit.progress import Progress
 from stitchedit.provenance_cli import provenance
 from stitchedit.stopping import attentive, stoppable
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="stitchedit",
     help="Edit faces in real video with a generator tuned on the clip's own frames.",
+    epilog=CODES,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,  # plain help comes up twice as fast
@@ -38,7 +41,9 @@ app.add_typer(weights_app, name="weights")
 app.command()(provenance)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
-Verbose = Annotated[bool, typer.Option("--verbose", help="Say more on stderr.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Say more on stderr; the project's stitchedit.log has it always.")
+]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Preset = Annotated[str | None, typer.Option(help="fast, balanced, quality or stit (the reference's recipe).")]
 
@@ -299,7 +304,7 @@ def keep_memory() -> None:
 
 @contextmanager
 def running(verbose: bool) -> Iterator[Progress]:
-    """Logging on stderr, and a progress bar there when it is a terminal."""
+    """Logging on stderr and, once the project is open, into its log file; a progress bar when stderr is a terminal."""
     from rich.console import Console
     from rich.logging import RichHandler
     from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -309,8 +314,9 @@ def running(verbose: bool) -> Iterator[Progress]:
     handler = RichHandler(console=console, show_time=verbose, show_path=False, markup=False, show_level=True)
     logging.raiseExceptions = False  # a line that cannot be shown is no reason for a traceback
     logger = logging.getLogger("stitchedit")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.INFO)
+    handler.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.handlers[:] = [handler, ProjectLog()]
+    logger.setLevel(logging.DEBUG)
     if not console.is_terminal:
         yield attentive(quarters(logger))
         return
@@ -356,20 +362,11 @@ def main() -> None:
     try:
         with stoppable():
             app()
-    except Stopped as exc:
-        typer.echo(str(exc), err=True)
-        sys.exit(exc.exit_code)
-    except StitcheditError as exc:
-        typer.echo(f"error: {one_line(str(exc))}", err=True)
-        if exc.hint:
-            typer.echo(f"hint: {one_line(exc.hint)}", err=True)
-        sys.exit(exc.exit_code)
-
-
-def one_line(text: str) -> str:
-    """For a terminal: what strangers put into names and files must not steer it."""
-    line = "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
-    return line if len(line) <= 1000 else f"{line[:700]} … {line[-300:]}"
+    except Exception as exc:
+        lines, code = explain(exc, record_ending(exc))
+        for line in lines:
+            typer.echo(line, err=True)
+        sys.exit(code)
 
 
 if __name__ == "__main__":

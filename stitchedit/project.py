@@ -12,6 +12,7 @@ renamed, so that a run killed at any moment leaves the old or the new one, never
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import tempfile
 import tomllib
@@ -23,9 +24,12 @@ from typing import Any
 
 import tomli_w
 
+from stitchedit import logs
 from stitchedit._part_file import disk_error
 from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
 from stitchedit.locking import Lock, refuse_strays, remove_parts
+
+log = logging.getLogger(__name__)
 
 SCHEMA = 1
 SUFFIX = ".stitch"
@@ -147,6 +151,7 @@ class Project:
         make_folder(root)
         lock = Lock(root, alone=True)
         refuse_strays(root)
+        _told(root)
         remove_parts(root)
         remove_parts(root / "crops")
         return cls(root, Records.open_or_create(root / "project.toml"), lock)
@@ -182,7 +187,8 @@ class Project:
     def discard_if_empty(self) -> None:
         """Remove a project that holds no result: its record, and the folder if nothing else is in it."""
         if not self.records.data["stages"]:
-            self.records.path.unlink(missing_ok=True)
+            for path in (self.records.path, self.root / logs.NAME):
+                path.unlink(missing_ok=True)
             with suppress(OSError):
                 self.root.rmdir()
 
@@ -222,9 +228,15 @@ class Project:
         folder = self.edit_folder(name)
         make_folder(folder)
         self._locks.append(Lock(folder, alone=True))
+        _told(self.root)
         remove_parts(folder)
         remove_parts(folder / "stitched")
         return folder
+
+
+def _told(root: Path) -> None:
+    """Let the log go on in the project."""
+    log.debug("working in %s", root, extra={logs.FOLDER: root})
 
 
 def default_root(clip: Path) -> Path:

@@ -8,6 +8,8 @@ from typing import Annotated
 
 import typer
 
+from stitchedit.endings import one_line
+
 
 def provenance(
     file: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
@@ -21,4 +23,4 @@ def provenance(
         typer.echo(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
         return
     for line in found.lines():
-        typer.echo("".join(c if c.isprintable() else "?" for c in line))
+        typer.echo(one_line(line))

@@ -31,7 +31,7 @@ from typing import Any
 from kinds import KINDS, Kind
 from mutations import mutate
 
-from stitchedit.cli import one_line
+from stitchedit.endings import one_line
 from stitchedit.errors import StitcheditError
 
 SECONDS = 10

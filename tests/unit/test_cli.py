@@ -37,9 +37,3 @@ def test_the_allocator_setting_is_applied_once(monkeypatch: pytest.MonkeyPatch) 
     assert environment["STITCHEDIT_MALLOC"] == "applied"
     assert environment["MALLOC_ARENA_MAX"] == "3", "what the user has set stays"
     assert int(environment["MALLOC_MMAP_THRESHOLD_"]) > 1 << 30
-
-
-def test_a_message_is_one_line() -> None:
-    assert cli.one_line("a\n b\tc") == "a b c"
-    assert cli.one_line("a\x1b[2Jb\0") == "a?[2Jb?"
-    assert len(cli.one_line("x" * 5000)) < 1010
