@@ -22,6 +22,8 @@ from stitchedit.stitch import to_bytes
 from stitchedit.summary import InvertSummary, Passed
 from stitchedit.video import VideoSource, open_video
 
+COARSE_PX = 32  # layers up to here hold who somebody is rather than how they are lit
+
 
 @dataclass(frozen=True, slots=True)
 class Inverted:
@@ -82,15 +84,18 @@ class InversionImages:
 
 
 def soften(inverted: Inverted, fidelity: float) -> None:
-    """Take the generator a part of the way back to where it was before tuning, in place; 1 leaves it as it is."""
+    """Take the generator's coarse layers a part of the way back to where they were before tuning, in place.
+
+    They hold the shape of the person; the finer ones keep the clip's light and colours. 1 leaves all as it is.
+    """
     if fidelity == 1:
         return
-    name = inverted.project.fact("settings", "generator")
-    untuned, _ = loading.generator(name, inverted.generator.w_avg.device)
+    untuned, _ = loading.generator(inverted.project.fact("settings", "generator"), inverted.generator.w_avg.device)
     with torch.no_grad():
-        pairs = zip(inverted.generator.parameters(), untuned.parameters(), strict=True)
-        for parameter, start in pairs:
-            parameter.lerp_(start, 1 - fidelity)
+        pairs = zip(inverted.generator.named_parameters(), untuned.parameters(), strict=True)
+        for (name, parameter), start in pairs:
+            if inverted.generator.layer_px(name) <= COARSE_PX:
+                parameter.lerp_(start, 1 - fidelity)
 
 
 def look_map(points: FacePoints) -> WeightMap:

@@ -1,7 +1,9 @@
+import copy
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from stitchedit.data import FacePoints
 from stitchedit.errors import StageMissing
@@ -10,6 +12,7 @@ from stitchedit.pipeline import Stages, edit_name
 from stitchedit.project import Records
 from stitchedit.provenance import notice
 from stitchedit.segment import mean_landmarks
+from stitchedit.stylegan2 import StyleGAN2
 
 
 def test_stages_run_once_and_a_redone_one_voids_those_after_it(tmp_path: Path) -> None:
@@ -68,20 +71,23 @@ def test_losses_look_at_the_face_and_hardest_at_eyes_and_lips() -> None:
     assert eye > 1.5 * nose > 1
 
 
-def test_fidelity_goes_back_toward_the_untuned_generator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fidelity_takes_the_coarse_layers_back_toward_the_untuned_generator(
+    monkeypatch: pytest.MonkeyPatch, tiny_generator: StyleGAN2
+) -> None:
     from types import SimpleNamespace
-
-    import torch
 
     from stitchedit import inverted, loading
 
-    untuned, tuned = torch.nn.Linear(2, 2), torch.nn.Linear(2, 2)
-    monkeypatch.setattr(loading, "generator", lambda name, device: (untuned, ""))
-    tuned.w_avg = torch.zeros(2)  # type: ignore[assignment]
+    tuned = copy.deepcopy(tiny_generator)
+    with torch.no_grad():
+        for parameter in tuned.parameters():
+            parameter.add_(1.0)
+    monkeypatch.setattr(loading, "generator", lambda name, device: (tiny_generator, ""))
     project = SimpleNamespace(fact=lambda table, key: "default")
     opened = SimpleNamespace(project=project, generator=tuned)
-    before = tuned.weight.detach().clone()
     inverted.soften(opened, 1.0)  # type: ignore[arg-type]
-    assert torch.equal(tuned.weight, before)
     inverted.soften(opened, 0.25)  # type: ignore[arg-type]
-    torch.testing.assert_close(tuned.weight, 0.25 * before + 0.75 * untuned.weight)
+    start = dict(tiny_generator.named_parameters())
+    left = {n: (p - start[n]).mean().item() for n, p in tuned.named_parameters() if n.startswith("synthesis")}
+    assert all(v == pytest.approx(0.25 if tuned.layer_px(n) <= 32 else 1.0, abs=1e-5) for n, v in left.items())
+    assert {tuned.layer_px(n) for n in left} == {4, 8, 16, 32, 64, 128}

@@ -176,6 +176,16 @@ class MobileStyleGAN(nn.Module):
             "heads": {str(size): kind for size, kind in self.head_kinds.items()},
         }
 
+    def layer_px(self, name: str) -> int:
+        """Pixels at which the layer of a parameter works, by the parameter's name; 0 in the mapping network."""
+        part, _, rest = name.removeprefix("synthesis_network.").partition(".")
+        if name.startswith("mapping"):
+            return 0
+        if part in ("const", "first"):
+            return 4
+        number = int(rest.partition(".")[0])
+        return 8 << number if part == "blocks" else number
+
     def mapping(self, z: Tensor, *, truncation_psi: float = 1.0, truncation_cutoff: int | None = None) -> Tensor:
         """z [B, z_dim] -> ws [B, num_ws, w_dim].
 

@@ -132,6 +132,10 @@ class StyleGAN2(nn.Module):
         """Plain values (JSON) that build an equal network again: `StyleGAN2(**config)`."""
         return {"made_for": self.made_for, **self._config}
 
+    def layer_px(self, name: str) -> int:
+        """Pixels at which the layer of a parameter works, by the parameter's name; 0 in the mapping network."""
+        return 0 if name.startswith("mapping") else int(name.split(".")[1].removeprefix("b"))
+
     def forward(
         self, z: Tensor, c: Tensor | None = None, *, truncation_psi: float = 1.0, noise_mode: str = "const"
     ) -> Tensor:

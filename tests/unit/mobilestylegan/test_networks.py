@@ -119,3 +119,12 @@ def test_separable_convolution_equals_its_definition(batch: int, use_noise: bool
     theirs = torch.autograd.grad((expected * weight).sum(), inputs)
     for a, b in zip(ours, theirs, strict=True):
         torch.testing.assert_close(a, b)
+
+
+def test_every_parameter_has_a_layer_of_some_size(small: MobileStyleGAN) -> None:
+    sizes = {name: small.layer_px(name) for name, _ in small.named_parameters()}
+    assert set(sizes.values()) == {0, 4, 8, 16, 32, 64}
+    assert all((px == 0) == name.startswith("mapping") for name, px in sizes.items())
+    assert sizes["synthesis_network.first.weight"] == 4
+    assert sizes["synthesis_network.blocks.1.conv1.pointwise"] == 16
+    assert sizes["synthesis_network.heads.64.weight"] == 64
