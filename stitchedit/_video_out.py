@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 
 from stitchedit._containers import matroska_step_ns, set_matroska_step
 from stitchedit._copying import Copier, Ticks, needs_free_tags, set_tags, stream_tags
-from stitchedit._encoding import add_video, choose_encoding, container_of
+from stitchedit._encoding import CONTAINERS, add_video, choose_encoding, container_of
 from stitchedit._part_file import PartFile, disk_error
 from stitchedit._video_in import Frame, VideoInfo, VideoSource
 from stitchedit.errors import CannotEncode, NotWritable
@@ -235,3 +235,21 @@ def write_video(
         for frame in frames:
             writer.write(frame)
     return Written(writer.path, writer.frames, writer.notes)
+
+
+class _Enough(Exception):
+    """Nothing is wrong."""
+
+
+def try_writing(path: Path, source: VideoSource, *, lossless: bool = False) -> None:
+    """See that a clip can be written there, as far as its header tells; leaves nothing.
+
+    Raises: CannotEncode, NotWritable, DiskFull, as `write_video` would after hours.
+    """
+    with suppress(_Enough), VideoWriter(path, source, lossless=lossless):
+        raise _Enough
+
+
+def usual_suffix(path: Path) -> str:
+    """The source's own file ending, or one whose format holds everything, where videos like it are not written."""
+    return path.suffix if path.suffix.lower() in CONTAINERS else ".mkv"

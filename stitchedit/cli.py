@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stitchedit.clean_cli import clean
 from stitchedit.endings import CODES, explain, one_line
 from stitchedit.errors import ConfigError
 from stitchedit.logs import ProjectLog, record_ending
@@ -39,6 +40,7 @@ directions_app = typer.Typer(help="The edits that are known.", no_args_is_help=T
 app.add_typer(directions_app, name="directions")
 app.add_typer(weights_app, name="weights")
 app.command()(provenance)
+app.command()(clean)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Verbose = Annotated[
@@ -66,7 +68,9 @@ def invert(
     clip: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
     project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="CLIP.stitch")] = None,
     generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
-    encoder: Annotated[str, typer.Option(help="optimize, a name of `stitchedit weights list`, or a file.")] = "default",
+    encoder: Annotated[
+        str, typer.Option(help="network (the default, with its generator), optimize, a name of `weights list`, a file.")
+    ] = "default",
     space: Annotated[str, typer.Option(help="W or W+: whether a frame's code may differ by layer.")] = "W+",
     face: Annotated[str, typer.Option(help="largest, 1, 2 .., X,Y@SECONDS, or 'like IMAGE': whose face.")] = "largest",
     from_: Annotated[

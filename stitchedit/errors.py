@@ -8,7 +8,7 @@
       WeightsError                      6   NotFetched . HashMismatch . UnknownCheckpoint
       DeviceError                       7   OpsBuildError . OutOfMemory
       DirectionError                    8   UnknownDirection . WrongShape . OtherGenerator
-      OutputError                       9   NotWritable . DiskFull
+      OutputError                       9   NotWritable . DiskFull . TooLittleRoom
       Stopped                   128 + n   by signal n: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
 
 `cli.main` is the one place that catches these: it prints the message and the hint on stderr and exits with
@@ -261,6 +261,17 @@ class DiskFull(OutputError):
     def __init__(self, path: Path | str) -> None:
         super().__init__(f"no space left while writing {path}", "free some space and run the same command again")
         self.path = path
+
+
+class TooLittleRoom(OutputError):
+    """The work would fill the disk before its end."""
+
+    def __init__(self, path: Path | str, needed: int, free: int) -> None:
+        super().__init__(
+            f"the disk of {path} has {free / 1e9:.2f} GB free, about {needed / 1e9:.2f} GB are needed",
+            "free some space, put the project elsewhere with --project, or run `stitchedit clean` on older projects",
+        )
+        self.needed, self.free = needed, free
 
 
 class Stopped(StitcheditError):

@@ -16,6 +16,7 @@ from stitchedit.data import ByteArray, Crops, FacePoints, FaceState, FloatArray,
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.project import INVERT_STAGES, Project, file_sha256, newest_project
+from stitchedit.room import restore_crops
 from stitchedit.segment import attention, ring_masks
 from stitchedit.stills import inversion_psnr
 from stitchedit.stitch import to_bytes
@@ -63,6 +64,7 @@ def load_inverted(project: Project, device: str) -> Inverted:
     crops, points = artefacts.load_crops(project.crops)
     if tracks.frame_size != (source.info.width, source.info.height) or not np.array_equal(tracks.frames, crops.frames):
         raise ProjectError(f"tracks, crops and clip of {project.root} do not fit", "run `stitchedit invert` again")
+    restore_crops(project, source, crops)
     latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
     return Inverted(project, source, tracks, crops, points, latents, generator)
 

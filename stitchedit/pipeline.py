@@ -52,6 +52,7 @@ from stitchedit.project import (
     make_folder,
 )
 from stitchedit.provenance import FORMATS, notice, sealer
+from stitchedit.room import folder_bytes, pictures_bytes, restore_crops, see_room
 from stitchedit.segment import edited_mesh, mesh_points, ring_masks
 from stitchedit.stills import before_after, spread
 from stitchedit.stitch import Chain, RingMasks, stitch
@@ -59,7 +60,7 @@ from stitchedit.strengths import Keyframes, Strength, strength_label
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.track import track
 from stitchedit.tune import tune
-from stitchedit.video import Frame, VideoSource, open_video, write_video
+from stitchedit.video import Frame, VideoSource, open_video, try_writing, usual_suffix, write_video
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +103,10 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     generator, generator_sha = loading.generator(config.generator, device)
     encoder, encoder_sha = loading.encoder(config.encoder, device, generator, config.encode.space)
     perceptual = loading.perceptual(device)
-    project = Project.create(root or default_root(clip))
+    root = root or default_root(clip)
+    held = 4 * sum(4 * p.numel() for p in generator.parameters())  # the tuned one, and a checkpoint with two moments
+    see_room(root, held - min(held, folder_bytes(root)))
+    project = Project.create(root)
     stages = Stages(project.records, INVERT_STAGES)
     sha = project.take_source(clip, preset=config.preset, generator=loading.lasting_name(config.generator))
 
@@ -129,7 +133,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     tracks = artefacts.load_tracks(project.tracks)
 
     def do_align(mark: str) -> None:
-        keep = partial(_keep_crops, project.crops)
+        keep = partial(_keep_crops, project.crops, len(tracks.frames))
         crops = align(
             _upright(source, tracks.frames),
             tracks,
@@ -145,6 +149,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     inputs = {"tracks": mark, "exits": str(generator.exits), "max_size": str(config.max_size)}
     mark = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
     crops, points = artefacts.load_crops(project.crops)
+    restore_crops(project, source, crops)
     batches = Batches(crops, look_map(points), device)
 
     def do_encode(mark: str) -> None:
@@ -185,9 +190,8 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     Raises: the errors of its stages, all of them `StitcheditError`.
     """
     name = edit_name(config.edits, config.seed)
-    output = output or project.source.with_name(
-        f"{project.source.stem}.{name}{'.mkv' if config.lossless else project.source.suffix}"
-    )
+    suffix = ".mkv" if config.lossless else usual_suffix(project.source)
+    output = output or project.source.with_name(f"{project.source.stem}.{name}{suffix}")
     if output.resolve() == project.source.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     make_folder(output.parent)
@@ -196,6 +200,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     if not config.metadata_only:
         seal = sealer(output, project.source, said, project.fact("source", "sha256"))
     inverted = load_inverted(project, config.device)
+    try_writing(output, inverted.source, lossless=config.lossless)
     crops, generator = inverted.crops, inverted.generator
     strengths = [(n, _over_frames(s, inverted)) for n, s in config.edits]
     edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
@@ -206,6 +211,8 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     folder = project.take_edit(name)
     stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
     make_folder(stitched.folder)
+    see_room(folder, pictures_bytes(len(stitched), crops.size) - folder_bytes(folder))
+    see_room(output.parent, _output_bytes(inverted.source, config.lossless))
     stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
 
     checkpoint = folder / "stitch.checkpoint.safetensors"
@@ -260,6 +267,13 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         notes=[*notes(inverted.source), *written, *_unsigned(output, config.metadata_only)],
         seconds=stages.seconds,
     )
+
+
+def _output_bytes(source: VideoSource, lossless: bool) -> int:
+    """About the room that a video takes while it is written: coded finer than the source, with a signed copy."""
+    info = source.info
+    raw = float((info.duration or 0) * info.rate) * info.stored_width * info.stored_height * info.depth / 8
+    return round(raw if lossless else 4 * info.path.stat().st_size)
 
 
 def _unsigned(output: Path, metadata_only: bool) -> list[str]:
@@ -325,13 +339,15 @@ def _upright(source: VideoSource, wanted: IntArray | None = None) -> Iterator[tu
             yield frame.index, frame.rgb()
 
 
-def _keep_crops(folder: Path, images: Iterator[ByteArray]) -> CropImages:
-    """Write the crops as they come, so that a clip of any length fits into memory."""
+def _keep_crops(folder: Path, expected: int, images: Iterator[ByteArray]) -> CropImages:
+    """Write the crops as they come, so that a clip of any length fits into memory. Raises TooLittleRoom."""
     shutil.rmtree(folder, ignore_errors=True)
     make_folder(folder)
     count, size = 0, 0
     for count, image in enumerate(images, 1):
         size = image.shape[0]
+        if count == 1:
+            see_room(folder, pictures_bytes(expected, size))
         PictureFolder(folder, count, size).save(count - 1, image)
     return PictureFolder(folder, count, size)
 

@@ -161,6 +161,8 @@ class Project:
         """Raises NotAProject; SchemaTooNew; InUse, while another process writes in it; ProjectError."""
         lock = Lock(root, alone=False)
         refuse_strays(root)
+        if (root / "project.toml").is_file():
+            _told(root)
         return cls(root, Records.read(root / "project.toml"), lock)
 
     @property
@@ -228,7 +230,6 @@ class Project:
         folder = self.edit_folder(name)
         make_folder(folder)
         self._locks.append(Lock(folder, alone=True))
-        _told(self.root)
         remove_parts(folder)
         remove_parts(folder / "stitched")
         return folder

@@ -20,7 +20,7 @@ Damage in the middle of a file does not end the reading: `VideoSource`.
 """
 
 from stitchedit._video_in import ColourTags, Damage, Frame, VideoInfo, VideoSource, open_video, paste
-from stitchedit._video_out import VideoWriter, Written, write_video
+from stitchedit._video_out import VideoWriter, Written, try_writing, usual_suffix, write_video
 from stitchedit.colour import Box
 
 __all__ = [
@@ -34,5 +34,7 @@ __all__ = [
     "Written",
     "open_video",
     "paste",
+    "try_writing",
+    "usual_suffix",
     "write_video",
 ]

@@ -1,0 +1,22 @@
+"""`stitchedit clean`: give back the room that a project takes, but for what took long."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def clean(
+    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+) -> None:
+    """Remove crops and intermediate pictures of a project; what needs them makes them again."""
+    from stitchedit import room
+    from stitchedit.project import Project, newest_project
+
+    root = project if project is not None else newest_project(Path())
+    Project.open(root)  # a folder that is none must not become one
+    opened = Project.create(root)
+    freed = room.clean(opened)
+    typer.echo(f"freed {freed / 1e6:.1f} MB, {room.folder_bytes(root) / 1e6:.1f} MB are left in {root}")
