@@ -7,7 +7,7 @@ shows them. What takes long is kept in the project, under what it depends on.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from stitchedit import loading, metrics
 from stitchedit.attributes import Predictors
 from stitchedit.blend import BLENDERS
 from stitchedit.data import CropImages, FloatArray
-from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.errors import ConfigError, ProjectError, WeightsError
 from stitchedit.evaluation import Evaluation
 from stitchedit.figures import Measured, gap_lines, make_figures
 from stitchedit.inverted import InversionImages, load_inverted
@@ -122,11 +122,7 @@ def evaluate(
     )
     _add_change(measured, change, job)
     _add_border(measured, job)
-    if "inversion" in job.takes:
-        for name, values in compare("inversion", "source", "inversion").items():
-            measured.rows[f"inversion_{name}"] = values
-    else:
-        _explain(measured, "inversion_", "no project is behind the edit: the inversion is not known")
+    _add_inversion(measured, job, lambda: compare("inversion", "source", "inversion"))
     if "truth" in job.takes:
         _add_truth(measured, compare("edit", "truth", "truth"), compare("source", "truth", "truth of source"))
     return _result(measured, job, truth, embedding), job
@@ -230,6 +226,16 @@ def _add_change(measured: Measured, change: Change, job: Job) -> None:
             # Frames without a face count too: nothing may change there either.
             measured.whole[f"{name}_max"] = float(np.nanmax(largest)) if np.isfinite(largest).any() else np.nan
             measured.whole[f"{name}_mean"] = float(np.nanmean(mean)) if np.isfinite(mean).any() else np.nan
+
+
+def _add_inversion(measured: Measured, job: Job, compare: Callable[[], Rows]) -> None:
+    if "inversion" not in job.takes:
+        _explain(measured, "inversion_", "no project is behind the edit: the inversion is not known")
+        return
+    try:
+        measured.rows |= {f"inversion_{name}": values for name, values in compare().items()}
+    except (ProjectError, WeightsError) as exc:  # such as a generator that has been changed since, or is gone
+        _explain(measured, "inversion_", f"{exc}: {exc.hint}")
 
 
 def _add_border(measured: Measured, job: Job) -> None:
