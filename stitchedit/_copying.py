@@ -128,7 +128,8 @@ class Copier:
             self._streams[stream.index] = added
         elif stream.type == "audio":
             name = stream.codec_context.name if stream.codec_context else "unknown"
-            raise CannotEncode(target, f"{target.suffix} does not hold the clip's sound ({name}) as it is", "use .mkv")
+            hint = "convert the clip's sound first" if container == "matroska" else "use .mkv"
+            raise CannotEncode(target, f"{target.suffix} does not hold the clip's sound ({name}) as it is", hint)
         else:
             what = "cover picture" if stream.disposition & Disposition.attached_pic else f"{stream.type} stream"
             self.notes.append(f"a {what} is left out, {target.suffix} does not hold it")

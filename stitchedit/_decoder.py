@@ -13,6 +13,7 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
+from stitchedit._containers import missing_bytes
 from stitchedit.errors import CannotOpen
 
 # Formats that hold everything in one file. Playlists, concat lists and the like name other files or addresses.
@@ -42,6 +43,9 @@ def open_container(path: Path) -> InputContainer:
         )
     except (av.FFmpegError, ValueError, OSError) as exc:
         file.close()
+        if _lacks_index(path):
+            why = "it is cut short, and the index of its frames, at its end, is lost"
+            raise CannotOpen(path, why, "record or copy it again; tools that rebuild an MP4's index may help") from exc
         raise CannotOpen(path, "it is not a video that can be read") from exc
     except BaseException:
         file.close()
@@ -68,6 +72,12 @@ def _open_file(path: Path) -> BinaryIO:
         raise CannotOpen(path, "there is no such file") from None
     except (OSError, ValueError) as exc:  # ValueError: a name with a null byte
         raise CannotOpen(path, getattr(exc, "strerror", None) or "this is no file name") from exc
+
+
+def _lacks_index(path: Path) -> bool:
+    """Whether it is the beginning of an MP4 or MOV whose index was to come."""
+    with path.open("rb") as file:
+        return file.read(8)[4:] == b"ftyp" and missing_bytes(path, "mp4") > 0
 
 
 def _refuse(url: str, flags: int, options: object) -> NoReturn:

@@ -270,6 +270,8 @@ def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout
         orientation = Orientation()
         notes.append("it is shown turned by an angle that is no quarter turn; faces are searched as it is stored")
     width, height = orientation.size(first.width, first.height)
+    if stream.metadata.get("alpha_mode") == "1" and not layout.has_alpha:
+        notes.append("its transparency is not read")  # VP8 and VP9 hold it in a second picture
     if first.interlaced_frame:
         notes.append("it is interlaced; pictures are edited with both fields woven together")
     assert stream.time_base is not None, "every video stream has a time base"

@@ -329,3 +329,20 @@ def test_a_joined_recording_goes_on_where_the_first_ends(ffmpeg: Ffmpeg, clip: P
     done = write_video(tmp_path / "two.mp4", source, source)
     with av.open(done.path) as container:
         assert [float(s.duration * s.time_base) for s in container.streams] == pytest.approx([6.1, 6.1], abs=0.15)
+
+
+def test_a_cut_file_that_lost_its_index_is_told_so(ffmpeg: Ffmpeg, clip: Path, tmp_path: Path) -> None:
+    data = clip.read_bytes()
+    assert data.index(b"moov") > data.index(b"mdat"), "the index comes last"
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    with pytest.raises(CannotOpen, match="cut short"):
+        open_video(tmp_path / "cut.mp4")
+    (tmp_path / "none.mp4").write_bytes(b"\0\0\0\x20ftyp")
+    with pytest.raises(CannotOpen):
+        open_video(tmp_path / "none.mp4")
+
+
+def test_transparency_that_is_not_read_is_told(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    path = tmp_path / "alpha.webm"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=24,format=yuva420p", "-t", 0.2, "-c:v", "libvpx-vp9", path)
+    assert any("transparency" in note for note in open_video(path).info.notes)
