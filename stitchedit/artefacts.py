@@ -6,7 +6,7 @@ import logging
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -32,6 +32,7 @@ ARRAY_LIMIT = 1 << 30  # bytes; more than a day of video needs
 FAR_PX = 1_000_000  # no face is that far away
 MAX_PIXELS = 1 << 27  # of a picture, as for videos
 T = TypeVar("T")
+Shape = tuple[int | None, ...]
 
 
 def save_tracks(path: Path, tracks: Tracks) -> None:
@@ -146,8 +147,13 @@ def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
         raise ProjectError(f"{path} cannot be read: {exc}", "invert the clip again") from exc
 
 
-def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Tensor] | None:
-    """The state of an unfinished stage, if it is there, whole, and of the same inputs."""
+def load_checkpoint(path: Path, fingerprint: str, shapes: Mapping[str, Shape]) -> dict[str, Tensor] | None:
+    """The state of an unfinished stage, if it is there, whole, and of the same inputs.
+
+    Args:
+        shapes: what it must hold, None for a length that may be any. With the weights "X.name" it may hold their two
+            moments "exp_avg.name" and "exp_avg_sq.name" and the count "adam_step.name".
+    """
     if not path.exists():
         return None
     try:
@@ -155,7 +161,37 @@ def load_checkpoint(path: Path, fingerprint: str) -> dict[str, Tensor] | None:
     except ProjectError as exc:
         log.warning("%s: the stage starts anew", exc)
         return None
-    return state if metadata.get("fingerprint") == fingerprint else None
+    if metadata.get("fingerprint") != fingerprint:
+        return None
+    allowed = dict(shapes)
+    for key, shape in shapes.items():
+        name = key.partition(".")[2]
+        if name and f"exp_avg.{name}" in state:
+            allowed |= {f"exp_avg.{name}": shape, f"exp_avg_sq.{name}": shape, f"adam_step.{name}": (1,)}
+    if set(state) != set(allowed) or not all(_holds(state[key], shape) for key, shape in allowed.items()):
+        log.warning("%s does not hold what it should: the stage starts anew", path)
+        return None
+    return state
+
+
+def tuning_shapes(generator: Generator, frames: int) -> dict[str, Shape]:
+    """What a checkpoint of tuning holds."""
+    weights: dict[str, Shape] = {f"generator.{name}": tuple(t.shape) for name, t in generator.state_dict().items()}
+    return weights | {"curve": (None, 3), "frame_loss": (frames,), "ramp_from": (1,)}
+
+
+def stitching_shapes(named: Iterable[tuple[str, Tensor]]) -> dict[str, Shape]:
+    """What a checkpoint of a stitching chain with these weights holds."""
+    weights: dict[str, Shape] = {f"parameter.{name}": tuple(t.shape) for name, t in named}
+    return weights | {"done": (1,), "log": (None, 2)}
+
+
+def _holds(tensor: Tensor, shape: Shape) -> bool:
+    """Whether a tensor has this shape and holds numbers; losses of frames not seen yet are infinite."""
+    fits = len(shape) == tensor.ndim and all(
+        want in (None, have) for want, have in zip(shape, tensor.shape, strict=True)
+    )
+    return fits and not bool(tensor.isnan().any())
 
 
 def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:

@@ -164,6 +164,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     latents = artefacts.load_latents(project.latents, generator, len(batches))
 
     def do_tune(mark: str) -> None:
+        shapes = artefacts.tuning_shapes(generator, len(batches))
         report = tune(
             generator.requires_grad_(True),
             latents,
@@ -172,7 +173,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
             for_frames(config.tune, len(batches)),
             size=crops.size,
             seed=config.seed,
-            resume=artefacts.load_checkpoint(project.checkpoint, mark),
+            resume=artefacts.load_checkpoint(project.checkpoint, mark, shapes),
             save=lambda state: artefacts.save_tensors(project.checkpoint, state, {"fingerprint": mark}),
             progress=progress,
         )
@@ -301,8 +302,8 @@ def _stitch_all(
     batches, size = inverted.batches, inverted.crops.size
     chain = Chain(inverted.generator, config.stitch)
     records: list[list[float]] = []
-    state = artefacts.load_checkpoint(checkpoint, mark)
-    if state is not None:
+    state = artefacts.load_checkpoint(checkpoint, mark, artefacts.stitching_shapes(chain.named))
+    if state is not None and 0 <= int(state["done"].item()) == len(state["log"]) <= len(batches):
         chain.resume(state)
         records = state["log"].tolist()
 

@@ -6,10 +6,15 @@ import pytest
 import torch
 
 from stitchedit import artefacts
+from stitchedit.batches import Batches
+from stitchedit.config import StitchConfig, TuneConfig
 from stitchedit.data import Crops, FacePoints, Latents, Tracks
 from stitchedit.errors import ProjectError
+from stitchedit.losses import MobileNetPerceptual
 from stitchedit.pictures import PictureFolder
+from stitchedit.stitch import Chain
 from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.tune import tune
 
 
 def test_tracks_come_back(tmp_path: Path) -> None:
@@ -50,13 +55,50 @@ def test_latents_of_another_clip_or_generator_are_refused(tmp_path: Path, tiny_g
 
 
 def test_a_checkpoint_counts_only_for_the_same_inputs(tmp_path: Path) -> None:
-    path = tmp_path / "c.safetensors"
-    assert artefacts.load_checkpoint(path, "a") is None
-    artefacts.save_tensors(path, {"x": torch.ones(2)}, {"fingerprint": "a"})
-    state = artefacts.load_checkpoint(path, "a")
+    path, shapes = tmp_path / "c.safetensors", {"x": (2,), "log": (None, 1)}
+    assert artefacts.load_checkpoint(path, "a", shapes) is None
+    artefacts.save_tensors(path, {"x": torch.ones(2), "log": torch.zeros(5, 1)}, {"fingerprint": "a"})
+    state = artefacts.load_checkpoint(path, "a", shapes)
     assert state is not None
     assert state["x"].tolist() == [1, 1]
-    assert artefacts.load_checkpoint(path, "b") is None
+    assert artefacts.load_checkpoint(path, "b", shapes) is None
+    for others in (
+        {"x": (3,), "log": (None, 1)},
+        {"x": (2,)},
+        shapes | {"more": (1,)},
+        {"x": (None, 1), "log": (5, 1)},
+    ):
+        assert artefacts.load_checkpoint(path, "a", others) is None
+    artefacts.save_tensors(path, {"x": torch.tensor([1, torch.nan]), "log": torch.zeros(5, 1)}, {"fingerprint": "a"})
+    assert artefacts.load_checkpoint(path, "a", shapes) is None
+    path.write_bytes(path.read_bytes()[:50])
+    assert artefacts.load_checkpoint(path, "a", shapes) is None
+
+
+def test_the_states_of_tuning_and_stitching_are_taken_up_again(
+    tmp_path: Path, tiny_generator: StyleGAN2, tiny_crops: Crops
+) -> None:
+    path, batches = tmp_path / "c.safetensors", Batches(tiny_crops)
+    shapes = artefacts.tuning_shapes(tiny_generator, len(batches))
+
+    def save(state: dict[str, torch.Tensor]) -> None:
+        artefacts.save_tensors(path, state, {"fingerprint": "a"})
+        assert artefacts.load_checkpoint(path, "a", shapes) is not None
+
+    config = TuneConfig(steps=4, checkpoint_every=1)
+    latents = Latents(np.zeros((5, 1, 16), np.float32))
+    tune(tiny_generator, latents, batches, MobileNetPerceptual(), config, size=128, save=save)
+    assert path.exists()
+    chain = Chain(tiny_generator, StitchConfig())
+    (chain.generator.synthesis(torch.zeros(1, 1, 16)).sum()).backward()
+    chain.optimizer.step()
+    state = chain.state() | {"log": torch.zeros(0, 2)}
+    artefacts.save_tensors(path, state, {"fingerprint": "b"})
+    assert artefacts.load_checkpoint(path, "b", artefacts.stitching_shapes(chain.named)) is not None
+    name = chain.named[0][0]
+    del state[f"exp_avg_sq.{name}"]
+    artefacts.save_tensors(path, state, {"fingerprint": "b"})
+    assert artefacts.load_checkpoint(path, "b", artefacts.stitching_shapes(chain.named)) is None
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
