@@ -18,8 +18,9 @@ from stitchedit.colour import FULL_RANGE
 from stitchedit.errors import CannotEncode
 from stitchedit.pixels import Layout, find_layout
 
-CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska"}  # FFmpeg's names
+CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
 _H264_CRF = 12  # differences of about one code value
+_VP9_CRF = 8  # the same
 _THREADS = 4  # x264's packets depend on their number, so it is not the machine's
 
 
@@ -45,14 +46,16 @@ def container_of(path: Path, lossless: bool) -> str:
 
 
 def choose_encoding(path: Path, info: VideoInfo, lossless: bool) -> Encoding:
-    """FFV1 or H.264, in the pixel format that loses least of the source's.
+    """FFV1, H.264 or, in WebM, VP9, in the pixel format that loses least of the source's.
 
     Raises: CannotEncode, when no format of the encoder holds such pictures.
     """
     source = find_layout(info.pix_fmt)
     assert source is not None, "a source has a known layout"
     codec = "ffv1" if lossless else "libx264rgb" if source.is_rgb else "libx264"
-    odd = (0, 0) if lossless else (info.stored_width % 2, info.stored_height % 2)
+    if container_of(path, lossless) == "webm":
+        codec = "libvpx-vp9"
+    odd = (0, 0) if lossless or codec == "libvpx-vp9" else (info.stored_width % 2, info.stored_height % 2)
     costs = {}
     for target in _layouts_of(codec):
         cost = _cost(source, target, odd)
@@ -73,7 +76,8 @@ def choose_encoding(path: Path, info: VideoInfo, lossless: bool) -> Encoding:
 def _layouts_of(codec: str) -> tuple[Layout, ...]:
     formats = av.codec.Codec(codec, "w").video_formats or []
     layouts = (find_layout(pixel_format.name) for pixel_format in formats)
-    return tuple(layout for layout in layouts if layout is not None)
+    # libvpx lists formats of RGB, and refuses their pictures
+    return tuple(layout for layout in layouts if layout is not None and not (codec == "libvpx-vp9" and layout.is_rgb))
 
 
 def _cost(source: Layout, target: Layout, odd: tuple[int, int]) -> tuple[object, ...] | None:
@@ -113,7 +117,7 @@ def _losses(source: Layout, target: Layout, codec: str) -> tuple[str, ...]:
 
 
 def _shown(codec: str) -> str:
-    return "FFV1" if codec == "ffv1" else "H.264"
+    return {"ffv1": "FFV1", "libvpx-vp9": "VP9"}.get(codec, "H.264")
 
 
 def add_video(output: OutputContainer, info: VideoInfo, encoding: Encoding) -> VideoStream:
@@ -153,6 +157,8 @@ def _codes_interlaced(info: VideoInfo, encoding: Encoding) -> bool:
 def _options(info: VideoInfo, encoding: Encoding) -> dict[str, str]:
     if encoding.codec == "ffv1":
         return {"level": "3", "slicecrc": "1"}  # the number of slices follows size and threads; not all suit all sizes
+    if encoding.codec == "libvpx-vp9":
+        return {"crf": str(_VP9_CRF), "b": "0", "deadline": "good", "cpu-used": "4"}
     options = {"crf": str(_H264_CRF), "preset": "fast"}
     if hdr := ":".join(_hdr_parameters(*info.hdr)):
         options["x264-params"] = hdr

@@ -50,7 +50,7 @@ class VideoWriter:
     The same frames give the same bytes, on any machine with the same library.
 
     Args:
-        path: .mp4, .m4v, .mov or .mkv; lossless .mkv.
+        path: .mp4, .m4v, .mov, .mkv, or .webm (VP9); lossless .mkv.
         source: where the frames come from; it may not be `path`.
         metadata: tags to add, such as {"comment": "edited with ..."}. Readers find them by these names.
         seal: called with the finished file and an empty one, into which it writes the same with a signature; the
@@ -96,7 +96,7 @@ class VideoWriter:
                 self._copier = Copier(info.path, self.source.stream, add_stream, output, container, path)
             stack.callback(self._copier.close)
             offset, moved = _offset(info, self._copier)
-            step = _matroska_step(info, self._copier) if container == "matroska" else None
+            step = _matroska_step(info, self._copier) if container in ("matroska", "webm") else None
             with self._told():
                 output.container_options.update(self._container_options(step))
                 set_tags(output, self._copier.input, self._metadata, offset)

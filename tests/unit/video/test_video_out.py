@@ -471,3 +471,34 @@ def test_a_full_disk_has_its_error(clip: Path, tmp_path: Path, name: str) -> Non
     done = subprocess.run([sys.executable, "-c", FULL, clip, tmp_path / name], capture_output=True, check=False)
     assert done.returncode == DiskFull.exit_code, done.stderr.decode()
     assert not list(tmp_path.iterdir())
+
+
+def test_webm_stays_webm(ffmpeg: Ffmpeg, tmp_path: Path, frames_of: FramesOf) -> None:
+    path, out = tmp_path / "clip.webm", tmp_path / "out.webm"
+    ffmpeg(
+        *("-f", "lavfi", "-i", "testsrc2=s=101x75:r=24", "-f", "lavfi", "-i", "sine=r=48000", "-t", 0.5),
+        *("-c:v", "libvpx-vp9", "-deadline", "realtime", "-pix_fmt", "yuv420p", "-c:a", "libopus", path),
+    )
+    source = open_video(path)
+    assert write_video(out, source, source, metadata={"comment": "edited"}).notes == ()
+    assert [row[0] for row in frames_of(out)[1]] == [row[0] for row in frames_of(path)[1]]
+    assert frames_of(out, "a:0", copy=True) == frames_of(path, "a:0", copy=True)
+    for before, after in zip(source, open_video(out), strict=True):
+        assert before.size == after.size
+        assert np.abs(before.rgb_float() - after.rgb_float()).mean() < 2
+    first = out.read_bytes()
+    write_video(out, source, source, metadata={"comment": "edited"})
+    assert out.read_bytes() == first
+    clip = tmp_path / "aac.mkv"
+    ffmpeg("-i", path, "-c:v", "copy", "-c:a", "aac", clip)
+    source = open_video(clip)
+    with pytest.raises(CannotEncode, match="sound"):
+        write_video(out, source, source)
+
+
+def test_webm_has_no_rgb(ffmpeg: Ffmpeg, tmp_path: Path) -> None:
+    path = tmp_path / "clip.gif"
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=10", "-t", 0.3, path)
+    source = open_video(path)
+    with pytest.raises(CannotEncode, match="VP9 has no form"):
+        write_video(tmp_path / "out.webm", source, source)
