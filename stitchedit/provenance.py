@@ -185,7 +185,7 @@ def read_back(path: Path) -> Provenance:
     """What a video says of itself. Raises CannotOpen, when it is none."""
     with closing(Decoder(path)) as decoder:
         tags = {key.lower(): value for key, value in decoder.container.metadata.items()}
-    told = _notices(tags.get(TAG, ""))
+    told = notices(tags.get(TAG, ""))
     edits = tuple(str(each.get("edit", "unknown")) for each in told)
     kinds = [str(each.get("digitalSourceType", "")) for each in told]
     found = _manifest(path)
@@ -210,15 +210,16 @@ def read_back(path: Path) -> Provenance:
     )
 
 
-def _notices(text: str) -> list[dict[str, Any]]:
-    """The notices in a tag: a clip edited twice has two."""
+def notices(text: str) -> list[dict[str, Any]]:
+    """The notices in the container's tag `TAG`: a clip edited twice has two."""
     found, decoder = [], json.JSONDecoder()
     while "{" in text:
         try:
             value, end = decoder.raw_decode(text, text.index("{"))
         except (ValueError, RecursionError):
             break
-        found.append(value)
+        if isinstance(value, dict):
+            found.append(value)
         text = text[end:]
     return found
 

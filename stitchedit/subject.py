@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,7 @@ from pathlib import Path
 from stitchedit._decoder import Decoder
 from stitchedit.errors import CannotOpen, NotAProject, ProjectError
 from stitchedit.project import SUFFIX, Project, Records, file_sha256
-
-TAG = "stitchedit"  # of the container, see `pipeline.notice`
+from stitchedit.provenance import TAG, notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +61,14 @@ def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subje
 
 
 def asked_of(video: Path) -> tuple[str, ...]:
-    """The directions that a clip's notice names; none, where it carries no notice."""
+    """The directions that a clip's last notice names; none, where it carries no notice."""
     try:
         with closing(Decoder(video)) as decoder:
             tags = {key.lower(): value for key, value in decoder.container.metadata.items()}
-        said = json.loads(tags.get(TAG, "{}")).get("edit", "")
-    except (CannotOpen, ValueError, AttributeError, RecursionError):
+    except CannotOpen:
         return ()
+    told = notices(tags.get(TAG, ""))
+    said = told[-1].get("edit", "") if told else ""
     return tuple(part.rsplit(" ", 1)[0] for part in str(said).split(", ") if " " in part)
 
 

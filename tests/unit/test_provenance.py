@@ -16,6 +16,7 @@ from stitchedit import _certificates
 from stitchedit._certificates import CHAIN, KEY, LOCAL_TEST, SIGNING
 from stitchedit.errors import CannotOpen, ConfigError, DiskFull
 from stitchedit.provenance import SOURCE_TYPE, Seal, notice, read_back, sealer
+from stitchedit.subject import asked_of
 from stitchedit.video import open_video, write_video
 
 CLIP = Path(__file__).parents[1] / "data" / "demo.mp4"
@@ -98,6 +99,7 @@ def test_an_edit_of_an_edit_keeps_both_notices(tmp_path: Path) -> None:
     assert found.c2pa == "valid"
     assert found.edits == ("age +2", "smile +1")
     assert set(found.c2pa_edits) == {"age +2", "smile +1"}
+    assert asked_of(second) == ("smile",)
 
 
 def test_an_origin_that_c2pa_cannot_read_is_left_out(tmp_path: Path) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from stitchedit.errors import NotAProject, ProjectError, StageMissing
-from stitchedit.pipeline import notice
 from stitchedit.project import Project, Records
+from stitchedit.provenance import notice
 from stitchedit.subject import asked_of, find_subject
 from stitchedit.video import open_video, write_video
 
