@@ -215,7 +215,7 @@ class UnknownDirection(DirectionError):
     """There is no direction of this name, and no file either."""
 
     def __init__(self, name: str, nearest: Sequence[str], known: Sequence[str]) -> None:
-        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known are {', '.join(known)}"
+        hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known are {', '.join(known)}."
         super().__init__(f"unknown direction '{name}'", f"{hint} A path to a .npy, .pt or .safetensors works too.")
         self.name, self.nearest = name, tuple(nearest)
 
