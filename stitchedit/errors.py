@@ -268,7 +268,7 @@ class TooLittleRoom(OutputError):
 
     def __init__(self, path: Path | str, needed: int, free: int) -> None:
         super().__init__(
-            f"the disk of {path} has {free / 1e9:.2f} GB free, about {needed / 1e9:.2f} GB are needed",
+            f"the disk of {path} has {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB are needed",
             "free some space, put the project elsewhere with --project, or run `stitchedit clean` on older projects",
         )
         self.needed, self.free = needed, free
