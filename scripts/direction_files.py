@@ -95,7 +95,7 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
         "sha256": hashlib.sha256(data).hexdigest(),
         "unit": "strength 1 goes all the way to a person who does not exist, chosen by --seed",
         "range": [-0.5, 1.5],
-        "fidelity": 0.2,  # tuning holds on to the clip's person
+        "fidelity": 0.1,  # tuning holds on to the clip's person
         "made_for": "ffhq-1024",
         "source": SOURCE.format(samples=len(table.w)),
         "licence": LICENCE,

@@ -100,11 +100,11 @@ class EditConfig:
     edits: tuple[tuple[str, Strength], ...] = ()  # (direction name or file, strength: a number or keyframes)
     device: str = "auto"
     seed: int = 0
-    blender: str = "feather"  # one of BLENDERS
+    blender: str = "multiband"  # one of BLENDERS
     match_colours: bool = False  # bring the edited crop's colours to those of its surroundings
     lossless: bool = False
-    # 0..1, part of the way from the untuned generator to the tuned one; None: what the direction asks for. Tuning holds
-    # on to the person of the clip: an edit that is to lead away from that person wants less of it.
+    # 0..1, how much of the tuning the coarse layers keep; None: what the direction asks for. Tuning holds on to the
+    # person of the clip: an edit that is to lead away from that person wants less of it.
     fidelity: float | None = None
     force: bool = False  # take directions that were made for another generator
     stitch: StitchConfig = field(default_factory=StitchConfig)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from stitchedit.blend import compose
+from stitchedit.blend import BLENDERS, compose
+from stitchedit.config import EditConfig
 from stitchedit.edit import edit as move_latents
 from stitchedit.edit import find_direction
 from stitchedit.fade import fade_widths
@@ -43,6 +45,7 @@ def preview(
     edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed) for s in strengths]
     soften(inverted, find_direction(direction).fidelity)
     crop_of = {int(crops.frames[index]): index for index in wanted}
+    put = partial(compose, blender=BLENDERS[EditConfig().blender])
     rows = []
     for frame in inverted.source:
         index = crop_of.get(frame.index)
@@ -55,7 +58,7 @@ def preview(
                 crop = to_bytes(generator.synthesis(w, resolution=crops.size)[0])
             points, quad = inverted.points.points[index], crops.quads[index]
             fade = fade_widths([crops.images[index]], [crop], points[None], [])[0]
-            patch = compose(frame.rgb_float, frame.size, crop, quad, points, fade=fade, frame=frame.index)
+            patch = put(frame.rgb_float, frame.size, crop, quad, points, fade=fade, frame=frame.index)
             row.append(paste(frame, *patch).rgb())
         rows.append(row)
         progress("preview", len(rows), len(wanted))
