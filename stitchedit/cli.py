@@ -119,7 +119,9 @@ def edit(
         str | None, typer.Option(help="fast, balanced, quality or stit.", show_default="that of invert")
     ] = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
-    blender: Annotated[str, typer.Option(help="feather, poisson, multiband or none.")] = "feather",
+    blender: Annotated[
+        str | None, typer.Option(help="feather, poisson, multiband or none.", show_default="by preset: multiband")
+    ] = None,
     match_colours: Annotated[
         bool, typer.Option("--match-colours", help="Bring the face's colours to those of its surroundings.")
     ] = False,
@@ -153,9 +155,9 @@ def edit(
             seed=seed,
             lossless=lossless,
             metadata_only=metadata_only,
-            blender=blender,
             match_colours=match_colours,
             force=force,
+            **({} if blender is None else {"blender": blender}),
         )
         summary = pipeline.edit(opened, config, output, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
