@@ -137,7 +137,7 @@ def _said(exc: Exception) -> str:
 
 def edit(
     latents: Latents,
-    edits: Sequence[tuple[str, float]],
+    edits: Sequence[tuple[str, float | NDArray[np.float64]]],
     space: LatentSpace,
     *,
     seed: int = 0,
