@@ -1,7 +1,8 @@
 """Crops -> Latents: where in W each frame lies.
 
 An encoder is a function of the `Encoder` signature in `ENCODERS`. `optimize` needs no training and works with every
-generator: it searches for the codes of all frames together. `by_network` makes one of a trained network, e4e or pSp.
+generator: it searches for the codes of all frames together (`guess` does the same from where a trained network points
+to, in far fewer steps). `by_network` makes one of a network that is taken at its word, e4e or pSp.
 """
 
 from __future__ import annotations
@@ -88,11 +89,38 @@ def optimize(
     Returns: `Latents` with ws [N, 1, w_dim] for `config.space` "W", [N, num_ws, w_dim] for "W+"; float32.
     """
     prior = w_prior(generator, seed)
-    device, count = prior.mean.device, len(batches)
-    scores = _scores(batches).to(device)  # [N, K]
+    scores = scores_of(batches).to(prior.mean.device)
+    nothing = prior.mean.new_zeros(1 + scores.shape[1], generator.w_dim)
+    start = Start(prior, scores, nothing[0], nothing[1:], alone=CLIP_ALONE)
+    return search(start, batches, generator, perceptual, config, seed, progress)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Where a search for codes begins."""
+
+    prior: Prior
+    scores: Tensor  # [N, K] what sets frames apart
+    clip: Tensor  # [D] whitened code of the clip
+    shared: Tensor  # [K, D] how whitened codes follow the scores
+    alone: float  # first part of the steps, in which all frames share one code
+
+
+def search(
+    start: Start,
+    batches: Batches,
+    generator: Generator,
+    perceptual: Perceptual,
+    config: EncodeConfig,
+    seed: int,
+    progress: Progress,
+) -> Latents:
+    """What `optimize` does, from any start."""
+    prior, scores, count = start.prior, start.scores, len(batches)
+    device = scores.device
     rows = generator.num_ws if config.space == "W+" else 1
-    clip = torch.zeros(1, 1, generator.w_dim, device=device, requires_grad=True)
-    shared = torch.zeros(scores.shape[1], 1, generator.w_dim, device=device, requires_grad=True)
+    clip = start.clip.reshape(1, 1, -1).clone().requires_grad_()
+    shared = start.shared[:, None].clone().requires_grad_()
     by_row = torch.zeros(scores.shape[1], rows, generator.w_dim, device=device, requires_grad=rows > 1)
 
     def offsets(picks: list[int]) -> Tensor:
@@ -108,7 +136,7 @@ def optimize(
             group["lr"] = rate * _ramp(step / config.steps)
         picks = shuffled(count, min(config.frames_per_step, count), step, seed)
         target, weight = batches.images(picks, look_at), batches.weights(picks, look_at)
-        offset = offsets(picks) if step >= CLIP_ALONE * config.steps else torch.zeros(len(picks), 1, 1, device=device)
+        offset = offsets(picks) if step >= start.alone * config.steps else torch.zeros(len(picks), 1, 1, device=device)
         image = generator.synthesis(prior.w(clip + offset), resolution=size)
         image = shrink(image, look_at)
         with torch.no_grad():
@@ -224,7 +252,7 @@ def _mean_square(difference: Tensor, weight: Tensor | None) -> Tensor:
     return square.mean() if weight is None else (square * weight).mean()
 
 
-def _scores(batches: Batches) -> Tensor:
+def scores_of(batches: Batches) -> Tensor:
     """What sets frames apart: principal components of small grey pictures, [N, K], the first of variance 1."""
     count = len(batches)
     small = np.stack([resize(batches.crops.images[i], SCORE_SIZE).mean(-1) for i in range(count)])

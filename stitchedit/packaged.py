@@ -15,6 +15,7 @@ SHA256 = {
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
     "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",
     "mobilestylegan_ffhq_1024_exits.safetensors": "495cc9f8268894274ba0a48114a36f11794a02f598273940cb37aafa0026dc90",
+    "w_encoder_ffhq_1024.safetensors": "79019e9454789cb3d33198fb5062c0e871d484a72160981873fae410e1802375",
 }
 
 
@@ -31,3 +32,9 @@ def packaged_file(name: str) -> Path:
     if found != SHA256[name]:
         raise HashMismatch(path, SHA256[name], found)
     return path
+
+
+def cards() -> list[str]:
+    """What the packaged files are made from, how measured, their licences and limits: Markdown, a card each."""
+    folder = Path(str(resources.files("stitchedit"))) / "data"
+    return [path.read_text(encoding="utf-8").strip() for path in sorted(folder.glob("*.md"))]

@@ -70,8 +70,10 @@ def import_(
 
 @app.command("show")
 def show_(name: Annotated[str, typer.Argument(help="A name of `weights list`.")], json_: Json = False) -> None:
-    """What is known of imported weights."""
+    """What is known of weights; of "default", with the card of every file that comes with stitchedit."""
+    from stitchedit.packaged import cards
     from stitchedit.weights import show
+    from stitchedit.weights_store import DEFAULT
 
     record = asdict(show(name))
     if json_:
@@ -80,6 +82,8 @@ def show_(name: Annotated[str, typer.Argument(help="A name of `weights list`.")]
     for key, value in record.items():
         if value not in ("", 0, ()):
             typer.echo(f"{key}: {'; '.join(value) if isinstance(value, tuple) else value}")
+    for card in cards() if name == DEFAULT else ():
+        typer.echo(f"\n{card}")
 
 
 @app.command("verify")

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from stitchedit.errors import NotFetched, UnknownCheckpoint, WeightsError
+from stitchedit.packaged import SHA256
 from stitchedit.weights_cli import app
 
 GOLDEN = Path(__file__).parents[1] / "golden"
@@ -38,6 +39,12 @@ def test_a_life_of_imported_weights() -> None:
     assert run("remove", "tiny") == "removed 'tiny'\n"
     with pytest.raises(NotFetched):
         run("show", "tiny")
+
+
+def test_the_default_is_shown_with_the_cards_of_all_that_comes_along() -> None:
+    text = run("show", "default")
+    assert "made_for: ffhq-1024" in text
+    assert [name for name in SHA256 if f"# {name}" not in text and f", {name}" not in text] == []
 
 
 def test_import_says_what_directions_call_it() -> None:
