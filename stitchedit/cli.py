@@ -69,7 +69,7 @@ def invert(
     project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="CLIP.stitch")] = None,
     generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
     encoder: Annotated[
-        str, typer.Option(help="optimize (the default), network (default generator only), a name of `weights list`, a file.")
+        str, typer.Option(help="optimize, network (default generator only), a name of `weights list`, or a file.")
     ] = "default",
     space: Annotated[str, typer.Option(help="W or W+: whether a frame's code may differ by layer.")] = "W+",
     face: Annotated[str, typer.Option(help="largest, 1, 2 .., X,Y@SECONDS, or 'like IMAGE': whose face.")] = "largest",
