@@ -63,7 +63,7 @@ def read_files(source: Path) -> dict[str, bytes]:
 
 
 def convert(files: dict[str, bytes]) -> MobileStyleGAN:
-    """The generator with float32 weights and its own, full-size exit only (scripts/distill_exits.py makes the others)."""
+    """The generator with float32 weights and its full-size exit only (scripts/distill_exits.py makes the others)."""
     generator = MobileStyleGAN(heads={1024: "styled"})
     state = {"w_avg": generator.w_avg}
     state |= {f"mapping_network.{key}": value for key, value in mapping_state(files).items()}
