@@ -253,8 +253,10 @@ def test_names_and_shapes_of_full_size(resolution: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("names", ["nvidia", "rosinality"])
-def test_full_size(names: str) -> None:
+@pytest.mark.parametrize(("names", "processor"), [("nvidia", "AVX2"), ("rosinality", "AVX512")])
+def test_full_size(names: str, processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On one kind of processor Winograd's convolution draws, on the other the direct one."""
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: processor)
     golden = arrays("gen1024_fill.npz")
     generator = StyleGAN2().eval()
     if names == "nvidia":

@@ -170,7 +170,7 @@ def _convolve_back(
     g: Tensor, x: Tensor, w: Tensor, f: Tensor, up: int, need_x: bool, need_w: bool
 ) -> tuple[Tensor | None, Tensor | None]:
     """Gradients of `_convolve` in x and w."""
-    if up == 1 and winograd.pays(x, w):
+    if up == 1 and winograd.pays(x, w, backward=True):
         return winograd.gradients(g, x, w, need_x, need_w)
     need = [need_x, need_w, False]
     if up == 1:

@@ -98,9 +98,11 @@ def test_without_noise() -> None:
     assert bias.grad is not None
 
 
+@pytest.mark.parametrize("processor", ["AVX2", "AVX512"])
 @pytest.mark.parametrize("up", [1, 2])
-def test_where_winograd_is_used(up: int) -> None:
+def test_where_winograd_may_be_used(up: int, processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """64 channels and 32 samples a side, in single precision, as in a generator."""
+    monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: processor)
     f, spec = setup_filter([1, 3, 3, 1]), StyledConv(up, math.sqrt(2), 0.2, 256.0)
     given = [t.float().requires_grad_() for t in inputs(spec, batch=2, cin=64, cout=64, size=32)]
     wide = [t.detach().double().requires_grad_() for t in given]

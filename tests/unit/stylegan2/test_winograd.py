@@ -72,14 +72,23 @@ def test_a_view_is_as_good_as_a_picture() -> None:
 @pytest.mark.parametrize(
     ("cin", "cout", "size", "dtype", "expected"),
     [
-        (64, 64, 32, torch.float32, True),
-        (512, 64, 64, torch.float32, True),
-        (64, 32, 64, torch.float32, False),
-        (64, 64, 16, torch.float32, False),
-        (64, 64, 34, torch.float32, False),
-        (64, 64, 32, torch.float64, False),
+        (64, 64, 32, torch.float32, (True, True, False, False)),
+        (512, 64, 64, torch.float32, (True, True, False, False)),
+        (256, 512, 64, torch.float32, (True, True, False, True)),
+        (256, 256, 32, torch.float32, (True, True, False, False)),
+        (64, 32, 64, torch.float32, (False,) * 4),
+        (64, 64, 16, torch.float32, (False,) * 4),
+        (256, 256, 66, torch.float32, (False,) * 4),
+        (256, 256, 64, torch.float64, (False,) * 4),
     ],
 )
-def test_where_it_pays(cin: int, cout: int, size: int, dtype: torch.dtype, expected: bool) -> None:
+def test_where_it_pays(
+    cin: int, cout: int, size: int, dtype: torch.dtype, expected: tuple[bool, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Forward and backward on AVX2, then on AVX-512."""
     x, w = torch.empty(1, cin, size, size, dtype=dtype), torch.empty(cout, cin, 3, 3, dtype=dtype)
-    assert winograd.pays(x, w) is expected
+    found = []
+    for processor in ("AVX2", "AVX512"):
+        monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda named=processor: named)
+        found += [winograd.pays(x, w), winograd.pays(x, w, backward=True)]
+    assert tuple(found) == expected
