@@ -17,7 +17,7 @@ from stitchedit.clean_cli import clean
 from stitchedit.endings import CODES, explain, one_line
 from stitchedit.errors import ConfigError
 from stitchedit.logs import ProjectLog, record_ending
-from stitchedit.progress import Progress
+from stitchedit.progress import Progress, TimeLeft, shown_time
 from stitchedit.provenance_cli import provenance
 from stitchedit.stopping import attentive, stoppable
 from stitchedit.weights_cli import app as weights_app
@@ -313,7 +313,7 @@ def running(verbose: bool) -> Iterator[Progress]:
     """Logging on stderr and, once the project is open, into its log file; a progress bar when stderr is a terminal."""
     from rich.console import Console
     from rich.logging import RichHandler
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
@@ -327,13 +327,16 @@ def running(verbose: bool) -> Iterator[Progress]:
         yield attentive(quarters(logger))
         return
     columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Bars(*columns, TimeRemainingColumn(), TextColumn("{task.fields[note]}"), console=console) as bars:
+    with Bars(*columns, TextColumn("{task.fields[left]:>13}  {task.fields[note]}"), console=console) as bars:
         tasks: dict[str, Any] = {}
+        time_left = TimeLeft()
 
         def show(stage: str, done: int, total: int, note: str = "") -> None:
+            seconds = time_left(stage, done, total)
+            left = "" if seconds is None else f"{shown_time(seconds)} left"
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total or None, note=note)
-            bars.update(tasks[stage], completed=done, total=total or None, note=note)
+                tasks[stage] = bars.add_task(stage, total=total or None, note=note, left=left)
+            bars.update(tasks[stage], completed=done, total=total or None, note=note, left=left)
 
         yield attentive(show)
 
@@ -341,12 +344,15 @@ def running(verbose: bool) -> Iterator[Progress]:
 def quarters(logger: logging.Logger) -> Progress:
     """Progress for log files: a line each quarter of a stage."""
     said: dict[str, int] = {}
+    time_left = TimeLeft()
 
     def show(stage: str, done: int, total: int, note: str = "") -> None:
-        quarter = 4 * done // max(total, 1)
+        quarter, seconds = 4 * done // max(total, 1), time_left(stage, done, total)
         if quarter > said.get(stage, 0):
             said[stage] = quarter
-            logger.info("%s: %d of %d %s", stage, done, total, f"({note})" if note else "")
+            parts = [note] if note else []
+            parts += [] if seconds is None else [f"about {shown_time(seconds)} left"]
+            logger.info("%s: %d of %d %s", stage, done, total, f"({', '.join(parts)})" if parts else "")
 
     return show
 
