@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from stitchedit.config import InvertConfig as InvertConfig
     from stitchedit.config import edit_preset as edit_preset
     from stitchedit.config import invert_preset as invert_preset
-    from stitchedit.edit import find_direction as find_direction
-    from stitchedit.edit import list_directions as list_directions
+    from stitchedit.direction import find_direction as find_direction
+    from stitchedit.direction import list_directions as list_directions
     from stitchedit.errors import StitcheditError as StitcheditError
     from stitchedit.generator import Generator as Generator
     from stitchedit.project import Project as Project
@@ -28,9 +28,9 @@ _HOME = {
     "Project": "project",
     "StitcheditError": "errors",
     "edit_preset": "config",
-    "find_direction": "edit",
+    "find_direction": "direction",
     "invert_preset": "config",
-    "list_directions": "edit",
+    "list_directions": "direction",
     "load_generator": "weights",
 }
 

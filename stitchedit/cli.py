@@ -261,7 +261,7 @@ def evaluate(
 @directions_app.command("list")
 def directions_list(json_: Json = False) -> None:
     """The directions that come with stitchedit, what strength 1 means, and for which generator."""
-    from stitchedit.edit import list_directions
+    from stitchedit.direction import list_directions
 
     found = list_directions()
     if json_:

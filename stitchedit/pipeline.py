@@ -33,7 +33,7 @@ from stitchedit.data import (
     IntArray,
 )
 from stitchedit.edit import edit as move_latents
-from stitchedit.edit import find_direction
+from stitchedit.direction import find_direction
 from stitchedit.errors import ConfigError, NoFace, ProjectError
 from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften
 from stitchedit.pasted import pasted

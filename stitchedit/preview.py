@@ -12,7 +12,7 @@ import torch
 from stitchedit.blend import BLENDERS, compose
 from stitchedit.config import EditConfig
 from stitchedit.edit import edit as move_latents
-from stitchedit.edit import find_direction
+from stitchedit.direction import find_direction
 from stitchedit.fade import fade_widths
 from stitchedit.inverted import load_inverted, soften
 from stitchedit.pictures import save_png

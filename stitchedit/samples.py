@@ -44,11 +44,16 @@ def draw_ws(generator: Generator, count: int, seed: list[int], psi: FloatArray |
 
 
 def render(generator: Generator, w: FloatArray, size: int | None = None) -> ByteArray:
-    """Pictures [N, 256, 256, 3] of w [N, w_dim], drawn at `size` (an exit, default the full one) and shrunk by area."""
+    """Pictures [N, 256, 256, 3] of codes, drawn at `size` (an exit, default the full one) and shrunk by area.
+
+    Args:
+        w: [N, w_dim] in W, or [N, L, w_dim] with rows of their own.
+    """
     pictures = []
     with torch.inference_mode():
         for code in w:
-            image = generator.synthesis(torch.from_numpy(np.asarray(code, np.float32))[None, None], resolution=size)
+            ws = torch.from_numpy(np.asarray(code, np.float32)).reshape(1, -1, generator.w_dim)
+            image = generator.synthesis(ws, resolution=size)
             levels = (image[0] * 127.5 + 127.5).clamp(0, 255).permute(1, 2, 0).cpu().numpy()
             levels = cv2.resize(levels, (PICTURE_PX, PICTURE_PX), interpolation=cv2.INTER_AREA)
             pictures.append(np.rint(levels).astype(np.uint8))
@@ -98,10 +103,10 @@ class Table:
 
 
 def sample_chunk(path: Path, generator: Generator, seed: list[int], count: int, size: int | None) -> None:
-    """Draw samples, half at psi 0.7 and half at 1.0, into one file: w, psi and pictures. A finished file is left."""
+    """Draw samples, two thirds at psi 0.7 and one at 1.0, into a file: w, psi and pictures. A finished one is left."""
     if path.exists():
         return
-    psi = np.where(np.arange(count) % 2 == 0, 0.7, 1.0).astype(np.float32)
+    psi = np.where(np.arange(count) % 3 < 2, 0.7, 1.0).astype(np.float32)
     w = draw_ws(generator, count, seed, psi)
     _save(path, w=w, psi=psi, pictures=render(generator, w, size))
 

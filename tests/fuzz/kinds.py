@@ -126,7 +126,7 @@ class Toml:
         (case / "given.toml").write_bytes(data)
 
     def use(self, case: Path) -> None:
-        from stitchedit.edit import find_direction
+        from stitchedit.direction import find_direction
 
         find_direction(str(case / "given.toml")).as_json()
         move(str(case / "given.toml"))

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stitchedit.data import Latents
-from stitchedit.edit import edit, find_direction, list_directions, load_step, read_direction
+from stitchedit.direction import find_direction, list_directions, read_direction
+from stitchedit.edit import edit, load_step
 from stitchedit.errors import (
     ConfigError,
     DirectionError,

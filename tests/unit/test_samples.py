@@ -74,7 +74,7 @@ def test_chunks_are_drawn_read_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     assert table.values.shape == (8, len(NAMES))
     assert table.values[0, NAMES.index("smile")] == pytest.approx(8, abs=1e-6)  # log odds, held
     assert table.embeddings.shape == (8, 128)
-    np.testing.assert_allclose(table.psi[:2], [0.7, 1.0], rtol=1e-6)
+    np.testing.assert_allclose(table.psi[:3], [0.7, 0.7, 1.0], rtol=1e-6)
 
 
 def test_spread_counts_the_samples_near_the_mean_only() -> None:
