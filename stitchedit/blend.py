@@ -18,8 +18,8 @@ from stitchedit.blenders import Blender, feather, match_colours, multiband, none
 from stitchedit.data import ByteArray, FloatArray
 from stitchedit.errors import EmptyMask
 from stitchedit.fade import width_at
-from stitchedit.outline import distance, face_outline
 from stitchedit.resample import apply, inverse
+from stitchedit.shape import Shape
 
 _REFERENCE_PX = 1024  # crops at which border_px is given
 
@@ -40,7 +40,7 @@ def compose(
     frame_size: tuple[int, int],
     image: ByteArray,
     quad: FloatArray,
-    points: FloatArray,
+    shape: Shape,
     *,
     border_px: float = 50.0,
     fade: FloatArray | None = None,
@@ -55,14 +55,14 @@ def compose(
         frame_size: (width, height) of the source.
         image: the edited crop [S, S, 3].
         quad: [4, 2] where it was cut.
-        points: mesh points [468, 2] in crop sides.
-        border_px: width of the fade around the face in pixels of a 1024 px crop: the ring of stitching tuning.
-        fade: the part of that width to use, by direction, of `fade.fade_widths`; None: all of it.
+        shape: what of the crop is to be shown.
+        border_px: width of the fade around it in pixels of a 1024 px crop: the ring of stitching tuning.
+        fade: the part of that width to use, as one of `fade.fade_widths`; None: all of it.
         match: give the edit's colours the mean and contrast that the source has in the border.
         frame: index, for messages.
     Raises: EmptyMask, when the face lies outside of the picture.
     """
-    box, alpha = face_alpha(points, quad, frame_size, border_px, fade)
+    box, alpha = shape_alpha(shape, quad, frame_size, border_px, fade)
     if not alpha.any():
         raise EmptyMask(frame)
     edited = np.clip(uncrop(image.astype(np.float32), quad, box), 0.0, 255.0)
@@ -71,8 +71,8 @@ def compose(
     return Patch(rgb, alpha, box)
 
 
-def face_alpha(
-    points: FloatArray,
+def shape_alpha(
+    shape: Shape,
     quad: FloatArray,
     frame_size: tuple[int, int],
     border_px: float = 50.0,
@@ -80,26 +80,27 @@ def face_alpha(
 ) -> tuple[PixelBox, FloatArray]:
     """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
 
-    1 on the face, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop; nearer where
-    `fade` says so. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
+    1 on the shape, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop; nearer where
+    `fade` says so; less where something in front covers it. It is drawn on the source's own pixels, so that it moves
+    as steadily as the outline.
     """
-    width = border_px * float(sides(quad[None])[0]) / _REFERENCE_PX
-    outline = to_source(face_outline(points), quad)
-    low = np.floor(np.maximum(outline.min(axis=0) - width, 0)).astype(int)
-    high = np.ceil(np.minimum(outline.max(axis=0) + width, frame_size)).astype(int)
+    side = float(sides(quad[None])[0])
+    width = border_px * side / _REFERENCE_PX
+    extent, reach_px = to_source(shape.extent, quad), width + shape.grow * side
+    low = np.floor(np.maximum(extent.min(axis=0) - reach_px, 0)).astype(int)
+    high = np.ceil(np.minimum(extent.max(axis=0) + reach_px, frame_size)).astype(int)
     x0, y0 = (int(v) for v in np.minimum(low, frame_size))
     x1, y1 = (int(v) for v in np.maximum(high, (x0, y0)))
+    box = (x0, y0, x1, y1)
     if x0 == x1 or y0 == y1:
-        return (x0, y0, x1, y1), np.zeros((y1 - y0, x1 - x0), np.float32)
-    size = (x1 - x0, y1 - y0)
-    shift = np.array([x0, y0], np.float32)
-    place = _crop_places(quad, (x0, y0), size)
-    part = np.ones((1, 1), np.float32) if fade is None else width_at(fade, place, points)
+        return box, np.zeros((y1 - y0, x1 - x0), np.float32)
+    place = _crop_places(quad, (x0, y0), (x1 - x0, y1 - y0))
+    part = np.ones((1, 1), np.float32) if fade is None else width_at(fade, place, shape.center)
     reach = np.maximum(part * np.float32(width), np.float32(1e-3))
-    ring: FloatArray = 1.0 - distance(outline - shift, size) / reach
+    ring: FloatArray = 1.0 - shape.distance_in(quad, box) / reach
     inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
-    edge = inner * float(sides(quad[None])[0])
-    return (x0, y0, x1, y1), _smoothstep(ring) * _smoothstep(edge / max(width, 1.0))
+    alpha = _smoothstep(ring) * _smoothstep(inner * side / max(width, 1.0))
+    return box, alpha * shape.seen_in(quad, box)
 
 
 def _crop_places(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:

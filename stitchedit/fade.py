@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
 from stitchedit.data import ByteArray, CropImages, FaceState, FloatArray, Tracks
-from stitchedit.outline import distance, face_outline
+from stitchedit.shape import Shape, Shapes
 
 DIRECTIONS = 72  # around the middle of the face, every 5 degrees, from the crop's +x axis toward +y
 NARROWEST = 0.12  # of the full width: what an edge in a picture spans
@@ -31,7 +31,7 @@ _TIME_SIGMA = 2.0  # frames, of the smoothing over time
 def fade_widths(
     sources: CropImages | Sequence[ByteArray],
     edited: CropImages | Sequence[ByteArray],
-    points: FloatArray,
+    shapes: Shapes | Sequence[Shape],
     runs: Sequence[slice],
     border_px: float = 50.0,
 ) -> FloatArray:
@@ -39,11 +39,11 @@ def fade_widths(
 
     Args:
         sources, edited: the crops [S, S, 3] before and after.
-        points: mesh points [N, 468, 2] in crop sides.
+        shapes: what is faded in, by crop.
         runs: crops that follow each other without a gap; nothing is smoothed across runs.
         border_px: the full width in pixels of a 1024 px crop.
     """
-    found = np.stack([_width(sources[i], edited[i], points[i], border_px) for i in range(len(points))])
+    found = np.stack([_width(sources[i], edited[i], shapes[i], border_px) for i in range(len(shapes))])
     for run in runs:
         found[run] = gaussian_filter1d(found[run], _TIME_SIGMA, axis=0, mode="nearest")
     return found.astype(np.float32)
@@ -67,26 +67,26 @@ def presence(tracks: Tracks, seconds: float = 0.2) -> FloatArray:
     return shown
 
 
-def direction(place: FloatArray, points: FloatArray) -> FloatArray:
-    """The direction of places [..., 2] in crop sides as seen from the middle of the face, in 0..DIRECTIONS."""
-    x, y = np.moveaxis(place - face_outline(points).mean(axis=0), -1, 0)
+def direction(place: FloatArray, center: FloatArray) -> FloatArray:
+    """The direction of places [..., 2] in crop sides as seen from a middle [2], in 0..DIRECTIONS."""
+    x, y = np.moveaxis(place - center, -1, 0)
     turn: FloatArray = (np.arctan2(y, x) / (2 * np.pi) % 1.0 * DIRECTIONS).astype(np.float32)
     return turn
 
 
-def width_at(widths: FloatArray, place: FloatArray, points: FloatArray) -> FloatArray:
-    """The width of one crop [DIRECTIONS] at places [..., 2] in crop sides."""
-    found = np.interp(direction(place, points), np.arange(DIRECTIONS + 1), np.append(widths, widths[0]))
+def width_at(widths: FloatArray, place: FloatArray, center: FloatArray) -> FloatArray:
+    """The width of one crop [DIRECTIONS] at places [..., 2] in crop sides, seen from the middle of its shape [2]."""
+    found = np.interp(direction(place, center), np.arange(DIRECTIONS + 1), np.append(widths, widths[0]))
     width: FloatArray = found.astype(np.float32)
     return width
 
 
-def _width(source: ByteArray, edited: ByteArray, points: FloatArray, border_px: float) -> FloatArray:
+def _width(source: ByteArray, edited: ByteArray, shape: Shape, border_px: float) -> FloatArray:
     old, new = (cv2.resize(p, (_PX, _PX), interpolation=cv2.INTER_AREA).astype(np.float32) for p in (source, edited))
-    far = distance(face_outline(points) * _PX, (_PX, _PX))
+    far = shape.distance(_PX)
     ring = border_px * _PX / _REFERENCE_PX
     grid = ((np.stack(np.meshgrid(np.arange(_PX), np.arange(_PX)), axis=-1) + 0.5) / _PX).astype(np.float32)
-    bins = np.rint(direction(grid, points)).astype(int) % DIRECTIONS
+    bins = np.rint(direction(grid, shape.center)).astype(int) % DIRECTIONS
 
     def around(values: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
         """Mean of values [H, W] over the pixels `where`, by direction."""

@@ -20,6 +20,7 @@ from stitchedit.room import restore_crops
 from stitchedit.segment import attention, ring_masks
 from stitchedit.stills import inversion_psnr
 from stitchedit.stitch import to_bytes
+from stitchedit.shape import face_shape
 from stitchedit.summary import InvertSummary, Passed
 from stitchedit.video import VideoSource, open_video
 
@@ -109,7 +110,7 @@ def look_map(points: FacePoints) -> WeightMap:
     @lru_cache(maxsize=64)
     def weight(index: int, size: int) -> FloatArray:
         mesh = points.points[index]
-        rings = ring_masks(mesh, size)
+        rings = ring_masks(face_shape(mesh), size)
         return (0.05 + np.maximum(rings.content, rings.border) + 2 * attention(mesh, size)).astype(np.float32)
 
     return weight

@@ -56,7 +56,7 @@ def border(images: CropImages, places: Places) -> FloatArray:
     size, values = places.crops.size, []
     for row in range(len(places.crops.frames)):
         try:
-            ring = ring_masks(places.points.points[row], size, places.border_px).border
+            ring = ring_masks(places.shapes[row], size, places.border_px).border
         except EmptyMask:
             ring = np.zeros((size, size), np.float32)
         values.append(metrics.border_mse(_signed(images[row]), _signed(places.crops.images[row]), ring))

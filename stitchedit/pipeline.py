@@ -56,6 +56,7 @@ from stitchedit.room import folder_bytes, pictures_bytes, restore_crops, see_roo
 from stitchedit.segment import edited_mesh, mesh_points, ring_masks
 from stitchedit.stills import before_after, spread
 from stitchedit.stitch import Chain, RingMasks, stitch
+from stitchedit.shape import Shapes, face_shape, face_shapes
 from stitchedit.strengths import Keyframes, Strength, strength_label
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.track import track
@@ -212,6 +213,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     folder = project.take_edit(name)
     stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
     make_folder(stitched.folder)
+    shapes = face_shapes(inverted.points)
     see_room(folder, pictures_bytes(len(stitched), crops.size) - folder_bytes(folder))
     see_room(output.parent, _output_bytes(inverted.source, config.lossless))
     stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
@@ -219,7 +221,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     checkpoint = folder / "stitch.checkpoint.safetensors"
 
     def do_stitch(mark: str) -> None:
-        _stitch_all(inverted, edited, config, stitched, checkpoint, mark, progress)
+        _stitch_all(inverted, edited, shapes, config, stitched, checkpoint, mark, progress)
 
     inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws), "fidelity": str(fidelity)}
     mark = stages.run("stitch", inputs | inputs_of(config.stitch), [stitched.path(stitched.count - 1)], do_stitch)
@@ -231,7 +233,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         frames = pasted(
             inverted.source,
             crops,
-            inverted.points,
+            shapes,
             stitched,
             inverted.tracks,
             border_px=config.stitch.border_px,
@@ -296,6 +298,7 @@ def _stitch_all(
     stitched: PictureFolder,
     checkpoint: Path,
     mark: str,
+    shapes: Shapes,
     progress: Progress,
 ) -> None:
     """Every frame in turn; what was finished before a checkpoint is not done again."""
@@ -310,7 +313,8 @@ def _stitch_all(
     def rings(index: int, edited: ByteArray) -> RingMasks:
         frame = int(inverted.crops.frames[index])
         mesh = edited_mesh(edited) if config.stitch.interior else None
-        return ring_masks(inverted.points.points[index], size, config.stitch.border_px, frame, mesh)
+        now = None if mesh is None else face_shape(mesh)
+        return ring_masks(shapes[index], size, config.stitch.border_px, frame, now)
 
     for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size):
         stitched.save(crop.index, crop.image)

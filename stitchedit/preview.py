@@ -18,6 +18,7 @@ from stitchedit.inverted import load_inverted, soften
 from stitchedit.pictures import save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import Project, make_folder
+from stitchedit.shape import face_shape
 from stitchedit.sheet import contact_sheet
 from stitchedit.stills import spread
 from stitchedit.stitch import to_bytes
@@ -56,9 +57,9 @@ def preview(
             with torch.no_grad():
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
                 crop = to_bytes(generator.synthesis(w, resolution=crops.size)[0])
-            points, quad = inverted.points.points[index], crops.quads[index]
-            fade = fade_widths([crops.images[index]], [crop], points[None], [])[0]
-            patch = put(frame.rgb_float, frame.size, crop, quad, points, fade=fade, frame=frame.index)
+            shape, quad = face_shape(inverted.points.points[index]), crops.quads[index]
+            fade = fade_widths([crops.images[index]], [crop], [shape], [])[0]
+            patch = put(frame.rgb_float, frame.size, crop, quad, shape, fade=fade, frame=frame.index)
             row.append(paste(frame, *patch).rgb())
         rows.append(row)
         progress("preview", len(rows), len(wanted))

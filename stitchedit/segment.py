@@ -21,6 +21,7 @@ from stitchedit.outline import LEFT_EYE, LIPS, RIGHT_EYE, distance, face_outline
 from stitchedit.packaged import packaged_file
 from stitchedit.progress import Progress
 from stitchedit.resample import Affine, apply, warp
+from stitchedit.shape import Shape
 from stitchedit.stitch import RingMasks
 
 log = logging.getLogger(__name__)
@@ -100,31 +101,30 @@ def face_mask(points: FloatArray, size: int, frame: int = 0) -> FloatArray:
 
 
 def ring_masks(
-    points: FloatArray, size: int, border_px: float = 50.0, frame: int = 0, edited: FloatArray | None = None
+    shape: Shape, size: int, border_px: float = 50.0, frame: int = 0, edited: Shape | None = None
 ) -> RingMasks:
     """What stitching tuning looks at, float32 [size, size] in 0..1 each.
 
-    The border is a ring around the face, and where the face reaches the crop's edge, a strip along that edge.
+    The border is a ring around the shape, and where the shape reaches the crop's edge, a strip along that edge.
 
     Args:
-        points: mesh points [468, 2] in crop sides.
+        shape: what is edited.
         border_px: width of ring and strip in pixels of a 1024 px crop.
-        edited: mesh points of the edited face. What lies in the old face and outside of the new one is border too:
+        edited: that of the edited face. What lies in the old shape and outside of the new one is border too:
             there the edited picture shows its background, which must not get into the clip.
-    Raises: EmptyMask, when the face lies outside of the crop.
+    Raises: EmptyMask, when the shape lies outside of the crop.
     """
-    far = distance(face_outline(points) * size, (size, size))
+    far = shape.distance(size)
     width = border_px * size / _REFERENCE_PX
     face = np.clip(0.5 - far, 0.0, 1.0)
     if not face.any():
         raise EmptyMask(frame)
     full = np.clip(0.5 + width - far, 0.0, 1.0)
     if edited is not None:
-        face = np.minimum(
-            face, np.clip(0.5 + _NARROWER * size - distance(face_outline(edited) * size, (size, size)), 0, 1)
-        )
+        face = np.minimum(face, np.clip(0.5 + _NARROWER * size - edited.distance(size), 0, 1))
     border = np.maximum(full - face, np.minimum(edge_strip(size, round(width)), full))
-    return RingMasks(border, np.minimum(face, 1.0 - border))
+    seen = shape.seen(size)  # what hides it is neither to be met nor to be kept
+    return RingMasks(border * seen, np.minimum(face, 1.0 - border) * seen)
 
 
 def edited_mesh(image: ByteArray) -> FloatArray | None:

@@ -14,7 +14,7 @@ import numpy as np
 
 from stitchedit import artefacts
 from stitchedit.align import align
-from stitchedit.blend import BLENDERS, face_alpha
+from stitchedit.blend import BLENDERS, shape_alpha
 from stitchedit.config import AlignConfig, TrackConfig
 from stitchedit.data import ByteArray, CropImages, Crops, FacePoints, FloatArray, Tracks
 from stitchedit.pasted import pasted
@@ -22,6 +22,7 @@ from stitchedit.pictures import PictureFolder
 from stitchedit.progress import Progress
 from stitchedit.project import INVERT_STAGES, Project, Records
 from stitchedit.segment import mesh_points
+from stitchedit.shape import Shapes, face_shapes
 from stitchedit.track import track
 from stitchedit.video import Frame, VideoSource
 
@@ -37,6 +38,7 @@ class Places:
     tracks: Tracks
     crops: Crops
     points: FacePoints
+    shapes: Shapes  # what of each crop is edited
     border_px: float = 50.0  # width of the fade in pixels of a 1024 px crop
 
     def mask(self, row: int) -> FloatArray:
@@ -45,9 +47,7 @@ class Places:
         Above 0.5 is inside, 0 is outside; the contour at 0.5 is the seam.
         """
         width, height = self.tracks.frame_size
-        (x0, y0, x1, y1), alpha = face_alpha(
-            self.points.points[row], self.crops.quads[row], (width, height), self.border_px
-        )
+        (x0, y0, x1, y1), alpha = shape_alpha(self.shapes[row], self.crops.quads[row], (width, height), self.border_px)
         mask = np.zeros((height, width), np.float32)
         mask[y0:y1, x0:x1] = alpha
         return mask
@@ -58,7 +58,7 @@ def places_of_project(project: Project, border_px: float = 50.0) -> Places:
     for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
     crops, points = artefacts.load_crops(project.crops)
-    return Places(artefacts.load_tracks(project.tracks), crops, points, border_px)
+    return Places(artefacts.load_tracks(project.tracks), crops, points, face_shapes(points), border_px)
 
 
 def places_of_clip(source: VideoSource, progress: Progress) -> Places:
@@ -76,7 +76,8 @@ def places_of_clip(source: VideoSource, progress: Progress) -> Places:
     )
     frames = ((frame.index, frame.rgb()) for frame in source)
     crops = align(frames, tracks, AlignConfig(), exits=(_TRACKED_PX,), max_size=_TRACKED_PX, progress=progress)
-    return Places(tracks, crops, mesh_points(crops, tracks, progress))
+    points = mesh_points(crops, tracks, progress)
+    return Places(tracks, crops, points, face_shapes(points))
 
 
 def decoded(frames: Iterable[Frame]) -> Take:
@@ -88,7 +89,7 @@ def composed(
     source: VideoSource, places: Places, images: CropImages, blender: str = "feather", *, match: bool = False
 ) -> Take:
     """The clip with pictures put over its faces, as it is before it is encoded."""
-    put = partial(pasted, source, places.crops, places.points, images, places.tracks)
+    put = partial(pasted, source, places.crops, places.shapes, images, places.tracks)
     blend = BLENDERS[blender]
     return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=blend, match=match))
 

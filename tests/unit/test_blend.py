@@ -2,10 +2,11 @@ import numpy as np
 import pytest
 
 from stitchedit.align import crop
-from stitchedit.blend import BLENDERS, compose, face_alpha
+from stitchedit.blend import BLENDERS, compose, shape_alpha
 from stitchedit.errors import EmptyMask
 from stitchedit.outline import face_outline
 from stitchedit.packaged import packaged_file
+from stitchedit.shape import face_shape
 
 SIZE = (320, 240)
 
@@ -34,7 +35,7 @@ def reader(picture):
 
 def test_alpha_is_one_on_the_face_and_zero_beyond_the_ring(points):
     place = quad()
-    (x0, y0, x1, y1), alpha = face_alpha(points, place, SIZE)
+    (x0, y0, x1, y1), alpha = shape_alpha(face_shape(points), place, SIZE)
     assert alpha.shape == (y1 - y0, x1 - x0)
     assert alpha.dtype == np.float32
     assert alpha.max() == 1
@@ -51,7 +52,7 @@ def test_alpha_is_one_on_the_face_and_zero_beyond_the_ring(points):
 
 def test_alpha_is_zero_where_the_crop_ends(points):
     place = quad(degrees=0, side=160)
-    box, alpha = face_alpha(points + np.float32([0.3, 0]), place, SIZE)
+    box, alpha = shape_alpha(face_shape(points + np.float32([0.3, 0])), place, SIZE)
     columns = np.arange(box[0], box[2])
     assert (alpha[:, columns >= place[:, 0].max()] == 0).all()
     assert alpha.max() == 1
@@ -59,7 +60,7 @@ def test_alpha_is_zero_where_the_crop_ends(points):
 
 def test_an_unedited_crop_put_back_is_the_source(points, picture):
     place = quad()
-    patch = compose(reader(picture), SIZE, crop(picture, place, 256), place, points)
+    patch = compose(reader(picture), SIZE, crop(picture, place, 256), place, face_shape(points))
     source = reader(picture)(patch.box)
     shown = source + patch.alpha[..., None] * (patch.rgb - source)
     assert 10 * np.log10(255**2 / np.square(shown - source).mean()) > 45
@@ -67,17 +68,19 @@ def test_an_unedited_crop_put_back_is_the_source(points, picture):
 
 def test_faces_at_the_edge_of_the_picture_are_cut_there(points, picture):
     place = quad(x=300, y=230)
-    patch = compose(reader(picture), SIZE, np.zeros((128, 128, 3), np.uint8), place, points)
+    patch = compose(reader(picture), SIZE, np.zeros((128, 128, 3), np.uint8), place, face_shape(points))
     x0, y0, x1, y1 = patch.box
     assert (x1, y1) == SIZE
     assert patch.rgb.shape == (y1 - y0, x1 - x0, 3)
 
 
 def test_blender_is_taken(points, picture):
-    patch = compose(reader(picture), SIZE, np.zeros((128, 128, 3), np.uint8), quad(), points, blender=BLENDERS["none"])
+    patch = compose(
+        reader(picture), SIZE, np.zeros((128, 128, 3), np.uint8), quad(), face_shape(points), blender=BLENDERS["none"]
+    )
     assert set(np.unique(patch.alpha)) == {0.0, 1.0}
 
 
 def test_a_face_outside_of_the_picture_is_an_error(points, picture):
     with pytest.raises(EmptyMask, match="frame 5"):
-        compose(reader(picture), SIZE, np.zeros((64, 64, 3), np.uint8), quad(x=2000), points, frame=5)
+        compose(reader(picture), SIZE, np.zeros((64, 64, 3), np.uint8), quad(x=2000), face_shape(points), frame=5)

@@ -8,6 +8,7 @@ from stitchedit.data import ByteArray, FaceState, FloatArray, Tracks
 from stitchedit.fade import DIRECTIONS, NARROWEST, direction, fade_widths, presence, width_at
 from stitchedit.outline import face_outline
 from stitchedit.packaged import packaged_file
+from stitchedit.shape import face_shape
 
 POINTS = np.load(packaged_file("mean_face.npy"))[:468]
 SKIN, DARK, LIGHT = (200, 160, 140), (30, 40, 60), (90, 200, 90)
@@ -23,7 +24,7 @@ def portrait(right: tuple[int, int, int], left: tuple[int, int, int] = SKIN) -> 
 
 
 def widths(source: ByteArray, edited: ByteArray) -> FloatArray:
-    return fade_widths([source], [edited], POINTS[None], [slice(0, 1)])[0]
+    return fade_widths([source], [edited], [face_shape(POINTS)], [slice(0, 1)])[0]
 
 
 def test_the_fade_is_wide_where_the_edit_agrees_with_the_source() -> None:
@@ -44,19 +45,19 @@ def test_the_fade_stays_wide_where_skin_goes_on_and_differs() -> None:
 def test_widths_are_steady_within_a_run_only() -> None:
     sources = [portrait(DARK)] * 12
     edited = [portrait(DARK)] * 6 + [portrait(LIGHT)] * 6
-    points = np.repeat(POINTS[None], 12, axis=0)
-    one = fade_widths(sources, edited, points, [slice(0, 12)])[:, RIGHT]
-    two = fade_widths(sources, edited, points, [slice(0, 6), slice(6, 12)])[:, RIGHT]
+    shapes = [face_shape(POINTS)] * 12
+    one = fade_widths(sources, edited, shapes, [slice(0, 12)])[:, RIGHT]
+    two = fade_widths(sources, edited, shapes, [slice(0, 6), slice(6, 12)])[:, RIGHT]
     assert np.abs(np.diff(one)).max() < 0.25
     assert np.abs(np.diff(two)).max() > 0.8
 
 
 def test_directions_go_around_without_a_step() -> None:
     middle = face_outline(POINTS).mean(axis=0)
-    assert direction(middle + np.float32([0.1, 0]), POINTS) == pytest.approx(0)
-    assert direction(middle + np.float32([0, 0.1]), POINTS) == pytest.approx(DIRECTIONS / 4, abs=0.01)
+    assert direction(middle + np.float32([0.1, 0]), middle) == pytest.approx(0)
+    assert direction(middle + np.float32([0, 0.1]), middle) == pytest.approx(DIRECTIONS / 4, abs=0.01)
     varied = np.linspace(0, 1, DIRECTIONS).astype(np.float32)
-    above, below = (width_at(varied, middle + np.float32([0.1, y]), POINTS) for y in (-1e-4, 1e-4))
+    above, below = (width_at(varied, middle + np.float32([0.1, y]), middle) for y in (-1e-4, 1e-4))
     assert below == pytest.approx(0.0, abs=0.02)
     assert above == pytest.approx(0.0, abs=0.02)
 

@@ -11,8 +11,10 @@ import pytest
 from stitchedit.data import Crops, FacePoints, Tracks
 from stitchedit.evaluate import Job
 from stitchedit.evaluation import Attribute, Evaluation, Figure, Gap
+from stitchedit.packaged import packaged_file
 from stitchedit.page import default_page, write_page
 from stitchedit.progress import silent
+from stitchedit.shape import face_shapes
 from stitchedit.subject import Subject
 from stitchedit.takes import Places
 
@@ -34,7 +36,8 @@ class Tags(HTMLParser):
 def job() -> Job:
     quads = np.tile(np.array([[8, 8], [8, 56], [56, 56], [56, 8]], np.float32), (3, 1, 1))
     tracks = Tracks(np.zeros((3, 68, 2), np.float32), np.ones(3, np.uint8), (64, 64), 25)  # type: ignore[arg-type]
-    places = Places(tracks, Crops(np.arange(3), quads, [], 64), FacePoints(np.zeros((3, 468, 2), np.float32)))
+    points = FacePoints(np.repeat(np.load(packaged_file("mean_face.npy"))[None, :468], 3, axis=0))
+    places = Places(tracks, Crops(np.arange(3), quads, [], 64), points, face_shapes(points))
     takes = {
         name: lambda level=level: iter([np.full((64, 64, 3), level, np.uint8)] * 3)
         for name, level in (("source", 90), ("edit", 120))

@@ -14,6 +14,7 @@ from stitchedit.data import FaceState, Tracks
 from stitchedit.errors import EmptyMask
 from stitchedit.outline import LEFT_EYE, LIPS
 from stitchedit.progress import silent
+from stitchedit.shape import face_shape
 
 TESTS = Path(__file__).parents[1]
 CASES = {"b4_i0_o4": (4, 0, 4, False), "b3_i2_o5": (3, 2, 5, False), "b0_i0_o0": (0, 0, 0, False)}
@@ -114,7 +115,7 @@ def test_points_are_smoothed_within_runs_only(clip, monkeypatch):
 @pytest.mark.parametrize("size", [128, 512, 1024])
 def test_rings_surround_the_face(points, size):
     face = segment.face_mask(points, size)
-    rings = segment.ring_masks(points, size)
+    rings = segment.ring_masks(face_shape(points), size)
     width = 50 * size / 1024
     far = cv2.distanceTransform((face < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     assert rings.border[(far > 2) & (far < width - 2)].min() == 1
@@ -128,7 +129,7 @@ def test_rings_surround_the_face(points, size):
 
 
 def test_a_face_at_the_edge_of_the_crop_has_border_there(points):
-    rings = segment.ring_masks(points + np.float32([0.35, 0]), 256)
+    rings = segment.ring_masks(face_shape(points + np.float32([0.35, 0])), 256)
     assert rings.border[100:200, -12:].min() == 1
     assert rings.content[100:200, -12:].max() == 0
 
@@ -144,18 +145,20 @@ def test_attention_is_on_eyes_and_lips(points):
 
 
 def test_a_face_outside_of_the_crop_is_an_error(points):
-    for make in (segment.face_mask, segment.ring_masks):
-        with pytest.raises(EmptyMask, match="frame 7"):
-            make(points + 3, 128, frame=7)
+    with pytest.raises(EmptyMask, match="frame 7"):
+        segment.face_mask(points + 3, 128, frame=7)
+    with pytest.raises(EmptyMask, match="frame 7"):
+        segment.ring_masks(face_shape(points + 3), 128, frame=7)
 
 
 def test_where_the_edited_face_is_smaller_the_border_reaches_in(points):
     middle = points.mean(axis=0)
     smaller = ((points - middle) * np.float32([0.8, 1]) + middle).astype(np.float32)
-    before, after = segment.ring_masks(points, 256), segment.ring_masks(points, 256, edited=smaller)
+    shape = face_shape(points)
+    before, after = segment.ring_masks(shape, 256), segment.ring_masks(shape, 256, edited=face_shape(smaller))
     cheek = np.rint(256 * (middle + np.float32([0.45, 0]) * (points.max(axis=0) - points.min(axis=0)))).astype(int)
     assert (before.content[cheek[1], cheek[0]], before.border[cheek[1], cheek[0]]) == (1, 0)
     assert (after.content[cheek[1], cheek[0]], after.border[cheek[1], cheek[0]]) == (0, 1)
     np.testing.assert_allclose(after.content + after.border, before.content + before.border, atol=1e-6)
-    same = segment.ring_masks(points, 256, edited=points)
+    same = segment.ring_masks(shape, 256, edited=shape)
     np.testing.assert_array_equal(same.border, before.border)

@@ -12,6 +12,7 @@ import pytest
 
 from stitchedit.data import Crops, FacePoints, Tracks
 from stitchedit.packaged import packaged_file
+from stitchedit.shape import face_shape
 from stitchedit.takes import Places, decoded, reencoded
 from stitchedit.video import open_video
 
@@ -40,7 +41,7 @@ def test_the_mask_is_the_pasted_face_on_the_whole_frame() -> None:
     quad = np.array([[[60, 40], [60, 160], [180, 160], [180, 40]]], np.float32)
     points = np.load(packaged_file("mean_face.npy"))[None, :468]
     tracks = Tracks(np.zeros((1, 68, 2), np.float32), np.ones(1, np.uint8), (240, 200), Fraction(25))
-    places = Places(tracks, Crops(np.array([0]), quad, [], 64), FacePoints(points))
+    places = Places(tracks, Crops(np.array([0]), quad, [], 64), FacePoints(points), [face_shape(points[0])])
     mask = places.mask(0)
     assert mask.shape == (200, 240)
     assert mask[100, 120] == 1
