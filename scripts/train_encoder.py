@@ -2,13 +2,14 @@
 """Train the network that guesses w, for the default generator.
 
     nice scripts/train_encoder.py FACES OUTPUT.safetensors --work FOLDER [--samples 6000] [--minutes 30 30]
+        [--start FILE]
 
 FACES holds photo-like faces, aligned as FFHQ is (.jpg or .png, a few hundred or more); 50 of them, chosen by a fixed
 seed, are never trained on: scripts/report_encoder.py measures on those. FOLDER keeps samples (a picture is 200 kB) and
 a checkpoint: a run that is stopped goes on where it was. One thread; 3 GB of memory at 6000 samples.
 
 1. Draw samples of the generator, psi 0.5 to 1. Reduce the maps of the untrained trunk by principal components and read
-   w off them by ridge regression: a start within minutes.
+   w off them by ridge regression: a start within minutes. `--start` takes an encoder that was trained before instead.
 2. Train the whole network on spoilt samples, a few of them replaced by new ones at each step. An error in w counts by
    its size and by what it changes in the picture: by the root of J'J, J the Jacobian of pixels, perceptual features
    and identity with respect to w, averaged over samples. (J'J itself is right for small errors only: led by it, the
@@ -37,7 +38,7 @@ from torch import Tensor
 from stitchedit.generator import Generator, load_default_generator, write_safetensors
 from stitchedit.packaged import packaged_file
 from stitchedit.samples import PICTURE_PX, draw_ws, read_identities, render
-from stitchedit.w_encoder import FORMAT, WEncoder
+from stitchedit.w_encoder import FORMAT, WEncoder, load_w_encoder
 
 LICENCE = "CC BY-NC-SA 4.0: learned from One Million Impressions faces and samples of a generator distilled from FFHQ"
 START_SAMPLES = 3000  # that the ridge regression sees
@@ -60,13 +61,14 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True, help="folder of samples and checkpoint")
     parser.add_argument("--samples", type=int, default=6000)
     parser.add_argument("--minutes", type=float, nargs=2, default=(30, 30), metavar=("SAMPLES", "FACES"))
+    parser.add_argument("--start", type=Path, help="an encoder of this script to begin with")
     args = parser.parse_args()
     torch.set_num_threads(1)
     files, _ = face_files(args.faces)
     (args.work / "samples").mkdir(parents=True, exist_ok=True)
     generator = load_default_generator().requires_grad_(False)
     samples = sample(args.work / "samples", generator, args.samples, lambda done: say(f"{done} samples drawn"))
-    trainer = Trainer(generator, samples, files, args.work)
+    trainer = Trainer(generator, samples, files, args.work, args.start)
     for part, minutes in enumerate(args.minutes):
         trainer.train(part, 60 * minutes)
         trainer.write(args.output)
@@ -75,7 +77,9 @@ def main() -> None:
 class Trainer:
     """The network, its optimiser and its checkpoint."""
 
-    def __init__(self, generator: Generator, samples: Samples, files: list[Path], work: Path) -> None:
+    def __init__(
+        self, generator: Generator, samples: Samples, files: list[Path], work: Path, begin: Path | None = None
+    ) -> None:
         self.checkpoint = work / "checkpoint.pt"
         self.samples = Samples(samples.w[:-UNSEEN], samples.pictures[:-UNSEEN])
         self.unseen = Samples(samples.w[-UNSEEN:], samples.pictures[-UNSEEN:])
@@ -86,7 +90,11 @@ class Trainer:
         if self.checkpoint.exists():
             saved = torch.load(self.checkpoint, weights_only=True)
         else:
-            self.start()
+            if begin:
+                self.network.load_state_dict(load_w_encoder(begin).state_dict())
+                self.report(self.network)
+            else:
+                self.start()
             saved = {"metric": self.make_metric()}
         self.metric = saved["metric"]
         groups = (
