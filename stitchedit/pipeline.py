@@ -54,9 +54,9 @@ from stitchedit.project import (
 from stitchedit.provenance import FORMATS, notice, sealer
 from stitchedit.room import folder_bytes, pictures_bytes, restore_crops, see_room
 from stitchedit.segment import edited_mesh, mesh_points, ring_masks
+from stitchedit.shape import Shapes, face_shape, face_shapes
 from stitchedit.stills import before_after, spread
 from stitchedit.stitch import Chain, RingMasks, stitch
-from stitchedit.shape import Shapes, face_shape, face_shapes
 from stitchedit.strengths import Keyframes, Strength, strength_label
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.track import track
@@ -210,10 +210,10 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     if fidelity is None:
         fidelity = min((find_direction(n).fidelity for n, s in config.edits if s), default=1.0)
     soften(inverted, fidelity)
+    shapes = face_shapes(inverted.points)
     folder = project.take_edit(name)
     stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
     make_folder(stitched.folder)
-    shapes = face_shapes(inverted.points)
     see_room(folder, pictures_bytes(len(stitched), crops.size) - folder_bytes(folder))
     see_room(output.parent, _output_bytes(inverted.source, config.lossless))
     stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
@@ -294,11 +294,11 @@ def edit_name(edits: Sequence[tuple[str, Strength]], seed: int) -> str:
 def _stitch_all(
     inverted: Inverted,
     edited: EditedLatents,
+    shapes: Shapes,
     config: EditConfig,
     stitched: PictureFolder,
     checkpoint: Path,
     mark: str,
-    shapes: Shapes,
     progress: Progress,
 ) -> None:
     """Every frame in turn; what was finished before a checkpoint is not done again."""
