@@ -7,7 +7,7 @@ to, in far fewer steps). `by_network` makes one of a network that is taken at it
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from torch import Tensor
 
 from stitchedit.batches import Batches, resize, shuffled
 from stitchedit.config import EncodeConfig
-from stitchedit.data import Latents
+from stitchedit.data import FloatArray, Latents
 from stitchedit.errors import ConfigError
 from stitchedit.generator import Generator
 from stitchedit.losses import Perceptual
@@ -25,6 +25,7 @@ from stitchedit.progress import Progress, silent
 from stitchedit.stylegan2.encoder import PICTURE_SIZE, GradualStyleEncoder
 
 SCORE_SIZE = 64  # pixels of the pictures that these are taken from
+SCORED = 1000  # frames of a clip that the components are taken from, at most
 PRIOR_SAMPLES = 10_000  # w samples that the distribution is estimated from
 COMPONENTS = 16  # principal components of the clip's pictures that share one linear map into W
 
@@ -124,7 +125,7 @@ def search(
     by_row = torch.zeros(scores.shape[1], rows, generator.w_dim, device=device, requires_grad=rows > 1)
 
     def offsets(picks: list[int]) -> Tensor:
-        return tame(torch.einsum("nk,kld->nld", scores, shared + by_row))[picks]
+        return tame(scores, shared + by_row, picks)
 
     groups = [([clip], config.lr_clip), ([shared], config.lr_frame), ([by_row], config.lr_frame * ROW_RATE)]
     optimizer = torch.optim.Adam([{"params": p, "lr": lr} for p, lr in groups if p[0].requires_grad], betas=(0.9, 0.99))
@@ -149,9 +150,11 @@ def search(
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         progress("encode", step + 1, config.steps, f"loss {loss.item():.3f}")
+    ws = np.empty((count, rows, generator.w_dim), np.float32)
     with torch.no_grad():
-        ws = prior.w(clip + offsets(list(range(count))))
-    return Latents(ws.cpu().numpy().astype(np.float32))
+        for index in range(count):
+            ws[index] = prior.w(clip + offsets([index]))[0].cpu().numpy()
+    return Latents(ws)
 
 
 def by_network(load: Callable[[], GradualStyleEncoder], name: str) -> Encoder:
@@ -217,20 +220,34 @@ def shrink(image: Tensor, size: int) -> Tensor:
     return torch.nn.functional.avg_pool2d(image, factor) if factor > 1 else image
 
 
-def tame(offsets: Tensor) -> Tensor:
-    """Offsets from the clip's code [N, L, D] with those of odd frames held back, in whitened units.
+def tame(scores: Tensor, maps: Tensor, picks: Sequence[int]) -> Tensor:
+    """Offsets from the clip's code of some frames, those of odd frames held back; whitened, [len(picks), L, D].
 
     What sets two frames of a blink apart from all others is drawn too rarely to be learned well, and its codes would
     lie far outside of what the generator knows: such a frame can be tuned, but falls to pieces when it is edited. No
     frame goes much farther than the median one, nor do its rows differ much more.
+
+    Args:
+        scores: [N, K] of all frames, whose offsets are `scores @ maps`; only those picked are ever made.
+        maps: [K, L, D].
     """
-    common = offsets.mean(1, keepdim=True)
-    rows = offsets - common
+    common = maps.mean(1, keepdim=True)
+    rows = maps - common
     with torch.no_grad():
-        size, spread = (part.square().mean((1, 2)).sqrt() for part in (common, rows))
+        size, spread = (_lengths(scores, part) for part in (common, rows))
         hold = _hold(size, FARTHEST)
         hold_rows = torch.minimum(hold, _hold(spread, WIDEST))
-    return common * hold[:, None, None] + rows * hold_rows[:, None, None]
+    chosen, kept, kept_rows = (values[list(picks)] for values in (scores, hold, hold_rows))
+    return torch.einsum("nk,kld->nld", chosen * kept[:, None], common) + torch.einsum(
+        "nk,kld->nld", chosen * kept_rows[:, None], rows
+    )
+
+
+def _lengths(scores: Tensor, maps: Tensor) -> Tensor:
+    """Root mean square of each row of `scores @ maps`, [N] from [N, K] and [K, L, D], by the products of the maps."""
+    flat = maps.flatten(1)
+    products = flat @ flat.T / flat.shape[1]  # [K, K]
+    return ((scores @ products) * scores).sum(1).clamp_min(0).sqrt()
 
 
 def _hold(size: Tensor, most: float) -> Tensor:
@@ -253,16 +270,31 @@ def _mean_square(difference: Tensor, weight: Tensor | None) -> Tensor:
 
 
 def scores_of(batches: Batches) -> Tensor:
-    """What sets frames apart: principal components of small grey pictures, [N, K], the first of variance 1."""
+    """What sets frames apart: principal components of small grey pictures, [N, K], the first of variance 1.
+
+    Of long clips the components are those of `SCORED` frames evenly spread, and pictures are read one by one: memory
+    does not grow with the clip.
+    """
     count = len(batches)
-    small = np.stack([resize(batches.crops.images[i], SCORE_SIZE).mean(-1) for i in range(count)])
+    if count == 1:
+        return torch.zeros(1, 0)
+    look: FloatArray | float = 1.0
     if batches.weight is not None:
-        small *= np.sqrt(np.stack([batches.weight(i, SCORE_SIZE) for i in range(count)]).mean(0))
-    centred = (small - small.mean(0)).reshape(count, -1)
-    left, values, _ = np.linalg.svd(centred, full_matrices=False)
-    if count == 1 or values[0] == 0:
+        look = np.sqrt(sum((batches.weight(i, SCORE_SIZE) / count for i in range(count)), np.float32(0)))
+
+    def grey(index: int) -> FloatArray:
+        seen: FloatArray = (resize(batches.crops.images[index], SCORE_SIZE).mean(-1, dtype=np.float32) * look).ravel()
+        return seen
+
+    chosen = np.unique(np.linspace(0, count - 1, min(count, SCORED)).round().astype(int)).tolist()
+    seen = np.stack([grey(i) for i in chosen])
+    mean = seen.mean(0)
+    _, values, right = np.linalg.svd(seen - mean, full_matrices=False)
+    if values[0] == 0:
         return torch.zeros(count, 0)
     kept = min(COMPONENTS, int((values > 0.03 * values[0]).sum()))
     # the square root lifts faint components, such as gaze, toward the strong ones, such as the turn of the head
     share = np.sqrt(values[:kept] / values[0])
-    return torch.from_numpy((left[:, :kept] * np.sqrt(count) * share).astype(np.float32))
+    onto = right[:kept].T * (np.sqrt(len(chosen)) * share / values[:kept])  # [pixels, K]
+    found = np.stack([(grey(i) - mean) @ onto for i in range(count)])
+    return torch.from_numpy(found.astype(np.float32))

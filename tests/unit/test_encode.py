@@ -2,17 +2,18 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 from checkpoint_files import encoder_content, torch_file
 from conftest import crops_of
 
-from stitchedit import loading
+from stitchedit import encode, loading
 from stitchedit.batches import Batches
 from stitchedit.config import EncodeConfig
 from stitchedit.data import Crops
-from stitchedit.encode import ENCODERS, FARTHEST, WIDEST, by_network, optimize, tame, w_prior
+from stitchedit.encode import ENCODERS, FARTHEST, WIDEST, by_network, optimize, scores_of, tame, w_prior
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint
 from stitchedit.losses import MobileNetPerceptual
 from stitchedit.stylegan2 import Encoder4Editing, GradualStyleEncoder, StyleGAN2, encoder_layout
@@ -157,19 +158,50 @@ def test_an_odd_frame_is_held_back_and_the_others_are_left_alone() -> None:
     common /= common.square().mean((1, 2), keepdim=True).sqrt()
     rows -= rows.mean(1, keepdim=True)
     rows /= rows.square().mean((1, 2), keepdim=True).sqrt()
-    calm = tame(common + rows)
+    everyone = torch.eye(20), range(20)
+    calm = tame(everyone[0], common + rows, everyone[1])
     torch.testing.assert_close(calm, common + rows)
     common[3] *= 10
-    held = tame(common + rows)
+    held = tame(everyone[0], common + rows, everyone[1])
     torch.testing.assert_close(held[:3], calm[:3])
     assert held[3].mean(0).square().mean().sqrt() == pytest.approx(FARTHEST, abs=1e-4)
     assert (held[3] - held[3].mean(0)).square().mean().sqrt() == pytest.approx(FARTHEST / 10, abs=1e-4)
     rows[5] *= 3
-    assert (tame(common + rows)[5] - common[5]).square().mean().sqrt() == pytest.approx(WIDEST, abs=1e-4)
+    alone = tame(torch.eye(20), common + rows, [5])[0]
+    assert (alone - common[5]).square().mean().sqrt() == pytest.approx(WIDEST, abs=1e-4)
 
 
 def test_offsets_that_are_nothing_stay_nothing_and_get_gradients() -> None:
     zeros = torch.zeros(5, 2, 8, requires_grad=True)
-    tame(zeros).sum().backward()
+    tame(torch.eye(5), zeros, range(5)).sum().backward()
     assert zeros.grad is not None
     torch.testing.assert_close(zeros.grad, torch.ones(5, 2, 8))
+
+
+def test_offsets_of_few_frames_are_those_that_all_together_have() -> None:
+    torch.manual_seed(0)
+    scores, maps = torch.randn(30, 3), torch.randn(3, 4, 8)
+    every = tame(scores, maps, range(30))
+    torch.testing.assert_close(tame(scores, maps, [7, 2]), every[[7, 2]])
+
+
+def test_scores_are_principal_components(tiny_crops: Crops) -> None:
+    scores = scores_of(Batches(tiny_crops))
+    grey = np.stack([cv2.resize(i, (64, 64), interpolation=cv2.INTER_AREA).mean(-1).ravel() for i in tiny_crops.images])
+    left, values, _ = np.linalg.svd(grey - grey.mean(0), full_matrices=False)
+    assert scores.shape == (5, 4)
+    for k in range(4):
+        wanted = left[:, k] * np.sqrt(5 * values[k] / values[0])
+        np.testing.assert_allclose(scores[:, k] * np.sign(scores[0, k].item() * wanted[0]), wanted, atol=1e-3)
+
+
+def test_scores_of_a_long_clip_come_from_some_of_its_frames(
+    tiny_crops: Crops, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Frames shown over and over have the same components, whoever of them is asked."""
+    images = list(tiny_crops.images)
+    whole = scores_of(Batches(crops_of(images * 4)))
+    monkeypatch.setattr(encode, "SCORED", 10)
+    some = scores_of(Batches(crops_of([image for image in images for _ in range(4)])))
+    assert len(whole) == len(some) == 20
+    np.testing.assert_allclose(some[::4].abs(), whole[:5].abs(), atol=0.02)
