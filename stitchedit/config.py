@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, TypeVar
 
@@ -81,6 +82,7 @@ class StitchConfig:
     # Well inside of the face the edited picture itself is taken, and where the edited face is smaller than the old one
     # the border reaches in; the reference does neither.
     interior: bool = True
+    detail: bool = True  # give the edited face what tuning missed of the source, see `stitchedit.detail`; STIT: off
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
 
@@ -104,6 +106,7 @@ class EditConfig:
     edits: tuple[tuple[str, Strength], ...] = ()  # (direction name or file, strength: a number or keyframes)
     device: str = "auto"
     seed: int = 0
+    regions: tuple[str, ...] = ("face",)  # of REGIONS, as `united` gives them: what may change
     blender: str = "multiband"  # one of BLENDERS
     match_colours: bool = False  # bring the edited crop's colours to those of its surroundings
     lossless: bool = False
@@ -118,6 +121,7 @@ class EditConfig:
 NO_LIMIT = 10**9  # steps
 SPACES = ("W", "W+")
 BLENDERS = ("feather", "poisson", "multiband", "none")
+REGIONS = ("head", "face", "mouth", "eyes")  # each of the first two holds those after it
 DEVICES = ("auto", "cpu", "cuda")
 PRESETS: tuple[str, ...] = ("fast", "balanced", "quality", "stit")
 
@@ -174,6 +178,7 @@ def edit_preset(name: str) -> EditConfig:
             border_threshold=0,
             fresh=True,
             interior=False,
+            detail=False,
             border_px=50,
         )
         return replace(base, blender="none", stitch=stitch)
@@ -198,6 +203,18 @@ def edit_fidelity(config: EditConfig, fidelity: float | None) -> EditConfig:
     if fidelity is not None and not 0 <= fidelity <= 1:
         raise ConfigError(f"fidelity is {fidelity}", "give a number from 0 (the person may change) to 1 (as tuned)")
     return replace(config, fidelity=fidelity)
+
+
+def united(regions: Sequence[str] | None) -> tuple[str, ...]:
+    """Regions that unite, without those that another one holds; none given is the face.
+
+    Raises: ConfigError for an unknown one.
+    """
+    for region in regions or ():
+        if region not in REGIONS:
+            raise ConfigError(f"unknown region '{region}'", f"choose one of {', '.join(REGIONS)}; several unite")
+    chosen = tuple(region for region in REGIONS if region in (regions or ("face",)))
+    return chosen[:1] if chosen[0] in ("head", "face") else chosen
 
 
 def for_frames(config: Steps, count: int) -> Steps:

@@ -8,19 +8,21 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from stitchedit import artefacts, loading
 from stitchedit.align import sides
 from stitchedit.batches import Batches, WeightMap
 from stitchedit.data import ByteArray, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
+from stitchedit.detail import carried
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.project import INVERT_STAGES, Project, file_sha256, newest_project
 from stitchedit.room import restore_crops
 from stitchedit.segment import attention, ring_masks
-from stitchedit.stills import inversion_psnr
-from stitchedit.stitch import to_bytes
 from stitchedit.shape import face_shape
+from stitchedit.stills import inversion_psnr
+from stitchedit.stitch import Detail, to_bytes
 from stitchedit.summary import InvertSummary, Passed
 from stitchedit.video import VideoSource, open_video
 
@@ -84,6 +86,21 @@ class InversionImages:
         ws = torch.from_numpy(self.inverted.latents.ws[index : index + 1]).to(generator.w_avg.device)
         with torch.inference_mode():
             return to_bytes(generator.synthesis(ws, resolution=self.inverted.crops.size)[0])
+
+
+def source_detail(inverted: Inverted) -> Detail:
+    """What the tuned generator misses of each frame, carried to where an edit moves it."""
+    generator, size = inverted.generator, inverted.crops.size
+
+    def detail(index: int, edited: Tensor) -> Tensor:
+        ws = torch.from_numpy(inverted.latents.ws[index : index + 1]).to(edited.device)
+        with torch.inference_mode():
+            drawn = generator.synthesis(ws, resolution=size)
+        pictures = (inverted.batches.images([index], size), drawn, edited)
+        missed = carried(*(p[0].permute(1, 2, 0).cpu().numpy() for p in pictures))
+        return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
+
+    return detail
 
 
 def soften(inverted: Inverted, fidelity: float) -> None:

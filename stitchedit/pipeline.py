@@ -6,13 +6,14 @@ edit:    Latents -> EditedLatents -> stitched crops -> frames -> video
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -32,10 +33,11 @@ from stitchedit.data import (
     FloatArray,
     IntArray,
 )
-from stitchedit.edit import edit as move_latents
 from stitchedit.direction import find_direction
+from stitchedit.edit import edit as move_latents
 from stitchedit.errors import ConfigError, NoFace, ProjectError
-from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften
+from stitchedit.generator import Generator
+from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften, source_detail
 from stitchedit.pasted import pasted
 from stitchedit.persons import evidence
 from stitchedit.pictures import PictureFolder, save_png
@@ -52,9 +54,10 @@ from stitchedit.project import (
     make_folder,
 )
 from stitchedit.provenance import FORMATS, notice, sealer
+from stitchedit.regions import project_shapes, region_inputs
 from stitchedit.room import folder_bytes, pictures_bytes, restore_crops, see_room
 from stitchedit.segment import edited_mesh, mesh_points, ring_masks
-from stitchedit.shape import Shapes, face_shape, face_shapes
+from stitchedit.shape import Shapes, face_shape
 from stitchedit.stills import before_after, spread
 from stitchedit.stitch import Chain, RingMasks, stitch
 from stitchedit.strengths import Keyframes, Strength, strength_label
@@ -191,13 +194,14 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
 
     Raises: the errors of its stages, all of them `StitcheditError`.
     """
-    name = edit_name(config.edits, config.seed)
+    name = edit_name(config.edits, config.seed, config.regions)
     suffix = ".mkv" if config.lossless else usual_suffix(project.source)
     output = output or project.source.with_name(f"{project.source.stem}.{name}{suffix}")
     if output.resolve() == project.source.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     make_folder(output.parent)
     said = ", ".join(f"{Path(n).stem} {strength_label(s)}" for n, s in config.edits)
+    said += "" if config.regions == ("face",) else f", region:{'+'.join(config.regions)}"
     seal = None
     if not config.metadata_only:
         seal = sealer(output, project.source, said, project.fact("source", "sha256"))
@@ -209,8 +213,9 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     fidelity = config.fidelity
     if fidelity is None:
         fidelity = min((find_direction(n).fidelity for n, s in config.edits if s), default=1.0)
+    tuned = inverted.generator if fidelity == 1 else copy.deepcopy(inverted.generator)
     soften(inverted, fidelity)
-    shapes = face_shapes(inverted.points)
+    shapes = project_shapes(project, config.regions, crops, inverted.points, inverted.tracks, progress)
     folder = project.take_edit(name)
     stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
     make_folder(stitched.folder)
@@ -221,9 +226,10 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     checkpoint = folder / "stitch.checkpoint.safetensors"
 
     def do_stitch(mark: str) -> None:
-        _stitch_all(inverted, edited, shapes, config, stitched, checkpoint, mark, progress)
+        _stitch_all(inverted, tuned, edited, shapes, config, stitched, checkpoint, mark, progress)
 
     inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws), "fidelity": str(fidelity)}
+    inputs |= region_inputs(project, config.regions)
     mark = stages.run("stitch", inputs | inputs_of(config.stitch), [stitched.path(stitched.count - 1)], do_stitch)
     checkpoint.unlink(missing_ok=True)
 
@@ -285,14 +291,16 @@ def _unsigned(output: Path, metadata_only: bool) -> list[str]:
     return [f"{output.suffix} holds no C2PA manifest: the notice of the edit is in the metadata alone"]
 
 
-def edit_name(edits: Sequence[tuple[str, Strength]], seed: int) -> str:
-    """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, or with keyframes `age+0@0+2@48`."""
+def edit_name(edits: Sequence[tuple[str, Strength]], seed: int, regions: Sequence[str] = ("face",)) -> str:
+    """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, `age+2.head`, or `age+0@0+2@48`."""
     name = ".".join(f"{Path(direction).stem}{strength_label(strength)}" for direction, strength in edits)
-    return name + (f".seed{seed}" if seed else "")
+    region = "" if tuple(regions) == ("face",) else f".{'-'.join(regions)}"
+    return name + region + (f".seed{seed}" if seed else "")
 
 
 def _stitch_all(
     inverted: Inverted,
+    tuned: Generator,
     edited: EditedLatents,
     shapes: Shapes,
     config: EditConfig,
@@ -312,11 +320,12 @@ def _stitch_all(
 
     def rings(index: int, edited: ByteArray) -> RingMasks:
         frame = int(inverted.crops.frames[index])
-        mesh = edited_mesh(edited) if config.stitch.interior else None
+        mesh = edited_mesh(edited) if config.stitch.interior and "head" not in config.regions else None
         now = None if mesh is None else face_shape(mesh)
         return ring_masks(shapes[index], size, config.stitch.border_px, frame, now)
 
-    for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size):
+    detail = source_detail(replace(inverted, generator=tuned)) if config.stitch.detail else None
+    for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size, detail=detail):
         stitched.save(crop.index, crop.image)
         records.append([float(crop.steps), crop.border_loss])
         progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")

@@ -47,6 +47,7 @@ class RingMasks:
 
 
 Masks = Callable[[int, ByteArray], RingMasks]  # of the crop with this index, edited as this picture [S, S, 3]
+Detail = Callable[[int, Tensor], Tensor]  # (index, the edited drawing [1, 3, S, S]) -> what is to be added to it
 
 
 class Chain:
@@ -143,12 +144,15 @@ def stitch(
     masks: Masks,
     *,
     size: int,
+    detail: Detail | None = None,
 ) -> Iterator[StitchedCrop]:
     """The edited clip, crop by crop, from crop `chain.done` on.
 
     Args:
         chain: starts as a copy of `generator`, the tuned one; is moved along.
         masks: gives a crop's border and content masks; may look at the edited picture.
+        detail: what the generator lacks and gets added to its picture in the end, see `stitchedit.detail`. The border
+            is then tuned to meet the source without it.
     """
     device = generator.w_avg.device
     for index in range(chain.done, len(batches)):
@@ -156,10 +160,11 @@ def stitch(
         with torch.no_grad():
             content = generator.synthesis(w, resolution=size)
         ring = masks(index, to_bytes(content[0]))
+        added = detail(index, content) if detail else torch.zeros_like(content)
         image, curve = stitch_frame(
             chain,
             w,
-            batches.images([index], size),
+            batches.images([index], size) - added,
             content,
             torch.from_numpy(ring.border)[None, None].to(device),
             torch.from_numpy(ring.content)[None, None].to(device),
@@ -172,7 +177,7 @@ def stitch(
             # Far from the border the edited picture needs no stitching, and stitching costs it sharpness.
             inside = torch.from_numpy(interior(ring.content, chain.config.border_px * size / REFERENCE_PX)).to(device)
             image = torch.lerp(image, content, inside)
-        yield StitchedCrop(index, to_bytes(image[0]), len(curve) - 1, curve[-1][1])
+        yield StitchedCrop(index, to_bytes((image + added)[0]), len(curve) - 1, curve[-1][1])
 
 
 def interior(content_mask: FloatArray, width: float) -> FloatArray:

@@ -100,3 +100,23 @@ def test_interior_is_nothing_near_the_border_and_all_in_the_middle() -> None:
     assert inside[:23].max() == 0
     assert inside[64, 64] == 1
     assert (np.diff(inside[64, :64]) >= 0).all()
+
+
+def test_what_the_generator_lacks_is_added_and_the_border_meets_the_source_with_it(
+    tiny_generator: StyleGAN2,
+) -> None:
+    edited = codes(tiny_generator)
+    with torch.no_grad():
+        drawn = tiny_generator.synthesis(torch.from_numpy(edited.ws))
+    added = 0.2 * torch.sign(torch.randn(drawn.shape, generator=torch.Generator().manual_seed(0)))
+    batches = Batches(crops_of([to_bytes(image) for image in (drawn + added).clamp(-1, 1)]))
+
+    def detail(index: int, content: torch.Tensor) -> torch.Tensor:
+        torch.testing.assert_close(content, drawn[index : index + 1], atol=1e-4, rtol=0)
+        return batches.images([index], 128) - content
+
+    chain = Chain(tiny_generator, CONFIG)
+    for crop in stitch(chain, tiny_generator, edited, batches, lambda i, edited: MASKS, size=128, detail=detail):
+        assert crop.steps == 0, "with it the border meets the source from the start"
+        off = np.abs(crop.image.astype(float) - batches.crops.images[crop.index])
+        assert off.mean() < 1

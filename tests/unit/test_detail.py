@@ -1,0 +1,50 @@
+import cv2
+import numpy as np
+
+from stitchedit.data import FloatArray
+from stitchedit.detail import carried
+
+SIDE = 128
+
+
+def drawing(seed: int = 0) -> FloatArray:
+    """Soft blobs, as a generator draws them: enough structure for the flow to hold on to."""
+    rough = np.random.default_rng(seed).standard_normal((SIDE, SIDE, 3)).astype(np.float32)
+    smooth = cv2.GaussianBlur(rough, (0, 0), 4)
+    return np.asarray(0.35 * smooth / smooth.std(), np.float32).clip(-0.9, 0.9)
+
+
+def spot(x: int, y: int) -> FloatArray:
+    missed = np.zeros((SIDE, SIDE, 3), np.float32)
+    missed[y - 2 : y + 3, x - 2 : x + 3] = 0.4
+    return missed
+
+
+def test_an_edit_that_changes_nothing_gives_the_source_back() -> None:
+    drawn = drawing()
+    source = drawn + spot(40, 70)
+    np.testing.assert_allclose(drawn + carried(source, drawn, drawn), source, atol=1e-5)
+
+
+def test_what_was_missed_moves_with_the_face() -> None:
+    drawn = drawing()
+    moved = np.roll(drawn, (2, 3), (0, 1))
+    found = carried(drawn + spot(40, 70), drawn, moved)[..., 0]
+    rows, columns = np.nonzero(found > 0.2)
+    assert abs(rows.mean() - 72) < 1
+    assert abs(columns.mean() - 43) < 1
+
+
+def test_darker_skin_keeps_its_pores() -> None:
+    drawn = drawing()
+    found = carried(drawn + spot(40, 70), drawn, drawn * 0.9 - 0.1)
+    assert found[70, 40].min() > 0.3
+
+
+def test_where_the_edit_draws_something_else_nothing_is_carried() -> None:
+    drawn = drawing()
+    edited = drawn.copy()
+    edited[40:100, 10:70] = drawing(1)[40:100, 10:70]
+    found = carried(drawn + spot(40, 70) + spot(100, 30), drawn, edited)
+    assert np.abs(found[60:80, 30:50]).max() < 0.2
+    assert found[30, 100].min() > 0.3
