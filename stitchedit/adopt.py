@@ -31,6 +31,8 @@ def adopt(
     Raises: UnknownCheckpoint, when the file is no STIT run; ConfigError, when the clip has another number of frames.
     """
     found = read_file(run)
+    if config.track.face != "largest" or config.others:
+        raise ConfigError("--face is given beside --from", "a STIT run is of one face: leave --face out")
     if found.pivots is None or found.quads is None:
         raise UnknownCheckpoint(run, "it holds no pivots and quads", "--from takes STIT's checkpoints/model_RUN.pt")
     source = open_video(clip)

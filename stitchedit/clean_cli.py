@@ -13,10 +13,12 @@ def clean(
 ) -> None:
     """Remove crops and intermediate pictures of a project; what needs them makes them again."""
     from stitchedit import room
-    from stitchedit.project import Project, newest_project
+    from stitchedit.project import PERSONS, Project, newest_project
 
     root = project if project is not None else newest_project(Path())
     Project.open(root)  # a folder that is none must not become one
     opened = Project.create(root)
     freed = room.clean(opened)
+    for record in sorted(opened.root.glob(f"{PERSONS}/*/project.toml")):
+        freed += room.clean(Project.create(record.parent))
     typer.echo(f"freed {freed / 1e6:.1f} MB, {room.folder_bytes(root) / 1e6:.1f} MB are left in {root}")

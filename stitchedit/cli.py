@@ -72,7 +72,13 @@ def invert(
         str, typer.Option(help="optimize, network (default generator only), a name of `weights list`, or a file.")
     ] = "default",
     space: Annotated[str, typer.Option(help="W or W+: whether a frame's code may differ by layer.")] = "W+",
-    face: Annotated[str, typer.Option(help="largest, 1, 2 .., X,Y@SECONDS, or 'like IMAGE': whose face.")] = "largest",
+    face: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="largest, 1, 2 .., X,Y@SECONDS, 'like IMAGE', or all: whose face; may be repeated.",
+            show_default="largest",
+        ),
+    ] = None,
     from_: Annotated[
         Path | None, typer.Option("--from", help="A STIT run's model_RUN.pt: take its generator, pivots and quads.")
     ] = None,
@@ -82,13 +88,13 @@ def invert(
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Find the face of a clip and tune a generator on it, into a project folder beside the clip."""
+    """Find the face of a clip, or several, and tune a generator on each, into a project folder beside the clip."""
     keep_memory()
     from stitchedit import pipeline
     from stitchedit.config import encode_space, invert_preset, whose_face, with_options
 
     config: InvertConfig = with_options(
-        whose_face(encode_space(invert_preset(preset or "balanced"), space), face),
+        whose_face(encode_space(invert_preset(preset or "balanced"), space), face or ["largest"]),
         generator=generator,
         encoder=encoder,
         device=device,
@@ -111,6 +117,10 @@ def edit(
     strength: Annotated[
         list[str] | None,
         typer.Option(help="One for each direction: a number, or keyframes such as 0:0,48:2 (frames) or 0s:0,1.5s:2."),
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Of several inverted faces that one, 2, or those, 1,3; may be given for each direction."),
     ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.DIRECTION+STRENGTH.mp4")
@@ -138,10 +148,10 @@ def edit(
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Change the face of an inverted clip and write the video."""
+    """Change the face of an inverted clip, or its faces, and write the video."""
     keep_memory()
     from stitchedit import pipeline
-    from stitchedit.config import edit_fidelity, edit_preset, with_options
+    from stitchedit.config import edit_fidelity, edit_only, edit_preset, with_options
     from stitchedit.inverted import open_project
     from stitchedit.strengths import parse_strength
 
@@ -159,6 +169,7 @@ def edit(
             force=force,
             **({} if blender is None else {"blender": blender}),
         )
+        config = edit_only(config, only or ())
         summary = pipeline.edit(opened, config, output, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
 

@@ -94,6 +94,7 @@ class InvertConfig:
     device: str = "auto"  # auto, cpu or cuda
     seed: int = 0
     max_size: int = 1024  # no crop is worked on above this many pixels
+    others: tuple[str, ...] = ()  # whose faces beside `track.face`, in the same words; "all": everybody else's
     track: TrackConfig = field(default_factory=TrackConfig)
     align: AlignConfig = field(default_factory=AlignConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
@@ -104,6 +105,7 @@ class InvertConfig:
 class EditConfig:
     preset: str = "balanced"
     edits: tuple[tuple[str, Strength], ...] = ()  # (direction name or file, strength: a number or keyframes)
+    only: tuple[tuple[int, ...], ...] = ()  # for each edit the numbers of the faces that it is for; (): for all
     device: str = "auto"
     seed: int = 0
     regions: tuple[str, ...] = ("face",)  # of REGIONS, as `united` gives them: what may change
@@ -205,6 +207,34 @@ def edit_fidelity(config: EditConfig, fidelity: float | None) -> EditConfig:
     return replace(config, fidelity=fidelity)
 
 
+def edit_only(config: EditConfig, only: Sequence[str]) -> EditConfig:
+    """The settings with each edit for some faces only.
+
+    Args:
+        only: numbers such as "2" or "1,3", or "all": one for each edit, or one for all of them.
+    Raises: ConfigError, when they are others.
+    """
+    if not only:
+        return config
+    if len(only) not in (1, len(config.edits)):
+        raise ConfigError(
+            f"{len(config.edits)} --direction but {len(only)} --only", "give one for all, or one for each direction"
+        )
+    numbers = [_face_numbers(text) for text in only]
+    return replace(config, only=tuple(numbers * (len(config.edits) // len(numbers))))
+
+
+def _face_numbers(text: str) -> tuple[int, ...]:
+    if text.strip() == "all":
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and part.isascii() and 0 < int(part[:6]) < 1000 for part in parts):
+        raise ConfigError(
+            f"--only is '{text}'", "give the number of a face, such as 2, or several, such as 1,3, or all"
+        )
+    return tuple(sorted({int(part) for part in parts}))
+
+
 def united(regions: Sequence[str] | None) -> tuple[str, ...]:
     """Regions that unite, without those that another one holds; none given is the face.
 
@@ -230,9 +260,18 @@ def encode_space(config: InvertConfig, space: str) -> InvertConfig:
     return replace(config, encode=replace(config.encode, space=space))
 
 
-def whose_face(config: InvertConfig, face: str) -> InvertConfig:
-    """The settings for another face than the largest, see `persons.find_pick`, which also refuses what it cannot be."""
-    return replace(config, track=replace(config.track, face=face))
+def whose_face(config: InvertConfig, faces: Sequence[str]) -> InvertConfig:
+    """The settings for other faces than the largest, see `persons.find_pick`, which also refuses what it cannot be.
+
+    Raises: ConfigError, when "all" or a choice is given beside the same.
+    """
+    chosen = [{"1": "largest"}.get(face.strip(), face.strip()) for face in faces]  # one thing, one name
+    if "all" in chosen and len(chosen) > 1:
+        raise ConfigError("--face all is given beside others", "give it alone")
+    if len(set(chosen)) < len(chosen):
+        raise ConfigError("a --face is given twice", "leave one of them out")
+    first, *others = ["largest", "all"] if chosen == ["all"] else chosen
+    return replace(config, track=replace(config.track, face=first), others=tuple(others))
 
 
 def _known(name: str) -> str:

@@ -218,6 +218,10 @@ def _add_change(measured: Measured, change: Change, job: Job) -> None:
     elif job.images is None:
         before, after = [], change.outside
         _explain(measured, "outside", "only the file as it was encoded is there")
+    if job.subject.face is not None and job.subject.video is not None:
+        after = []
+        _explain(measured, "encoded_outside", "other faces of the clip may be edited too")
+        before = [] if job.images is None else before
     for name, found in (("outside", before), ("encoded_outside", after)):
         if found:
             largest, mean = np.array(found, np.float32).T
@@ -269,6 +273,8 @@ def _result(measured: Measured, job: Job, truth: Path | None, embedding: str) ->
     notes = []
     if subject.video is not None and job.images is None:
         notes.append(f"figures are of {subject.video.name} as it was encoded: no project holds what it was made of")
+    if subject.face is not None:
+        notes.append(f"figures are of face {subject.face} alone: for another, name its folder with --project")
     return Evaluation(
         name=subject.name,
         edit=subject.video,

@@ -17,7 +17,7 @@ from stitchedit.errors import InUse, NotAProject, ProjectError
 
 log = logging.getLogger(__name__)
 
-_DEEPEST = 4  # folders of a project inside each other, as it makes them
+_DEEPEST = 6  # folders of a project inside each other, as it makes them
 
 
 class Lock:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 
+from stitchedit.align import sides
 from stitchedit.blend import compose
 from stitchedit.blenders import Blender, feather
 from stitchedit.data import CropImages, Crops, Tracks
@@ -13,35 +15,44 @@ from stitchedit.shape import Shapes
 from stitchedit.video import Frame, VideoSource, paste
 
 
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One face of the clip, and what is to be seen of it."""
+
+    crops: Crops  # where its crops were cut
+    shapes: Shapes  # what of each is to be shown
+    images: CropImages  # what to put there, picture k at crop k
+    tracks: Tracks  # where the face is lost and found: there the edit comes and goes softly
+
+
 def pasted(
     source: VideoSource,
-    crops: Crops,
-    shapes: Shapes,
-    images: CropImages,
-    tracks: Tracks,
+    layers: Sequence[Layer],
     *,
     border_px: float = 50.0,
     blender: Blender = feather,
     match: bool = False,
 ) -> Iterator[Frame]:
-    """All frames of the clip in turn, those with a face with their crop blended in.
+    """All frames of the clip in turn, with the crops of their faces blended in.
+
+    Where faces overlap, the larger one, which is nearer, is put over the other.
 
     Args:
-        crops: where the crops were cut; shapes: what of each is to be shown.
-        images: what to put there, picture k at crop k.
-        tracks: where the face is lost and found: there the edit comes and goes softly.
         border_px: width of the fade in pixels of a 1024 px crop.
         match: bring the edit's colours to those of the border, see `blenders.match_colours`.
     Raises: EmptyMask, CannotDecode.
     """
     put = partial(compose, border_px=border_px, blender=blender, match=match)
-    fades = fade_widths(crops.images, images, shapes, tracks.runs, border_px)
-    shown = presence(tracks)
-    crop_of = {int(frame): index for index, frame in enumerate(crops.frames)}
+    fades = [fade_widths(a.crops.images, a.images, a.shapes, a.tracks.runs, border_px) for a in layers]
+    shown = [presence(layer.tracks) for layer in layers]
+    faces_of: dict[int, list[tuple[float, int, int]]] = {}  # frame -> (side, layer, crop)
+    for number, layer in enumerate(layers):
+        for k, (frame, side) in enumerate(zip(layer.crops.frames, sides(layer.crops.quads), strict=True)):
+            faces_of.setdefault(int(frame), []).append((float(side), number, k))
     for frame in source:
-        k = crop_of.get(frame.index)
-        if k is not None:
-            place = crops.quads[k], shapes[k]
-            patch = put(frame.rgb_float, frame.size, images[k], *place, fade=fades[k], frame=frame.index)
-            frame = paste(frame, *patch._replace(alpha=patch.alpha * shown[k]))
+        for _, number, k in sorted(faces_of.get(frame.index, [])):
+            layer = layers[number]
+            place = layer.images[k], layer.crops.quads[k], layer.shapes[k]
+            patch = put(frame.rgb_float, frame.size, *place, fade=fades[number][k], frame=frame.index)
+            frame = paste(frame, *patch._replace(alpha=patch.alpha * shown[number][k]))
         yield frame

@@ -23,9 +23,11 @@ from stitchedit.project import file_sha256
 _CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a trace at which its identity is looked at
 _SAME_PERSON = 0.42  # distance of embeddings
 _SAME_PERSON_SAME_PLACE = 0.6
+_CLEARLY_NEARER = 0.1  # difference of distances of embeddings that tells one person from another
 SAME_PLACE = 0.25  # overlap of two boxes that may hold one face
 
 LARGEST = "largest"
+EVERYBODY = "all"  # the largest and all others
 _FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
 _MOST_BYTES = 100_000_000  # of a picture to be liked
 
@@ -55,6 +57,29 @@ class Trace:
         self.weight += self.box.area
         if len(self.rows) in _CHIP_AGES:
             self.chips.append(faces.identity_chip(rgb, points))
+
+    def cut_back(self, other: Trace) -> None:
+        """Forget the last frames in which this trace was on the other's face."""
+        while self.rows and self.last in other.rows:
+            box = faces.face_box(self.rows[self.last])
+            if box.overlap(faces.face_box(other.rows[self.last])) <= SAME_PLACE:
+                return
+            del self.rows[self.last]
+            self.weight -= box.area
+
+
+def stranger(first: Trace, second: Trace, chip: ByteArray) -> tuple[Trace, Trace]:
+    """Of two traces on one face, of which this is the chip: the one it does not belong to, and its owner.
+
+    Where identity does not tell, the older one owns it.
+    """
+    known = [len(trace.chips) for trace in (first, second)]
+    every = faces.embed_chips([*first.chips, *second.chips, chip])
+    gaps = np.linalg.norm(every[:-1] - every[-1], axis=1)
+    near, far = float(gaps[: known[0]].min()), float(gaps[known[0] :].min())
+    if abs(near - far) < _CLEARLY_NEARER:
+        return (first, second) if len(first.rows) < len(second.rows) else (second, first)
+    return (second, first) if near < far else (first, second)
 
 
 Person = list[Trace]

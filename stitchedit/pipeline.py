@@ -1,4 +1,4 @@
-"""The job from clip to clip, stage by stage; the work itself is in the stages.
+"""The job from clip to clip, stage by stage; the work itself is in the stages, who is edited in `people`.
 
 invert:  frames -> Tracks -> Crops -> Latents -> tuned generator
 edit:    Latents -> EditedLatents -> stitched crops -> frames -> video
@@ -11,9 +11,8 @@ import hashlib
 import json
 import logging
 import shutil
-import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -26,43 +25,29 @@ from stitchedit.align import align
 from stitchedit.batches import Batches
 from stitchedit.blend import BLENDERS
 from stitchedit.config import EditConfig, InvertConfig, for_frames
-from stitchedit.data import (
-    ByteArray,
-    CropImages,
-    EditedLatents,
-    FloatArray,
-    IntArray,
-)
+from stitchedit.data import ByteArray, CropImages, EditedLatents, FloatArray
 from stitchedit.direction import find_direction
 from stitchedit.edit import edit as move_latents
-from stitchedit.errors import ConfigError, NoFace, ProjectError
+from stitchedit.encode import Encoder
+from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.generator import Generator
 from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften, source_detail
-from stitchedit.pasted import pasted
-from stitchedit.persons import evidence
+from stitchedit.losses import Perceptual
+from stitchedit.pasted import Layer, pasted
+from stitchedit.people import Edits, Followed, edits_of_faces, follow_faces, numbered, open_faces, upright
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
-from stitchedit.project import (
-    INVERT_STAGES,
-    Inputs,
-    Project,
-    Records,
-    atomic,
-    default_root,
-    fingerprint,
-    inputs_of,
-    make_folder,
-)
+from stitchedit.project import Project, Records, atomic, default_root, inputs_of, make_folder
 from stitchedit.provenance import FORMATS, notice, sealer
 from stitchedit.regions import project_shapes, region_inputs
 from stitchedit.room import folder_bytes, pictures_bytes, restore_crops, see_room
 from stitchedit.segment import edited_mesh, mesh_points, ring_masks
 from stitchedit.shape import Shapes, face_shape
+from stitchedit.stages import Stages
 from stitchedit.stills import before_after, spread
 from stitchedit.stitch import Chain, RingMasks, stitch
 from stitchedit.strengths import Keyframes, Strength, strength_label
 from stitchedit.summary import EditSummary, InvertSummary
-from stitchedit.track import track
 from stitchedit.tune import tune
 from stitchedit.video import Frame, VideoSource, open_video, try_writing, usual_suffix, write_video
 
@@ -71,34 +56,10 @@ log = logging.getLogger(__name__)
 CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
 
 
-@dataclass
-class Stages:
-    """Runs stages whose inputs changed, skips the others, keeps the time."""
-
-    records: Records
-    order: tuple[str, ...]  # a stage that is done again makes those after it void
-    seconds: dict[str, float] = field(default_factory=dict)
-
-    def run(self, stage: str, inputs: Inputs, results: list[Path], work: Callable[[str], object]) -> str:
-        """Do `work(fingerprint)` unless its recorded result still holds; log the reason; give the fingerprint."""
-        mark = fingerprint(inputs)
-        reason = self.records.why_redo(stage, inputs, results)
-        self.seconds[stage] = 0.0
-        if reason is None:
-            log.info("%s: nothing changed, kept", stage)
-            return mark
-        log.info("%s: %s", stage, reason)
-        for void in self.order[self.order.index(stage) :]:
-            self.records.forget(void)
-        start = time.monotonic()
-        work(mark)
-        self.seconds[stage] = time.monotonic() - start
-        self.records.finish(stage, inputs, seconds=round(self.seconds[stage], 1))
-        return mark
-
-
 def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Progress = silent) -> InvertSummary:
-    """Track, align and encode the clip's face and tune a generator on it, into the project folder `root`.
+    """Track, align and encode a face of the clip and tune a generator on it, into the project folder `root`.
+
+    Likewise, one after the other, for further faces in `config.others`, see `people`.
 
     Raises: the errors of its stages, all of them `StitcheditError`.
     """
@@ -109,37 +70,38 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     perceptual = loading.perceptual(device)
     root = root or default_root(clip)
     held = 4 * sum(4 * p.numel() for p in generator.parameters())  # the tuned one, and a checkpoint with two moments
+    held *= 1 + len(config.others)
     see_room(root, held - min(held, folder_bytes(root)))
-    project = Project.create(root)
-    stages = Stages(project.records, INVERT_STAGES)
-    sha = project.take_source(clip, preset=config.preset, generator=loading.lasting_name(config.generator))
+    faces = follow_faces(Project.create(root), source, config, progress)
+    for number, face in enumerate(faces, 1):
+        own = copy.deepcopy(generator) if number < len(faces) else generator  # tuning changes it
+        named = progress if len(faces) == 1 else numbered(progress, number)
+        tools = _Tools(own, generator_sha, encoder, encoder_sha, perceptual, device)
+        _invert_face(face, source, config, tools, named)
+    first, *others = [finished(face.project, config.device, face.stages.seconds) for face in faces]
+    return replace(first, others=others)
 
-    def do_track(mark: str) -> None:
-        info = source.info
-        frames = _upright(source)
-        try:
-            tracks = track(
-                frames,
-                config.track,
-                frame_size=(info.width, info.height),
-                rate=info.rate,
-                progress=progress,
-                total=round((info.duration or 0) * info.rate),
-                name=str(clip),
-            )
-        except (NoFace, ConfigError):
-            project.discard_if_empty()
-            raise
-        artefacts.save_tracks(project.tracks, tracks)
 
-    inputs = {"source": sha} | inputs_of(config.track) | evidence(config.track.face)
-    mark = stages.run("track", inputs, [project.tracks], do_track)
-    tracks = artefacts.load_tracks(project.tracks)
+@dataclass(frozen=True, slots=True)
+class _Tools:
+    """What inversion works with, beside its settings."""
+
+    generator: Generator
+    generator_sha: str
+    encoder: Encoder
+    encoder_sha: str
+    perceptual: Perceptual
+    device: torch.device
+
+
+def _invert_face(face: Followed, source: VideoSource, config: InvertConfig, tools: _Tools, progress: Progress) -> None:
+    """What comes after tracking."""
+    project, stages, tracks, generator = face.project, face.stages, face.tracks, tools.generator
 
     def do_align(mark: str) -> None:
         keep = partial(_keep_crops, project.crops, len(tracks.frames))
         crops = align(
-            _upright(source, tracks.frames),
+            upright(source, tracks.frames),
             tracks,
             config.align,
             exits=generator.exits,
@@ -150,20 +112,19 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
         points = mesh_points(crops, tracks, progress)
         artefacts.save_crops(project.crops, crops, points)
 
-    inputs = {"tracks": mark, "exits": str(generator.exits), "max_size": str(config.max_size)}
+    inputs = {"tracks": face.mark, "exits": str(generator.exits), "max_size": str(config.max_size)}
     mark = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
     crops, points = artefacts.load_crops(project.crops)
     restore_crops(project, source, crops)
-    batches = Batches(crops, look_map(points), device)
+    batches = Batches(crops, look_map(points), tools.device)
 
     def do_encode(mark: str) -> None:
         generator.requires_grad_(False)
-        latents = encoder(
-            batches, generator, perceptual, for_frames(config.encode, len(batches)), seed=config.seed, progress=progress
-        )
+        settings = for_frames(config.encode, len(batches))
+        latents = tools.encoder(batches, generator, tools.perceptual, settings, seed=config.seed, progress=progress)
         artefacts.save_latents(project.latents, latents)
 
-    inputs = {"crops": mark, "generator": generator_sha, "encoder": encoder_sha, "seed": str(config.seed)}
+    inputs = {"crops": mark, "generator": tools.generator_sha, "encoder": tools.encoder_sha, "seed": str(config.seed)}
     mark = stages.run("encode", inputs | inputs_of(config.encode), [project.latents], do_encode)
     latents = artefacts.load_latents(project.latents, generator, len(batches))
 
@@ -173,7 +134,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
             generator.requires_grad_(True),
             latents,
             batches,
-            perceptual,
+            tools.perceptual,
             for_frames(config.tune, len(batches)),
             size=crops.size,
             seed=config.seed,
@@ -186,96 +147,137 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
 
     stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.generator], do_tune)
     project.checkpoint.unlink(missing_ok=True)  # not before the stage is on record: a kill in between would cost it all
-    return finished(project, config.device, stages.seconds)
 
 
 def edit(project: Project, config: EditConfig, output: Path | None, *, progress: Progress = silent) -> EditSummary:
     """Move the codes, stitch, paste and write the video; by default beside the clip.
 
+    Every face that was inverted is stitched in turn, then all are put back in one pass over the frames.
+
     Raises: the errors of its stages, all of them `StitcheditError`.
     """
-    name = edit_name(config.edits, config.seed, config.regions)
+    name = edit_name(config.edits, config.seed, config.regions, only=config.only)
     suffix = ".mkv" if config.lossless else usual_suffix(project.source)
     output = output or project.source.with_name(f"{project.source.stem}.{name}{suffix}")
     if output.resolve() == project.source.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     make_folder(output.parent)
-    said = ", ".join(f"{Path(n).stem} {strength_label(s)}" for n, s in config.edits)
+    said = _said(config)
     said += "" if config.regions == ("face",) else f", region:{'+'.join(config.regions)}"
     seal = None
     if not config.metadata_only:
         seal = sealer(output, project.source, said, project.fact("source", "sha256"))
-    inverted = load_inverted(project, config.device)
-    try_writing(output, inverted.source, lossless=config.lossless)
-    crops, generator = inverted.crops, inverted.generator
-    strengths = [(n, _over_frames(s, inverted)) for n, s in config.edits]
-    edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
-    fidelity = config.fidelity
-    if fidelity is None:
-        fidelity = min((find_direction(n).fidelity for n, s in config.edits if s), default=1.0)
-    tuned = inverted.generator if fidelity == 1 else copy.deepcopy(inverted.generator)
-    soften(inverted, fidelity)
-    shapes = project_shapes(project, config.regions, crops, inverted.points, inverted.tracks, progress)
-    folder = project.take_edit(name)
-    stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
-    make_folder(stitched.folder)
-    see_room(folder, pictures_bytes(len(stitched), crops.size) - folder_bytes(folder))
-    see_room(output.parent, _output_bytes(inverted.source, config.lossless))
-    stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
-
-    checkpoint = folder / "stitch.checkpoint.safetensors"
-
-    def do_stitch(mark: str) -> None:
-        _stitch_all(inverted, tuned, edited, shapes, config, stitched, checkpoint, mark, progress)
-
-    inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(edited.ws), "fidelity": str(fidelity)}
-    inputs |= region_inputs(project, config.regions)
-    mark = stages.run("stitch", inputs | inputs_of(config.stitch), [stitched.path(stitched.count - 1)], do_stitch)
-    checkpoint.unlink(missing_ok=True)
+    faces = edits_of_faces(open_faces(project), config)
+    moved = [_move(face, config, name, progress) for face in faces]  # refuses what cannot be before hours of work
+    source, total = moved[0].inverted.source, len(moved[0].inverted.tracks.state)
+    try_writing(output, source, lossless=config.lossless)
+    for face in moved:
+        size = face.inverted.crops.size
+        see_room(face.folder, pictures_bytes(len(face.stitched), size) - folder_bytes(face.folder))
+    see_room(output.parent, _output_bytes(source, config.lossless))
+    for face in moved:
+        named = progress if project.faces == 1 else numbered(progress, face.number)
+        face.mark = _stitch_face(face, config, named)
 
     written: list[str] = []
 
     def do_write(mark: str) -> None:
+        layers = [Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks) for f in moved]
         frames = pasted(
-            inverted.source,
-            crops,
-            shapes,
-            stitched,
-            inverted.tracks,
+            source,
+            layers,
             border_px=config.stitch.border_px,
             blender=BLENDERS[config.blender],
             match=config.match_colours,
         )
-        told = _told(frames, len(inverted.tracks.state), progress)
+        told = _told(frames, total, progress)
         tags = notice(said)
-        done = write_video(output, inverted.source, told, lossless=config.lossless, metadata=tags, seal=seal)
+        done = write_video(output, source, told, lossless=config.lossless, metadata=tags, seal=seal)
         written.extend(done.notes)
 
     inputs = {
-        "stitch": mark,
+        "stitch": " ".join(face.mark for face in moved),
         "blender": config.blender,
         "match_colours": str(config.match_colours),
         "lossless": str(config.lossless),
         "output": str(output.resolve()),
         "c2pa": str(seal is not None),
     }
+    stages = moved[0].stages
     stages.run("video", inputs, [output], do_write)
     stages.records.note_output("video", output)
-    steps, losses = _read_log(folder / "stitch.json")
-    sheet = folder / "sheet.png"
-    save_png(before_after(inverted.source, open_video(output), spread(crops.frames, 4), name), sheet)
+    for face in moved[1:]:  # on record with every face, so that each is known as one of those in the video
+        face.stages.records.copy("video", stages.records)
+        stages.seconds["stitch"] += face.stages.seconds["stitch"]
+    logs = [_read_log(face.folder / "stitch.json") for face in moved]
+    steps, losses = (np.concatenate(parts) for parts in zip(*logs, strict=True))
+    sheet, shown = moved[0].folder / "sheet.png", np.unique(np.concatenate([f.inverted.crops.frames for f in moved]))
+    save_png(before_after(source, open_video(output), spread(shown, 4), name), sheet)
     return EditSummary(
         output=output,
         sheet=sheet,
-        frames=len(inverted.tracks.state),
-        edited_frames=len(crops.frames),
+        frames=total,
+        edited_frames=len(shown),
+        faces=len(moved),
         edits=config.edits,
         stitch_steps=float(np.mean(steps)),
         border_loss=float(np.mean(losses)),
         border_loss_worst=float(np.max(losses)),
-        notes=[*notes(inverted.source), *written, *_unsigned(output, config.metadata_only)],
+        notes=[*notes(source), *written, *_unsigned(output, config.metadata_only)],
         seconds=stages.seconds,
     )
+
+
+@dataclass(slots=True)
+class _Moved:
+    """A face on its way through `edit`: its codes are moved, its crops are to be stitched."""
+
+    number: int
+    inverted: Inverted
+    tuned: Generator  # before it was softened
+    edited: EditedLatents
+    shapes: Shapes
+    fidelity: float
+    folder: Path
+    stitched: PictureFolder
+    stages: Stages
+    mark: str = ""  # of the stage `stitch`
+
+
+def _move(face: Edits, config: EditConfig, name: str, progress: Progress) -> _Moved:
+    """Raises: what loading an inversion and moving codes raise; InUse."""
+    inverted = load_inverted(face.project, config.device)
+    crops, generator = inverted.crops, inverted.generator
+    strengths = [(n, _over_frames(s, inverted)) for n, s in face.edits]
+    edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
+    fidelity = config.fidelity
+    if fidelity is None:
+        fidelity = min((find_direction(n).fidelity for n, s in face.edits if s), default=1.0)
+    tuned = inverted.generator if fidelity == 1 else copy.deepcopy(inverted.generator)
+    soften(inverted, fidelity)
+    folder = face.project.take_edit(name)
+    stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
+    make_folder(stitched.folder)
+    stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
+    shapes = project_shapes(face.project, config.regions, crops, inverted.points, inverted.tracks, progress)
+    return _Moved(face.number, inverted, tuned, edited, shapes, fidelity, folder, stitched, stages)
+
+
+def _stitch_face(face: _Moved, config: EditConfig, progress: Progress) -> str:
+    """Stitch one face's crops, unless they are there; gives the stage's fingerprint."""
+    inverted, stitched = face.inverted, face.stitched
+    checkpoint = face.folder / "stitch.checkpoint.safetensors"
+
+    def do_stitch(mark: str) -> None:
+        _stitch_all(inverted, face.tuned, face.edited, face.shapes, config, stitched, checkpoint, mark, progress)
+
+    tune = inverted.project.records.fingerprint("tune")
+    inputs = {"tune": tune, "codes": _digest(face.edited.ws), "fidelity": str(face.fidelity)}
+    inputs |= region_inputs(inverted.project, config.regions)
+    last = stitched.path(stitched.count - 1)
+    mark = face.stages.run("stitch", inputs | inputs_of(config.stitch), [last], do_stitch)
+    checkpoint.unlink(missing_ok=True)
+    return mark
 
 
 def _output_bytes(source: VideoSource, lossless: bool) -> int:
@@ -291,9 +293,32 @@ def _unsigned(output: Path, metadata_only: bool) -> list[str]:
     return [f"{output.suffix} holds no C2PA manifest: the notice of the edit is in the metadata alone"]
 
 
-def edit_name(edits: Sequence[tuple[str, Strength]], seed: int, regions: Sequence[str] = ("face",)) -> str:
-    """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, `age+2.head`, or `age+0@0+2@48`."""
-    name = ".".join(f"{Path(direction).stem}{strength_label(strength)}" for direction, strength in edits)
+def _said(config: EditConfig) -> str:
+    """An edit in words, for the notice: `age +2, smile +1 (face 2)`."""
+    whom = config.only or ((),) * len(config.edits)
+    parts = []
+    for (name, strength), faces in zip(config.edits, whom, strict=True):
+        only = f" (face {' and '.join(map(str, faces))})" if faces else ""
+        parts.append(f"{Path(name).stem} {strength_label(strength)}{only}")
+    return ", ".join(parts)
+
+
+def edit_name(
+    edits: Sequence[tuple[str, Strength]],
+    seed: int,
+    regions: Sequence[str] = ("face",),
+    *,
+    only: Sequence[tuple[int, ...]] = (),
+) -> str:
+    """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, `age+2.head`, or `age+0@0+2@48`.
+
+    Edits that are for some faces only have these behind them: `age+2.face1.smile+1.face2-3`.
+    """
+    parts = []
+    for (direction, strength), faces in zip(edits, only or ((),) * len(edits), strict=True):
+        parts.append(f"{Path(direction).stem}{strength_label(strength)}")
+        parts += [f"face{'-'.join(map(str, faces))}"] if faces else []
+    name = ".".join(parts)
     region = "" if tuple(regions) == ("face",) else f".{'-'.join(regions)}"
     return name + region + (f".seed{seed}" if seed else "")
 
@@ -343,14 +368,6 @@ def _read_log(path: Path) -> tuple[list[float], list[float]]:
         return [float(v) for v in log["steps"]], [float(v) for v in log["border_loss"]]
     except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
         raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
-
-
-def _upright(source: VideoSource, wanted: IntArray | None = None) -> Iterator[tuple[int, ByteArray]]:
-    """(index, RGB) of all frames, or of the wanted ones."""
-    chosen = None if wanted is None else set(wanted.tolist())
-    for frame in source:
-        if chosen is None or frame.index in chosen:
-            yield frame.index, frame.rgb()
 
 
 def _keep_crops(folder: Path, expected: int, images: Iterator[ByteArray]) -> CropImages:

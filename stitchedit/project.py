@@ -2,7 +2,8 @@
 
     clip.stitch/  project.toml    schema, source sha256, settings, one record a finished stage
                   tracks.npz  crops/  latents.safetensors  generator.safetensors
-                  edits/smile+2.0/   edit.toml  edited.safetensors  stitched/  report.json
+                  edits/smile+2/     edit.toml  stitched/  stitch.json  sheet.png
+                  persons/2/         the same of the second face that is edited, and so on (see `people`)
 
 A stage's record keeps the inputs that its result depends on. Equal inputs: the stage is skipped. Different: it is
 done again, and the difference is the reason that is printed. Every file is written beside its place, synced and
@@ -33,7 +34,9 @@ log = logging.getLogger(__name__)
 
 SCHEMA = 1
 SUFFIX = ".stitch"
+PERSONS = "persons"  # folder of the projects of further faces
 INVERT_STAGES = ("track", "align", "encode", "tune")
+MOST_FACES = 999
 RECORD_LIMIT = 4 << 20  # bytes; a longer project.toml is not one of ours
 
 Inputs = Mapping[str, str]
@@ -102,6 +105,13 @@ class Records:
         self.data["stages"][stage] = {"fingerprint": fingerprint(inputs), "inputs": dict(inputs), **facts}
         self.save()
 
+    def copy(self, stage: str, other: Records) -> None:
+        """Take over another's record of a stage that both share, where there is one."""
+        record = other.data["stages"].get(stage)
+        if record is not None and record != self.data["stages"].get(stage):
+            self.data["stages"][stage] = dict(record)
+            self.save()
+
     def note_output(self, stage: str, output: Path) -> None:
         """Keep the hash of what a finished stage wrote outside of the project, by which it is known again."""
         record = self.data["stages"][stage]
@@ -159,11 +169,14 @@ class Project:
     @classmethod
     def open(cls, root: Path) -> Project:
         """Raises NotAProject; SchemaTooNew; InUse, while another process writes in it; ProjectError."""
-        lock = Lock(root, alone=False)
+        locks = [Lock(root, alone=False)]
+        outer = root.resolve().parents[1] if root.resolve().parent.name == PERSONS else None
+        if outer is not None and (outer / "project.toml").is_file():  # who writes there writes here too
+            locks.append(Lock(outer, alone=False))
         refuse_strays(root)
         if (root / "project.toml").is_file():
             _told(root)
-        return cls(root, Records.read(root / "project.toml"), lock)
+        return cls(root, Records.read(root / "project.toml"), *locks)
 
     @property
     def source(self) -> Path:
@@ -182,9 +195,33 @@ class Project:
         sha = file_sha256(clip)
         relative = os.path.relpath(clip.resolve(), self.root.resolve())
         self.records.data["source"] = {"path": relative, "sha256": sha}
-        self.records.data["settings"] = {"preset": preset, "generator": generator}
+        settings: dict[str, Any] = self.records.data.get("settings", {})
+        kept = {key: value for key, value in settings.items() if key == "faces"}
+        self.records.data["settings"] = {"preset": preset, "generator": generator, **kept}
         self.records.save()
         return sha
+
+    @property
+    def faces(self) -> int:
+        """How many faces are edited together, each in a project of its own, of which this is the first.
+
+        Raises: ProjectError.
+        """
+        count = self.records.data.get("settings", {}).get("faces", 1)
+        if not isinstance(count, int) or not 1 <= count <= MOST_FACES:
+            raise ProjectError(f"{self.records.path} is damaged: it names {count!r} faces", "invert the clip again")
+        return count
+
+    def take_faces(self, count: int) -> None:
+        settings = self.records.data["settings"]
+        settings.pop("faces", None)
+        if count > 1:
+            settings["faces"] = count
+        self.records.save()
+
+    def face_root(self, number: int) -> Path:
+        """The project of the face with this number, from 1."""
+        return self.root if number == 1 else self.root / PERSONS / str(number)
 
     def discard_if_empty(self) -> None:
         """Remove a project that holds no result: its record, and the folder if nothing else is in it."""
@@ -193,6 +230,8 @@ class Project:
                 path.unlink(missing_ok=True)
             with suppress(OSError):
                 self.root.rmdir()
+                if self.root.parent.name == PERSONS:
+                    self.root.parent.rmdir()
 
     def note(self, key: str, text: str) -> None:
         """Keep a line to be said again when the stage is skipped."""

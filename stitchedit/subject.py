@@ -8,7 +8,7 @@ from pathlib import Path
 
 from stitchedit._decoder import Decoder
 from stitchedit.errors import CannotOpen, NotAProject, ProjectError
-from stitchedit.project import SUFFIX, Project, Records, file_sha256
+from stitchedit.project import PERSONS, SUFFIX, Project, Records, file_sha256
 from stitchedit.provenance import TAG, notices
 
 
@@ -22,6 +22,7 @@ class Subject:
     project: Project | None  # None: a clip of unknown origin
     records: Records | None  # of the edit in the project; None: the project did not write this very file
     directions: tuple[str, ...]  # what was asked for, as far as it is known
+    face: int | None = None  # its number, where several faces of the clip are edited
 
 
 def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subject:
@@ -36,32 +37,46 @@ def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subje
     if edit.is_dir():
         if (edit / "project.toml").is_file():
             opened = Project.open(edit)
-            return Subject("inversion", None, source or opened.source, opened, None, ())
+            return Subject("inversion", None, source or opened.source, opened, None, (), face_of(opened))
         if not (edit / "edit.toml").is_file():
             raise NotAProject(edit)
         records = Records.read(edit / "edit.toml")
         opened = Project.open(edit.resolve().parents[1])
         video, _ = records.output("video")
-        return Subject(video.stem, video, source or opened.source, opened, records, asked_of(video))
-    directions = asked_of(edit)
+        return _subject(video, opened, records, source)
     roots = [project] if project is not None else _nearby(edit, source)
     for root in roots:
         opened = Project.open(root)
         records_of_edit = _written_by(opened, edit)
         if records_of_edit is not None:
-            return Subject(edit.stem, edit, source or opened.source, opened, records_of_edit, directions)
+            return _subject(edit, opened, records_of_edit, source)
     if project is not None:
-        opened = Project.open(project)
-        return Subject(edit.stem, edit, source or opened.source, opened, None, directions)
+        return _subject(edit, Project.open(project), None, source)
     if source is None:
         raise ProjectError(
             f"no project behind {edit}", "name it with --project DIR, or the clip it was made of with --source CLIP"
         )
-    return Subject(edit.stem, edit, source, None, None, directions)
+    return Subject(edit.stem, edit, source, None, None, asked_of(edit))
 
 
-def asked_of(video: Path) -> tuple[str, ...]:
-    """The directions that a clip's last notice names; none, where it carries no notice."""
+def _subject(video: Path, project: Project, records: Records | None, source: Path | None) -> Subject:
+    face = face_of(project)
+    return Subject(video.stem, video, source or project.source, project, records, asked_of(video, face), face)
+
+
+def face_of(project: Project) -> int | None:
+    """The number of a project's face among those that are edited together; None, where it is the only one."""
+    if project.root.resolve().parent.name == PERSONS and project.root.name.isdecimal():
+        return int(project.root.name)
+    return 1 if project.faces > 1 else None
+
+
+def asked_of(video: Path, face: int | None = None) -> tuple[str, ...]:
+    """The directions that a clip's last notice names; none, where it carries no notice.
+
+    Args:
+        face: leaves out what was asked for other faces than this one.
+    """
     try:
         with closing(Decoder(video)) as decoder:
             tags = {key.lower(): value for key, value in decoder.container.metadata.items()}
@@ -69,13 +84,19 @@ def asked_of(video: Path) -> tuple[str, ...]:
         return ()
     told = notices(tags.get(TAG, ""))
     said = told[-1].get("edit", "") if told else ""
-    return tuple(part.rsplit(" ", 1)[0] for part in str(said).split(", ") if " " in part)
+    asked = []
+    for part in str(said).split(", "):
+        edit, _, whom = part.removesuffix(")").partition(" (face ")
+        if " " in edit and (face is None or not whom or str(face) in whom.split(" and ")):
+            asked.append(edit.rsplit(" ", 1)[0])
+    return tuple(asked)
 
 
 def _nearby(edit: Path, source: Path | None) -> list[Path]:
     """Projects beside the edit, in the working folder, and beside the source."""
     folders = [edit.resolve().parent, Path.cwd(), *([source.resolve().parent] if source else [])]
-    found = (record.parent for folder in folders for record in sorted(folder.glob(f"*{SUFFIX}/project.toml")))
+    places = (f"*{SUFFIX}/project.toml", f"*{SUFFIX}/{PERSONS}/*/project.toml")
+    found = (record.parent for folder in folders for place in places for record in sorted(folder.glob(place)))
     return list(dict.fromkeys(found))
 
 

@@ -47,9 +47,11 @@ class InvertSummary:
     tuning: str  # steps and why it ended
     notes: list[str]
     seconds: dict[str, float] = field(default_factory=dict)  # a stage; 0 when its result was kept
+    others: Sequence[InvertSummary] = ()  # of the further faces
 
     def as_json(self) -> dict[str, Any]:
-        return {
+        others = {"others": [other.as_json() for other in self.others]} if self.others else {}
+        return others | {
             "project": str(self.project),
             "frames": self.frames,
             "edited_frames": self.edited_frames,
@@ -78,7 +80,10 @@ class InvertSummary:
         said.append(
             f"inversion: PSNR {self.psnr_mean_db:.1f} dB, worst frame {self.psnr_worst_db:.1f} dB; {self.tuning}"
         )
-        return said + [f"note: {note}" for note in self.notes] + [_cost(self.seconds)]
+        said += [f"note: {note}" for note in self.notes] + [_cost(self.seconds)]
+        for number, other in enumerate(self.others, 2):
+            said += [f"face {number}: {line}" for line in other.lines() if not line.startswith("note: ")]
+        return said
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +100,7 @@ class EditSummary:
     border_loss_worst: float
     notes: list[str]
     seconds: dict[str, float] = field(default_factory=dict)
+    faces: int = 1
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -102,6 +108,7 @@ class EditSummary:
             "sheet": str(self.sheet),
             "frames": self.frames,
             "edited_frames": self.edited_frames,
+            "faces": self.faces,
             "edits": [{"direction": name, "strength": _strength_json(strength)} for name, strength in self.edits],
             "stitch_steps_mean": round(self.stitch_steps, 2),
             "border_loss_mean": round(self.border_loss, 5),
@@ -112,11 +119,12 @@ class EditSummary:
         }
 
     def lines(self) -> list[str]:
+        of_faces = f" ({self.faces} faces)" if self.faces > 1 else ""
         return [
             f"video: {self.output}",
             f"sheet: {self.sheet}",
-            f"frames: {self.frames}, edited {self.edited_frames}; stitching: {self.stitch_steps:.1f} steps a frame, "
-            f"border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
+            f"frames: {self.frames}, edited {self.edited_frames}{of_faces}; stitching: {self.stitch_steps:.1f} steps a "
+            f"frame, border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
             *(f"note: {note}" for note in self.notes),
             _cost(self.seconds),
         ]

@@ -17,7 +17,7 @@ from stitchedit.align import align
 from stitchedit.blend import BLENDERS, shape_alpha
 from stitchedit.config import AlignConfig, TrackConfig
 from stitchedit.data import ByteArray, CropImages, Crops, FacePoints, FloatArray, Tracks
-from stitchedit.pasted import pasted
+from stitchedit.pasted import Layer, pasted
 from stitchedit.pictures import PictureFolder
 from stitchedit.progress import Progress
 from stitchedit.project import INVERT_STAGES, Project, Records
@@ -89,7 +89,7 @@ def composed(
     source: VideoSource, places: Places, images: CropImages, blender: str = "feather", *, match: bool = False
 ) -> Take:
     """The clip with pictures put over its faces, as it is before it is encoded."""
-    put = partial(pasted, source, places.crops, places.shapes, images, places.tracks)
+    put = partial(pasted, source, [Layer(places.crops, places.shapes, images, places.tracks)])
     blend = BLENDERS[blender]
     return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=blend, match=match))
 

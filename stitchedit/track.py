@@ -4,15 +4,15 @@ A face is found in the whole picture, then followed from frame to frame by the s
 window around its last place, which costs a twentieth of a whole 1080p picture. The whole picture is searched again
 twice a second for other faces, after a cut, and wherever nothing is being followed. At the end the traces of one
 person are joined by identity, and the person with the largest face over the longest time is chosen, unless the
-user wants another.
+user wants another, or several.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
-from itertools import pairwise
+from itertools import combinations, pairwise
 
 import cv2
 import numpy as np
@@ -20,9 +20,9 @@ import numpy as np
 from stitchedit import faces
 from stitchedit.config import TrackConfig
 from stitchedit.data import ByteArray, FaceState, FloatArray, IntArray, Tracks
-from stitchedit.errors import NoFace
+from stitchedit.errors import ConfigError, NoFace
 from stitchedit.faces import Box, Detection
-from stitchedit.persons import LARGEST, SAME_PLACE, Person, Trace, find_pick, group
+from stitchedit.persons import EVERYBODY, LARGEST, SAME_PLACE, Person, Trace, find_pick, group, stranger
 from stitchedit.progress import Progress
 
 log = logging.getLogger(__name__)
@@ -30,7 +30,9 @@ log = logging.getLogger(__name__)
 _SCAN_S = 0.5  # between searches of the whole picture while a face is followed
 _IDLE_SCAN_S = 0.2  # between searches after a second without any face
 _STEADY_S = 0.1  # a person seen for less is taken for a mistake of the detector
+_EVERYBODY_S = 0.5  # who is seen for less is not among all that are edited
 _SCAN_PX = 1280  # larger pictures are reduced to this side before they are searched
+_ONE_FACE = 0.5  # overlap of two traces that are on one face
 _FOLLOW_PX = 110  # face width in the window in which a face is followed
 _FOLLOW_WINDOW = 2.2  # side of that window in face widths
 _FOLLOW_THRESHOLD = -0.5  # where a face was a moment ago, a weaker one (turned, blurred) counts
@@ -62,8 +64,32 @@ def track(
     Raises: NoFace, when no frame holds a face of `config.min_face_px` that can be followed; ConfigError, when
         `config.face` means nobody.
     """
-    pick = find_pick(config.face)
-    follower = _Follower(config, float(rate))
+    found = track_faces(
+        frames, config, [config.face], frame_size=frame_size, rate=rate, progress=progress, total=total, name=name
+    )
+    return found[config.face]
+
+
+def track_faces(
+    frames: Iterable[tuple[int, ByteArray]],
+    config: TrackConfig,
+    choices: Sequence[str],
+    *,
+    frame_size: tuple[int, int],
+    rate: Fraction,
+    progress: Progress,
+    total: int = 0,
+    name: str = "the clip",
+) -> dict[str, Tracks]:
+    """Follow several faces in one reading of the frames: the tracks of each choice, in the order of the choices.
+
+    Args:
+        choices: what `--face` can be, in place of `config.face`; `EVERYBODY` as the last one adds who is left and seen
+            for half a second, under their numbers.
+    Raises: as `track`; ConfigError too, when two choices mean one person.
+    """
+    picks = {choice: find_pick(choice) for choice in choices if choice != EVERYBODY}
+    follower = _Follower(config, float(rate), anyone=list(choices) != [LARGEST])
     count = 0
     for index, rgb in frames:
         follower.see(index, rgb)
@@ -73,21 +99,34 @@ def track(
     persons = [p for p in group(follower.traces) if sum(len(t.rows) for t in p) >= steady]
     if not persons:
         raise NoFace(name, count)
-    chosen = pick(persons, float(rate))
-    log.info(
-        "%d faces followed, chose one seen in %d of %d frames", len(persons), sum(len(t.rows) for t in chosen), count
-    )
+    chosen: dict[str, Person] = {}
+    for choice, pick in picks.items():
+        person = pick(persons, float(rate))
+        for other, taken in chosen.items():
+            if person is taken:
+                raise ConfigError(f"--face '{other}' and '{choice}' mean the same person", "leave one of them out")
+        chosen[choice] = person
+    if EVERYBODY in choices:
+        long = min(count, round(_EVERYBODY_S * float(rate)))
+        for number, person in enumerate(persons, 1):
+            if sum(len(t.rows) for t in person) >= long and not any(person is taken for taken in chosen.values()):
+                chosen[str(number)] = person
     cuts = np.array(follower.cuts, np.int64)
-    points, state = _filled(chosen, count, cuts, int(config.gap_s * float(rate)))
-    return Tracks(points, state, frame_size, rate, cuts)
+    found = {}
+    for choice, person in chosen.items():
+        seen = sum(len(t.rows) for t in person)
+        log.info("%d faces followed, chose one (%s) seen in %d of %d frames", len(persons), choice, seen, count)
+        points, state = _filled(person, count, cuts, int(config.gap_s * float(rate)))
+        found[choice] = Tracks(points, state, frame_size, rate, cuts)
+    return found
 
 
 class _Follower:
     """Sees frames one by one and keeps the traces of all large faces."""
 
-    def __init__(self, config: TrackConfig, rate: float) -> None:
+    def __init__(self, config: TrackConfig, rate: float, *, anyone: bool) -> None:
         self.config, self.rate = config, rate
-        anyone = config.face != LARGEST  # who is wanted may be the smallest
+        # anyone: who is wanted may be the smallest
         self._most, self._smallest = (_MOST_CHOSEN_OF, 0.0) if anyone else (_MOST_FACES, _SMALLEST_RIVAL)
         self.cuts: list[int] = []
         self._done: list[Trace] = []
@@ -109,7 +148,7 @@ class _Follower:
             self._scanned = self._searched = -(10**9)
         for trace in self._live:
             self._follow(trace, index, rgb)
-        self._retire(index)
+        self._retire(index, rgb)
         if self._scan_due(index):
             self._scan(index, rgb)
         if any(t.last == index for t in self._live):
@@ -155,19 +194,26 @@ class _Follower:
         trace.add(index, rgb, points)
         return True
 
-    def _retire(self, index: int) -> None:
-        """End what has been lost for longer than a gap, and the younger of two traces that met on one face."""
+    def _retire(self, index: int, rgb: ByteArray) -> None:
+        """End what has been lost for longer than a gap, and one of two traces that met on one face.
+
+        Where a person passed behind another, that is the trace whose face it is not.
+        """
         gap = self._frames(self.config.gap_s)
-        for trace in sorted(self._live, key=lambda t: len(t.rows)):
-            lost = index - trace.last > gap
-            twin = any(
-                t is not trace and t.last == trace.last == index and t.box.overlap(trace.box) > 0.5 for t in self._live
-            )
-            if lost or twin:
-                self._live.remove(trace)
-                self._done.append(trace)
-                if twin:
-                    del trace.rows[index]
+        for first, second in combinations(list(self._live), 2):
+            met = first.last == second.last == index and first.box.overlap(second.box) > _ONE_FACE
+            if met and first in self._live and second in self._live:
+                stray, owner = stranger(first, second, faces.identity_chip(rgb, first.rows[index]))
+                stray.cut_back(owner)
+                self._end(stray)
+        for trace in list(self._live):
+            if index - trace.last > gap:
+                self._end(trace)
+
+    def _end(self, trace: Trace) -> None:
+        self._live = [t for t in self._live if t is not trace]
+        if trace.rows:
+            self._done.append(trace)
 
     def _scan_due(self, index: int) -> bool:
         since = index - self._scanned

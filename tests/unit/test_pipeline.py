@@ -8,10 +8,11 @@ import torch
 from stitchedit.data import FacePoints
 from stitchedit.errors import StageMissing
 from stitchedit.inverted import look_map
-from stitchedit.pipeline import Stages, edit_name
+from stitchedit.pipeline import edit_name
 from stitchedit.project import Records
 from stitchedit.provenance import notice
 from stitchedit.segment import mean_landmarks
+from stitchedit.stages import Stages
 from stitchedit.stylegan2 import StyleGAN2
 
 
