@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stitchedit.clean_cli import clean
+from stitchedit.directions_cli import app as directions_app
 from stitchedit.endings import CODES, explain, one_line
 from stitchedit.errors import ConfigError
 from stitchedit.logs import ProjectLog, record_ending
@@ -36,7 +37,6 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-directions_app = typer.Typer(help="The edits that are known.", no_args_is_help=True)
 app.add_typer(directions_app, name="directions")
 app.add_typer(weights_app, name="weights")
 app.command()(provenance)
@@ -118,6 +118,9 @@ def edit(
         list[str] | None,
         typer.Option(help="One for each direction: a number, or keyframes such as 0:0,48:2 (frames) or 0s:0,1.5s:2."),
     ] = None,
+    years: Annotated[
+        str | None, typer.Option(help="Make the face so much older, such as +20 or 0:0,48:20: `age`, counted in years.")
+    ] = None,
     only: Annotated[
         list[str] | None,
         typer.Option(help="Of several inverted faces that one, 2, or those, 1,3; may be given for each direction."),
@@ -153,9 +156,8 @@ def edit(
     from stitchedit import pipeline
     from stitchedit.config import edit_fidelity, edit_only, edit_preset, with_options
     from stitchedit.inverted import open_project
-    from stitchedit.strengths import parse_strength
 
-    edits = paired(direction, [parse_strength(text) for text in strength or ()])
+    edits = asked_edits(direction, strength, years)
     with running(verbose) as progress:
         opened = open_project(project)
         config: EditConfig = with_options(
@@ -179,17 +181,23 @@ def preview(
     project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
     direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
     strength: Annotated[list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2")] = None,
+    years: Annotated[list[float] | None, typer.Option(help="Strengths of `age` in years; may be repeated.")] = None,
     frames: Annotated[int, typer.Option(min=1, max=12, help="How many frames.")] = 3,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION.preview.png")
     ] = None,
+    force: Annotated[bool, typer.Option(help="Take a direction made for another generator.")] = False,
     device: Device = "auto",
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Draw a few frames at several strengths, without stitching, to choose before a long run."""
-    strengths = strength or [-2.0, -1.0, 1.0, 2.0]
+    if years and (strength or direction != "age"):
+        raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
+    from stitchedit.direction import years_a_strength
+
+    strengths = [value / years_a_strength() for value in years] if years else strength or [-2.0, -1.0, 1.0, 2.0]
     paired([direction] * len(strengths), strengths)
     keep_memory()
     from stitchedit import preview as previews
@@ -202,6 +210,7 @@ def preview(
             strengths,
             output,
             frames=frames,
+            force=force,
             device=device,
             seed=seed,
             progress=progress,
@@ -269,21 +278,6 @@ def evaluate(
     report(found.as_json() | {"page": str(path)}, [*found.lines(), f"page: {path}"], json_)
 
 
-@directions_app.command("list")
-def directions_list(json_: Json = False) -> None:
-    """The directions that come with stitchedit, what strength 1 means, and for which generator."""
-    from stitchedit.direction import list_directions
-
-    found = list_directions()
-    if json_:
-        print_json([direction.as_json() for direction in found])
-        return
-    width = max((len(d.name) for d in found), default=0)
-    for d in found:
-        span = f" ({d.range[0]:g}..{d.range[1]:g})" if d.range else ""
-        typer.echo(f"{d.name:<{width}}  {d.unit}{span}  [{d.made_for}]")
-
-
 @app.command()
 def doctor(json_: Json = False) -> None:
     """Show versions, devices, weights, video libraries and compiler."""
@@ -291,6 +285,20 @@ def doctor(json_: Json = False) -> None:
 
     facts = examine()
     report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
+
+
+def asked_edits(
+    directions: list[str] | None, strengths: list[str] | None, years: str | None
+) -> tuple[tuple[str, Strength], ...]:
+    """Directions with their strengths, `age` by its years first. Raises ConfigError, for what `paired` refuses."""
+    from stitchedit.direction import years_a_strength
+    from stitchedit.strengths import parse_strength, scaled
+
+    given = [parse_strength(text) for text in strengths or ()]
+    if years is None:
+        return paired(directions, given)
+    older = ("age", scaled(parse_strength(years), 1 / years_a_strength()))
+    return (older, *(paired(directions, given) if directions or given else ()))
 
 
 def paired(directions: list[str] | None, strengths: Sequence[Strength] | None) -> tuple[tuple[str, Strength], ...]:

@@ -102,6 +102,11 @@ def find_direction(name: str | Path) -> Direction:
     return Direction(name=path.stem, file=path, source=str(path))
 
 
+def years_a_strength() -> float:
+    """How many years strength 1 of `age` is, by the age predictor."""
+    return find_direction("age").amount
+
+
 def read_direction(path: Path) -> Direction:
     """Read one `NAME.toml`. Raises DirectionError where it is not as the README of directions says."""
     try:

@@ -237,7 +237,7 @@ class OtherGenerator(DirectionError):
     def __init__(self, name: str, made_for: str, generator: str) -> None:
         super().__init__(
             f"direction '{name}' was made for generator '{made_for}', the project uses '{generator}'",
-            "choose a direction from `stitchedit directions list`, or learn one for this generator",
+            "choose one of `stitchedit directions list`, `directions learn` one for this generator, or --force",
         )
 
 

@@ -11,8 +11,8 @@ import torch
 
 from stitchedit.blend import BLENDERS, compose
 from stitchedit.config import EditConfig
-from stitchedit.edit import edit as move_latents
 from stitchedit.direction import find_direction
+from stitchedit.edit import edit as move_latents
 from stitchedit.fade import fade_widths
 from stitchedit.inverted import load_inverted, soften
 from stitchedit.pictures import save_png
@@ -32,6 +32,7 @@ def preview(
     output: Path | None,
     *,
     frames: int = 3,
+    force: bool = False,
     device: str = "auto",
     seed: int = 0,
     progress: Progress = silent,
@@ -43,7 +44,7 @@ def preview(
     crops, generator = inverted.crops, inverted.generator
     wanted = spread(np.arange(len(crops.frames)), frames)
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
-    edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed) for s in strengths]
+    edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed, force=force) for s in strengths]
     soften(inverted, find_direction(direction).fidelity)
     crop_of = {int(crops.frames[index]): index for index in wanted}
     put = partial(compose, blender=BLENDERS[EditConfig().blender])

@@ -12,7 +12,7 @@ import itertools
 import logging
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 
 import numpy as np
@@ -94,6 +94,13 @@ def parse_strength(text: str) -> Strength:
         if before.in_seconds == after.in_seconds and before.at >= after.at:
             raise ConfigError(f"keyframe '{after}' of strength '{_short(text)}' does not come after '{before}'", _HINT)
     return Keyframes(tuple(keys))
+
+
+def scaled(strength: Strength, factor: float) -> Strength:
+    """The same curve, times a number."""
+    if isinstance(strength, Keyframes):
+        return Keyframes(tuple(replace(key, strength=factor * key.strength) for key in strength.keys))
+    return factor * strength
 
 
 def strength_label(strength: Strength) -> str:

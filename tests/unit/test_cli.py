@@ -20,6 +20,18 @@ def test_directions_are_paired_with_strengths() -> None:
             cli.paired(directions, strengths)
 
 
+def test_years_are_strengths_of_age() -> None:
+    assert cli.asked_edits(None, None, "+20") == (("age", 2.0),)
+    assert cli.asked_edits(["smile"], ["1"], "-5") == (("age", -0.5), ("smile", 1.0))
+    ((name, curve),) = cli.asked_edits(None, None, "0:0,48:20")
+    assert (name, str(curve)) == ("age", "+0@0+2@48")
+    for years in ("old", "nan", "1e9"):
+        with pytest.raises(ConfigError):
+            cli.asked_edits(None, None, years)
+    with pytest.raises(ConfigError):
+        cli.asked_edits(None, ["1"], "20")
+
+
 def test_the_allocator_setting_is_applied_once(monkeypatch: pytest.MonkeyPatch) -> None:
     started: list[tuple[list[str], dict[str, str]]] = []
     monkeypatch.setattr(os, "execve", lambda program, arguments, env: started.append((arguments, env)))
