@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -324,6 +325,7 @@ def keep_memory() -> None:
     environment = {**MALLOC, **THREADS, **os.environ, "STITCHEDIT_MALLOC": "applied"}
     sys.stdout.flush()
     sys.stderr.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it can be told in one line, see `__main__`
     os.execve(sys.executable, [sys.executable, "-m", "stitchedit", *sys.argv[1:]], environment)
 
 
