@@ -83,6 +83,7 @@ class StitchConfig:
     # the border reaches in; the reference does neither.
     interior: bool = True
     detail: bool = True  # give the edited face what tuning missed of the source, see `stitchedit.detail`; STIT: off
+    steady: float = 2.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
 
@@ -181,6 +182,7 @@ def edit_preset(name: str) -> EditConfig:
             fresh=True,
             interior=False,
             detail=False,
+            steady=0,
             border_px=50,
         )
         return replace(base, blender="none", stitch=stitch)

@@ -7,8 +7,6 @@ edit:    Latents -> EditedLatents -> stitched crops -> frames -> video
 from __future__ import annotations
 
 import copy
-import hashlib
-import json
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
@@ -18,42 +16,34 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from stitchedit import artefacts, loading
 from stitchedit.align import align
 from stitchedit.batches import Batches
 from stitchedit.blend import BLENDERS
 from stitchedit.config import EditConfig, InvertConfig, for_frames
-from stitchedit.data import ByteArray, CropImages, EditedLatents, FloatArray
-from stitchedit.direction import find_direction
-from stitchedit.edit import edit as move_latents
+from stitchedit.data import ByteArray, CropImages
 from stitchedit.encode import Encoder
-from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.errors import ConfigError
 from stitchedit.generator import Generator
-from stitchedit.inverted import Inverted, finished, load_inverted, look_map, notes, soften, source_detail
+from stitchedit.inverted import finished, look_map, notes
 from stitchedit.losses import Perceptual
+from stitchedit.moved import move
 from stitchedit.pasted import Layer, pasted
-from stitchedit.people import Edits, Followed, edits_of_faces, follow_faces, numbered, open_faces, upright
+from stitchedit.people import Followed, edits_of_faces, follow_faces, numbered, open_faces, upright
 from stitchedit.pictures import PictureFolder, save_png
 from stitchedit.progress import Progress, silent
-from stitchedit.project import Project, Records, atomic, default_root, inputs_of, make_folder
+from stitchedit.project import Project, default_root, inputs_of, make_folder
 from stitchedit.provenance import FORMATS, notice, sealer
-from stitchedit.regions import project_shapes, region_inputs
 from stitchedit.room import folder_bytes, pictures_bytes, restore_crops, see_room
-from stitchedit.segment import edited_mesh, mesh_points, ring_masks
-from stitchedit.shape import Shapes, face_shape
-from stitchedit.stages import Stages
+from stitchedit.segment import mesh_points
 from stitchedit.stills import before_after, spread
-from stitchedit.stitch import Chain, RingMasks, stitch
-from stitchedit.strengths import Keyframes, Strength, strength_label
+from stitchedit.strengths import Strength, strength_label
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.tune import tune
 from stitchedit.video import Frame, VideoSource, open_video, try_writing, usual_suffix, write_video
 
 log = logging.getLogger(__name__)
-
-CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
 
 
 def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Progress = silent) -> InvertSummary:
@@ -168,16 +158,14 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     if not config.metadata_only:
         seal = sealer(output, project.source, said, project.fact("source", "sha256"))
     faces = edits_of_faces(open_faces(project), config)
-    moved = [_move(face, config, name, progress) for face in faces]  # refuses what cannot be before hours of work
+    moved = [move(face, config, name, progress) for face in faces]  # refuses what cannot be before hours of work
     source, total = moved[0].inverted.source, len(moved[0].inverted.tracks.state)
     try_writing(output, source, lossless=config.lossless)
     for face in moved:
-        size = face.inverted.crops.size
-        see_room(face.folder, pictures_bytes(len(face.stitched), size) - folder_bytes(face.folder))
+        face.see_room()
     see_room(output.parent, _output_bytes(source, config.lossless))
     for face in moved:
-        named = progress if project.faces == 1 else numbered(progress, face.number)
-        face.mark = _stitch_face(face, config, named)
+        face.stitch(progress if project.faces == 1 else numbered(progress, face.number))
 
     written: list[str] = []
 
@@ -209,8 +197,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     for face in moved[1:]:  # on record with every face, so that each is known as one of those in the video
         face.stages.records.copy("video", stages.records)
         stages.seconds["stitch"] += face.stages.seconds["stitch"]
-    logs = [_read_log(face.folder / "stitch.json") for face in moved]
-    steps, losses = (np.concatenate(parts) for parts in zip(*logs, strict=True))
+    steps, losses = (np.concatenate(parts) for parts in zip(*(face.log() for face in moved), strict=True))
     sheet, shown = moved[0].folder / "sheet.png", np.unique(np.concatenate([f.inverted.crops.frames for f in moved]))
     save_png(before_after(source, open_video(output), spread(shown, 4), name), sheet)
     return EditSummary(
@@ -226,58 +213,6 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         notes=[*notes(source), *written, *_unsigned(output, config.metadata_only)],
         seconds=stages.seconds,
     )
-
-
-@dataclass(slots=True)
-class _Moved:
-    """A face on its way through `edit`: its codes are moved, its crops are to be stitched."""
-
-    number: int
-    inverted: Inverted
-    tuned: Generator  # before it was softened
-    edited: EditedLatents
-    shapes: Shapes
-    fidelity: float
-    folder: Path
-    stitched: PictureFolder
-    stages: Stages
-    mark: str = ""  # of the stage `stitch`
-
-
-def _move(face: Edits, config: EditConfig, name: str, progress: Progress) -> _Moved:
-    """Raises: what loading an inversion and moving codes raise; InUse."""
-    inverted = load_inverted(face.project, config.device)
-    crops, generator = inverted.crops, inverted.generator
-    strengths = [(n, _over_frames(s, inverted)) for n, s in face.edits]
-    edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
-    fidelity = config.fidelity
-    if fidelity is None:
-        fidelity = min((find_direction(n).fidelity for n, s in face.edits if s), default=1.0)
-    tuned = inverted.generator if fidelity == 1 else copy.deepcopy(inverted.generator)
-    soften(inverted, fidelity)
-    folder = face.project.take_edit(name)
-    stitched = PictureFolder(folder / "stitched", len(crops.frames), crops.size)
-    make_folder(stitched.folder)
-    stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
-    shapes = project_shapes(face.project, config.regions, crops, inverted.points, inverted.tracks, progress)
-    return _Moved(face.number, inverted, tuned, edited, shapes, fidelity, folder, stitched, stages)
-
-
-def _stitch_face(face: _Moved, config: EditConfig, progress: Progress) -> str:
-    """Stitch one face's crops, unless they are there; gives the stage's fingerprint."""
-    inverted, stitched = face.inverted, face.stitched
-    checkpoint = face.folder / "stitch.checkpoint.safetensors"
-
-    def do_stitch(mark: str) -> None:
-        _stitch_all(inverted, face.tuned, face.edited, face.shapes, config, stitched, checkpoint, mark, progress)
-
-    tune = inverted.project.records.fingerprint("tune")
-    inputs = {"tune": tune, "codes": _digest(face.edited.ws), "fidelity": str(face.fidelity)}
-    inputs |= region_inputs(inverted.project, config.regions)
-    last = stitched.path(stitched.count - 1)
-    mark = face.stages.run("stitch", inputs | inputs_of(config.stitch), [last], do_stitch)
-    checkpoint.unlink(missing_ok=True)
-    return mark
 
 
 def _output_bytes(source: VideoSource, lossless: bool) -> int:
@@ -323,53 +258,6 @@ def edit_name(
     return name + region + (f".seed{seed}" if seed else "")
 
 
-def _stitch_all(
-    inverted: Inverted,
-    tuned: Generator,
-    edited: EditedLatents,
-    shapes: Shapes,
-    config: EditConfig,
-    stitched: PictureFolder,
-    checkpoint: Path,
-    mark: str,
-    progress: Progress,
-) -> None:
-    """Every frame in turn; what was finished before a checkpoint is not done again."""
-    batches, size = inverted.batches, inverted.crops.size
-    chain = Chain(inverted.generator, config.stitch)
-    records: list[list[float]] = []
-    state = artefacts.load_checkpoint(checkpoint, mark, artefacts.stitching_shapes(chain.named))
-    if state is not None and 0 <= int(state["done"].item()) == len(state["log"]) <= len(batches):
-        chain.resume(state)
-        records = state["log"].tolist()
-
-    def rings(index: int, edited: ByteArray) -> RingMasks:
-        frame = int(inverted.crops.frames[index])
-        mesh = edited_mesh(edited) if config.stitch.interior and "head" not in config.regions else None
-        now = None if mesh is None else face_shape(mesh)
-        return ring_masks(shapes[index], size, config.stitch.border_px, frame, now)
-
-    detail = source_detail(replace(inverted, generator=tuned)) if config.stitch.detail else None
-    for crop in stitch(chain, inverted.generator, edited, batches, rings, size=size, detail=detail):
-        stitched.save(crop.index, crop.image)
-        records.append([float(crop.steps), crop.border_loss])
-        progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")
-        if chain.done % CHAIN_SAVED_EVERY == 0 and chain.done < len(batches):
-            kept = chain.state() | {"log": torch.tensor(records, dtype=torch.float64)}
-            artefacts.save_tensors(checkpoint, kept, {"fingerprint": mark})
-    with atomic(checkpoint.with_name("stitch.json")) as temp:
-        temp.write_text(json.dumps({"steps": [r[0] for r in records], "border_loss": [r[1] for r in records]}))
-
-
-def _read_log(path: Path) -> tuple[list[float], list[float]]:
-    """Steps and border loss of every stitched frame."""
-    try:
-        log = json.loads(path.read_text())
-        return [float(v) for v in log["steps"]], [float(v) for v in log["border_loss"]]
-    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
-        raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
-
-
 def _keep_crops(folder: Path, expected: int, images: Iterator[ByteArray]) -> CropImages:
     """Write the crops as they come, so that a clip of any length fits into memory. Raises TooLittleRoom."""
     shutil.rmtree(folder, ignore_errors=True)
@@ -383,18 +271,7 @@ def _keep_crops(folder: Path, expected: int, images: Iterator[ByteArray]) -> Cro
     return PictureFolder(folder, count, size)
 
 
-def _over_frames(strength: Strength, inverted: Inverted) -> float | NDArray[np.float64]:
-    """A strength for all edited frames, or one for each."""
-    if not isinstance(strength, Keyframes):
-        return strength
-    return strength.curve(inverted.crops.frames, inverted.tracks.rate)
-
-
 def _told(frames: Iterator[Frame], total: int, progress: Progress) -> Iterator[Frame]:
     for frame in frames:
         yield frame
         progress("video", frame.index + 1, total)
-
-
-def _digest(array: FloatArray) -> str:
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

@@ -271,6 +271,7 @@ class Project:
         self._locks.append(Lock(folder, alone=True))
         remove_parts(folder)
         remove_parts(folder / "stitched")
+        remove_parts(folder / "drawn")
         return folder
 
 

@@ -50,7 +50,9 @@ def _spare(project: Project) -> Iterator[Path]:
     """Files that `clean` removes; results before the records that name them, so that a kill in between does no harm."""
     yield from sorted(project.crops.glob("[0-9]*.png"))
     yield from sorted(project.root.glob("edits/*/stitched/[0-9]*.png"))
+    yield from sorted(project.root.glob("regions/*/[0-9]*.png"))
     yield from sorted(project.root.glob("edits/*/stitch.checkpoint.safetensors"))
+    yield from sorted(project.root.glob("edits/*/drawn/[0-9]*.png"))
     yield from sorted(project.root.glob("evaluate/*.npz"))
     if "tune" in project.records.data["stages"]:
         yield from project.root.glob(project.checkpoint.name)

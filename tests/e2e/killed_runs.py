@@ -26,7 +26,7 @@ import av
 import numpy as np
 import torch
 
-from stitchedit import pipeline
+from stitchedit import moved, pipeline
 from stitchedit.config import EditConfig, EncodeConfig, InvertConfig, StitchConfig, TuneConfig
 from stitchedit.project import Project
 from stitchedit.video import open_video, write_video
@@ -52,7 +52,7 @@ def prepare(folder: Path) -> None:
 
 def job(folder: Path) -> None:
     """The whole job, of which all that is finished is kept."""
-    pipeline.CHAIN_SAVED_EVERY = 2
+    moved.CHAIN_SAVED_EVERY = 2
     pipeline.invert(folder / "clip.mp4", None, INVERT)
     edits = ((str(folder / "push.npy"), 1.5),)
     config = EditConfig(edits=edits, stitch=StitchConfig(steps=2, first_steps=4, border_threshold=0))

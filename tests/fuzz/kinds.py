@@ -159,7 +159,7 @@ class Project:
     def use(self, case: Path) -> None:
         import killed_runs
 
-        from stitchedit import pipeline
+        from stitchedit import moved
         from stitchedit.errors import ProjectError
         from stitchedit.inverted import InversionImages, load_inverted, soften
         from stitchedit.pictures import PictureFolder
@@ -179,7 +179,7 @@ class Project:
         records.why_redo("stitch", inputs_of(killed_runs.INVERT), [])
         pictures = PictureFolder(folder / "stitched", len(inverted.crops.frames), inverted.crops.size)
         [pictures[index] for index in range(len(pictures))]
-        pipeline._read_log(folder / "stitch.json")
+        moved.read_log(folder / "stitch.json")
         opened.fact("notes", "tuning")
         del opened, inverted
         find_subject(folder, None, None)
