@@ -49,6 +49,10 @@ Verbose = Annotated[
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 Preset = Annotated[str | None, typer.Option(help="fast, balanced, quality or stit (the reference's recipe).")]
+Region = Annotated[
+    list[str] | None,
+    typer.Option(help="What may change: head, face, mouth or eyes; may be repeated.", show_default="face"),
+]
 
 # Freed memory is kept for the next tensor of the same size. Without this every large activation is mapped, faulted in
 # and unmapped anew, which costs more than half of a tuning step on a CPU (figures: docs/benchmarks.md).
@@ -132,6 +136,7 @@ def edit(
     preset: Annotated[
         str | None, typer.Option(help="fast, balanced, quality or stit.", show_default="that of invert")
     ] = None,
+    region: Region = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
     blender: Annotated[
         str | None, typer.Option(help="feather, poisson, multiband or none.", show_default="by preset: multiband")
@@ -155,7 +160,7 @@ def edit(
     """Change the face of an inverted clip, or its faces, and write the video."""
     keep_memory()
     from stitchedit import pipeline
-    from stitchedit.config import edit_fidelity, edit_only, edit_preset, with_options
+    from stitchedit.config import edit_fidelity, edit_only, edit_preset, united, with_options
     from stitchedit.inverted import open_project
 
     edits = asked_edits(direction, strength, years)
@@ -164,6 +169,7 @@ def edit(
         config: EditConfig = with_options(
             edit_fidelity(edit_preset(preset or opened.fact("settings", "preset")), fidelity),
             edits=edits,
+            regions=united(region),
             device=device,
             seed=seed,
             lossless=lossless,
@@ -183,6 +189,7 @@ def preview(
     direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
     strength: Annotated[list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2")] = None,
     years: Annotated[list[float] | None, typer.Option(help="Strengths of `age` in years; may be repeated.")] = None,
+    region: Region = None,
     frames: Annotated[int, typer.Option(min=1, max=12, help="How many frames.")] = 3,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION.preview.png")
@@ -202,6 +209,7 @@ def preview(
     paired([direction] * len(strengths), strengths)
     keep_memory()
     from stitchedit import preview as previews
+    from stitchedit.config import united
     from stitchedit.inverted import open_project
 
     with running(verbose) as progress:
@@ -211,6 +219,7 @@ def preview(
             strengths,
             output,
             frames=frames,
+            regions=united(region),
             force=force,
             device=device,
             seed=seed,

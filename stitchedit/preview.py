@@ -18,7 +18,7 @@ from stitchedit.inverted import load_inverted, soften
 from stitchedit.pictures import save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import Project, make_folder
-from stitchedit.shape import face_shape
+from stitchedit.regions import still_shape
 from stitchedit.sheet import contact_sheet
 from stitchedit.stills import spread
 from stitchedit.stitch import to_bytes
@@ -32,6 +32,7 @@ def preview(
     output: Path | None,
     *,
     frames: int = 3,
+    regions: tuple[str, ...] = ("face",),
     force: bool = False,
     device: str = "auto",
     seed: int = 0,
@@ -58,7 +59,7 @@ def preview(
             with torch.no_grad():
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
                 crop = to_bytes(generator.synthesis(w, resolution=crops.size)[0])
-            shape, quad = face_shape(inverted.points.points[index]), crops.quads[index]
+            shape, quad = still_shape(regions, crops.images[index], inverted.points.points[index]), crops.quads[index]
             fade = fade_widths([crops.images[index]], [crop], [shape], [])[0]
             patch = put(frame.rgb_float, frame.size, crop, quad, shape, fade=fade, frame=frame.index)
             row.append(paste(frame, *patch).rgb())

@@ -49,7 +49,8 @@ class Shape:
         if self.field is None:
             return far
         scaled: FloatArray = cv2.resize(self.field, (size, size), interpolation=cv2.INTER_LINEAR)
-        return np.minimum(far, scaled * np.float32(size))
+        united: FloatArray = np.minimum(far, scaled * np.float32(size))
+        return united
 
     def distance_in(self, quad: FloatArray, box: PixelBox) -> FloatArray:
         """The same on the source pixels of a box: float32 [h, w], in source pixels."""
@@ -61,7 +62,8 @@ class Shape:
         far = self._outlined(moved, within, side, size)
         if self.field is None:
             return far
-        return np.minimum(far, uncrop(self.field * np.float32(side), quad, box, "repeat", smooth=False))
+        united: FloatArray = np.minimum(far, uncrop(self.field * np.float32(side), quad, box, "repeat", smooth=False))
+        return united
 
     def seen(self, size: int) -> FloatArray:
         """How much of each crop pixel nothing in front hides, float32 [size, size] in 0..1."""
@@ -74,7 +76,8 @@ class Shape:
         """The same on the source pixels of a box, float32 [h, w]."""
         if self.covered is None:
             return np.ones((box[3] - box[1], box[2] - box[0]), np.float32)
-        return np.clip(1 - uncrop(self.covered, quad, box, "zero", smooth=False), 0, 1)
+        shown: FloatArray = np.clip(1 - uncrop(self.covered, quad, box, "zero", smooth=False), 0, 1)
+        return shown
 
     def _outlined(
         self, outlines: list[FloatArray], within: FloatArray | None, scale: float, size: tuple[int, int]

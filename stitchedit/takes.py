@@ -19,8 +19,9 @@ from stitchedit.config import AlignConfig, TrackConfig
 from stitchedit.data import ByteArray, CropImages, Crops, FacePoints, FloatArray, Tracks
 from stitchedit.pasted import Layer, pasted
 from stitchedit.pictures import PictureFolder
-from stitchedit.progress import Progress
+from stitchedit.progress import Progress, silent
 from stitchedit.project import INVERT_STAGES, Project, Records
+from stitchedit.regions import project_shapes
 from stitchedit.segment import mesh_points
 from stitchedit.shape import Shapes, face_shapes
 from stitchedit.track import track
@@ -40,6 +41,7 @@ class Places:
     points: FacePoints
     shapes: Shapes  # what of each crop is edited
     border_px: float = 50.0  # width of the fade in pixels of a 1024 px crop
+    regions: tuple[str, ...] = ("face",)  # of which the shapes are
 
     def mask(self, row: int) -> FloatArray:
         """How much of the edit each pixel of the frame of crop `row` shows, float32 [H, W] in 0..1.
@@ -53,12 +55,16 @@ class Places:
         return mask
 
 
-def places_of_project(project: Project, border_px: float = 50.0) -> Places:
+def places_of_project(
+    project: Project, border_px: float = 50.0, regions: tuple[str, ...] = ("face",), progress: Progress = silent
+) -> Places:
     """Raises StageMissing, when `invert` did not come to its end; ProjectError, when its files are damaged."""
     for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
     crops, points = artefacts.load_crops(project.crops)
-    return Places(artefacts.load_tracks(project.tracks), crops, points, face_shapes(points), border_px)
+    tracks = artefacts.load_tracks(project.tracks)
+    shapes = project_shapes(project, regions, crops, points, tracks, progress)
+    return Places(tracks, crops, points, shapes, border_px, regions)
 
 
 def places_of_clip(source: VideoSource, progress: Progress) -> Places:

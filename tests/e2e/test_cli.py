@@ -14,6 +14,8 @@ import pytest
 
 from stitchedit.errors import CannotOpen, ConfigError, NotAProject, ProjectError, StitcheditError
 from stitchedit.evaluate import evaluate
+from stitchedit.project import Project
+from stitchedit.takes import places_of_project
 from stitchedit.video import open_video, write_video
 
 ROOT = Path(__file__).parents[2]
@@ -170,8 +172,28 @@ def test_evaluations_that_cannot_be(folder: Path, inverted: dict[str, object], t
 
 
 @pytest.mark.slow
+def test_an_edit_of_a_region_changes_nothing_else(folder: Path, inverted: dict[str, object], direction: Path) -> None:
+    options = ("--direction", direction, "--strength", "1.5", "--lossless", "--json")
+    kept = set()
+    for region in ("mouth", "head"):
+        summary = json.loads(run("edit", *options, "--region", region, cwd=folder).stdout)
+        assert Path(summary["output"]).name == f"clip.push+1.5.{region}.mkv"
+        kept.add((folder / "clip.mp4.stitch" / "edits" / f"push+1.5.{region}").is_dir())
+        places = places_of_project(Project.open(folder / "clip.mp4.stitch"), 50, (region,))
+        clips = (open_video(folder / "clip.mp4"), open_video(folder / summary["output"]))
+        for row, (before, after) in enumerate(zip(*clips, strict=True)):
+            same, mask = before.planes["Y"] == after.planes["Y"], places.mask(row)
+            assert same[mask == 0].all()
+            assert same[mask > 0.9].mean() < 0.5
+    assert kept == {True}
+    wrong = run("edit", *options, "--region", "nose", cwd=folder, expect=ConfigError.exit_code)
+    assert error(wrong) == "error: unknown region 'nose'"
+
+
+@pytest.mark.slow
 def test_preview_and_sheet(folder: Path, inverted: dict[str, object], direction: Path) -> None:
-    out = run("preview", "--direction", direction, "--strength", 1, "--strength", 2, "-o", "p.png", cwd=folder)
+    regions = ("--region", "head", "--region", "eyes")
+    out = run("preview", "--direction", direction, "--strength", 1, *regions, "-o", "p.png", cwd=folder)
     assert "p.png" in out.stdout
     run("sheet", "clip.mp4", "clip.mp4", "-o", "s.png", "--frames", 2, cwd=folder)
     assert (folder / "s.png").stat().st_size > 1000
