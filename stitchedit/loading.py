@@ -9,7 +9,7 @@ import torch
 from stitchedit.encode import ENCODERS, Encoder, by_network, check_fit
 from stitchedit.errors import DeviceError
 from stitchedit.generator import Generator
-from stitchedit.guess import check_made_for, from_guess
+from stitchedit.guess import check_made_for, fits, from_guess
 from stitchedit.losses import MobileNetPerceptual, Perceptual
 from stitchedit.packaged import SHA256
 from stitchedit.w_encoder import WEIGHTS, load_w_encoder
@@ -44,12 +44,13 @@ def encoder(name: str, where: torch.device, generator: Generator, space: str) ->
     are loaded anew where codes are wanted, and take no memory while other stages run.
 
     Args:
-        name: also "network", the trained start that comes with stitchedit; "default" is "optimize".
+        name: also "network", the trained start that comes with stitchedit; "default" is that where it fits the
+            generator, else "optimize".
         generator, space: what the codes are for: "W" or "W+".
     Raises: NotFetched, UnknownCheckpoint or HashMismatch, as `weights.load_encoder`; ConfigError, when the codes of
         its network do not fit the generator.
     """
-    chosen = "optimize" if name == "default" else name
+    chosen = ("network" if fits(generator) else "optimize") if name == "default" else name
     if chosen == "network":
         check_made_for(generator, chosen)
         return from_guess(lambda: load_w_encoder().to(where)), SHA256[WEIGHTS]

@@ -134,7 +134,8 @@ def test_samples_are_inverted_better_than_by_the_mean_face() -> None:
 
 def test_the_network_is_taken_by_name(tiny_generator: StyleGAN2) -> None:
     where, fitting = torch.device("cpu"), small_generator()
-    assert loading.encoder("network", where, fitting, "W")[1] == SHA256[WEIGHTS]
+    for name in ("network", "default"):
+        assert loading.encoder(name, where, fitting, "W")[1] == SHA256[WEIGHTS]
     assert loading.encoder("optimize", where, fitting, "W") == (optimize, "optimize")
     assert loading.encoder("default", where, tiny_generator, "W") == (optimize, "optimize")
     with pytest.raises(ConfigError, match="default generator"):
