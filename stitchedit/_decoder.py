@@ -21,7 +21,7 @@ _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,flv,live_flv,asf,asf_o,ogg,"
     "nut,yuv4mpegpipe,ivf,dv,mxf,h264,hevc,obu,apng,rm,wtv,swf,vob,nsv,roq,webp_anim"
 )
-_MAX_PIXELS = 1 << 27  # refuse pictures above this before memory is asked for; 8K is a quarter of it
+MAX_PIXELS = 1 << 27  # refuse pictures above this before memory is asked for; 8K is a quarter of it
 
 
 def open_container(path: Path) -> InputContainer:
@@ -31,14 +31,14 @@ def open_container(path: Path) -> InputContainer:
 
     Raises: CannotOpen.
     """
-    file = _open_file(path)
+    file = open_regular(path)
     try:
         return av.open(
             file,
             "r",
             metadata_errors="surrogateescape",  # tags in any encoding come through unchanged
             buffer_size=1 << 18,
-            options={"format_whitelist": _FORMATS, "max_pixels": str(_MAX_PIXELS)},
+            options={"format_whitelist": _FORMATS, "max_pixels": str(MAX_PIXELS)},
             io_open=_refuse,
         )
     except (av.FFmpegError, ValueError, OSError) as exc:
@@ -59,7 +59,8 @@ def close_container(container: InputContainer) -> None:
     reader.file.close()
 
 
-def _open_file(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BinaryIO:
+    """A file that is opened as a file whatever its name looks like. Raises CannotOpen, when it is no regular one."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -95,7 +96,7 @@ class Decoder:
             self.close()
             raise CannotOpen(path, "it has no video that can be decoded")
         self.stream: VideoStream = videos[0]
-        self.stream.codec_context.options = {"max_pixels": str(_MAX_PIXELS)}
+        self.stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         self._wrong: list[str] = []
 
     @property

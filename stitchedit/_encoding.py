@@ -13,7 +13,7 @@ from av.codec.context import Flags, ThreadType
 from av.container import OutputContainer
 from av.video.stream import VideoStream
 
-from stitchedit._video_in import VideoInfo
+from stitchedit._clip import VideoInfo
 from stitchedit.colour import FULL_RANGE
 from stitchedit.errors import CannotEncode
 from stitchedit.pixels import Layout, find_layout

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from stitchedit._clip import ColourTags, Damage, VideoInfo
 from stitchedit._containers import missing_bytes
 from stitchedit._decoder import Decoder
 from stitchedit.colour import Box, Colour, colour_of, paste_rgb, read_rgb, to_bytes
@@ -28,54 +29,8 @@ _MAX_DAMAGE = 1000  # records of damage kept at most
 
 
 @dataclass(frozen=True, slots=True)
-class ColourTags:
-    """Code points of ITU-T H.273, as in FFmpeg; 2 says "unspecified". Range: 0 unspecified, 1 limited, 2 full."""
-
-    primaries: int
-    transfer: int
-    matrix: int
-    range: int
-
-
-@dataclass(frozen=True, slots=True)
-class VideoInfo:
-    """What a clip is. Sizes in pixels; counts are of streams."""
-
-    path: Path
-    format: str  # FFmpeg's name of the container
-    codec: str  # FFmpeg's name of the decoder, such as "h264"
-    width: int  # of the upright picture, as `Frame.rgb` gives it
-    height: int
-    stored_width: int  # of the picture as it is decoded; swapped when it is stored on its side
-    stored_height: int
-    orientation: Orientation
-    pix_fmt: str  # of the frames as they travel; FFmpeg's spelling
-    depth: int  # bits of a sample
-    time_base: Fraction  # seconds of a tick; PTS and durations count ticks
-    rate: Fraction  # frames a second on average; a clip of variable rate has no other
-    start: int  # PTS of the first frame, in ticks
-    duration: Fraction | None  # seconds, as the container claims
-    sample_aspect_ratio: Fraction  # width of a pixel by its height
-    colour: ColourTags
-    interlaced: bool
-    audio_streams: int
-    subtitle_streams: int
-    matrix: bytes = b""  # display matrix as FFmpeg's side data, empty when there is none
-    hdr: tuple[bytes, bytes] = (b"", b"")  # mastering display and content light level, as FFmpeg's side data
-    notes: tuple[str, ...] = ()  # what a user should know about how the clip is read
-
-    @property
-    def rotation(self) -> int:
-        """Degrees by which the stored picture is turned clockwise to stand upright: 0, 90, 180, 270."""
-        return self.orientation.degrees
-
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """One decoded picture in the source's own pixel format.
-
-    Positions are those of the upright picture, x right, y down; `planes` alone shows what is stored.
-    """
+class CodedFrame:
+    """A `Frame` that FFmpeg decoded, in its own pixel format. `planes` alone shows what is stored, as it is stored."""
 
     index: int  # 0 is the first
     pts: int  # in ticks of `time_base`, strictly rising
@@ -120,35 +75,15 @@ class Frame:
         """The same, rounded and clipped to uint8."""
         return to_bytes(self.rgb_float(box))
 
-
-def paste(frame: Frame, patch: FloatArray | ByteArray, alpha: FloatArray, box: Box) -> Frame:
-    """A new frame with `patch` blended in; every stored sample where alpha is 0 keeps its exact value.
-
-    Convention: `stitchedit.colour.paste_rgb`, in coordinates of the upright picture. The argument is left as it is.
-
-    Args:
-        patch: RGB on 0..255, [h, w, 3], float32 or uint8.
-        alpha: 0..1, [h, w].
-        box: where it goes (x0, y0, x1, y1) with w = x1 - x0, h = y1 - y0; it may leave the picture.
-    Raises: ValueError, when the shapes do not fit.
-    """
-    stored = frame.orientation.stored_box(box, frame.video.width, frame.video.height)
-    turned = frame.orientation.stored(patch.astype(np.float32, copy=False))
-    weight = frame.orientation.stored(alpha.astype(np.float32, copy=False))
-    made = paste_rgb(frame.video, frame.colour, turned, weight, stored)
-    return Frame(frame.index, frame.pts, frame.duration, frame.time_base, made, frame.colour, frame.orientation)
+    def pasted(self, patch: FloatArray, alpha: FloatArray, box: Box) -> CodedFrame:
+        """See `paste`. Convention: `stitchedit.colour.paste_rgb`, in coordinates of the upright picture."""
+        stored = self.orientation.stored_box(box, self.video.width, self.video.height)
+        patch, alpha = self.orientation.stored(patch), self.orientation.stored(alpha)
+        return replace(self, video=paste_rgb(self.video, self.colour, patch, alpha, stored))
 
 
-@dataclass(frozen=True, slots=True)
-class Damage:
-    """Something of the file that could not be read as it should."""
-
-    frame: int  # index of the frame where it showed; frames before it are whole
-    why: str
-
-
-class VideoSource:
-    """A clip that can be gone through several times, each time from its first frame; frames stream.
+class FileSource:
+    """A clip in one file.
 
     Damage does not end the iteration when decoding can go on: every frame that can be had is given, a frame of
     which nothing can be decoded is missing, and `damage` tells what was wrong. It is complete after one pass.
@@ -178,7 +113,7 @@ class VideoSource:
             self.frames = sum(1 for _ in self)
         return self.frames
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Iterator[CodedFrame]:
         info, index, clock = self.info, 0, _Clock(self.info)
         with closing(Decoder(info.path, self._stream)) as decoder:
             for video in decoder.frames():
@@ -189,7 +124,7 @@ class VideoSource:
                 if not risen:
                     self._note(index, "its time does not come after that of the frame before")
                 video.pts, video.time_base = pts, info.time_base
-                yield Frame(index, pts, video.duration, info.time_base, video, self._colour, info.orientation)
+                yield CodedFrame(index, pts, video.duration, info.time_base, video, self._colour, info.orientation)
                 index += 1
             for why in decoder.take_damage():
                 self._note(index, why)
@@ -213,7 +148,7 @@ class VideoSource:
         return video if name == video.format.name else video.reformat(format=name)
 
 
-def open_video(path: Path | str) -> VideoSource:
+def open_file(path: Path | str) -> FileSource:
     """Opens a clip for reading; the first frame is decoded to know what it is.
 
     `path` is always the name of a file: never an option, a protocol (`http:`), a device or a list of other files.
@@ -231,7 +166,7 @@ def open_video(path: Path | str) -> VideoSource:
             raise CannotOpen(path, f"its pixel format {first.format.name} is not supported", "convert the video first")
         info = _describe(path, decoder, first, layout)
         tags, stored = info.colour, (info.stored_width, info.stored_height)
-        return VideoSource(info, colour_of(layout, tags.matrix, tags.range, *stored), decoder.stream.index)
+        return FileSource(info, colour_of(layout, tags.matrix, tags.range, *stored), decoder.stream.index)
 
 
 class _Clock:
@@ -302,6 +237,7 @@ def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout
         subtitle_streams=len(container.streams.subtitles),
         matrix=matrix if any(matrix) else b"",
         hdr=(side.get("MASTERING_DISPLAY_METADATA", b""), side.get("CONTENT_LIGHT_LEVEL", b"")),
+        size_bytes=path.stat().st_size,
         notes=tuple(notes),
     )
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -17,26 +16,18 @@ from av.packet import Packet
 from av.stream import Stream
 from av.video.stream import VideoStream
 
+from stitchedit._clip import Frame, VideoInfo
 from stitchedit._containers import matroska_step_ns, set_matroska_step
 from stitchedit._copying import Copier, Ticks, needs_free_tags, set_tags, stream_tags
-from stitchedit._encoding import CONTAINERS, add_video, choose_encoding, container_of
+from stitchedit._encoding import add_video, choose_encoding, container_of
 from stitchedit._part_file import PartFile, disk_error
-from stitchedit._video_in import Frame, VideoInfo, VideoSource
+from stitchedit._video_in import CodedFrame, FileSource
 from stitchedit.errors import CannotEncode, NotWritable
 from stitchedit.pixels import convert
 
 _CLOCK_FORMATS = ("mpegts", "mpeg")  # their time zero is anywhere
 _LATE_START_S = 10  # a clip of theirs that starts later than this is moved to zero
 _MAX_TIMESCALE = 2**31 - 1
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What `write_video` did."""
-
-    path: Path
-    frames: int
-    notes: tuple[str, ...]  # what could not be kept as it was, one line each; empty as a rule
 
 
 class VideoWriter:
@@ -61,7 +52,7 @@ class VideoWriter:
     def __init__(
         self,
         path: Path | str,
-        source: VideoSource,
+        source: FileSource,
         *,
         lossless: bool = False,
         metadata: Mapping[str, str] | None = None,
@@ -112,7 +103,8 @@ class VideoWriter:
         return self
 
     def write(self, frame: Frame) -> None:
-        """Encodes the next frame, at its own time. Raises: CannotEncode, DiskFull."""
+        """Encodes the next frame, one of the source's, at its own time. Raises: CannotEncode, DiskFull."""
+        assert isinstance(frame, CodedFrame), "a file's frames are coded ones"
         encoding, video = self._encoding, frame.video
         if encoding.target.name != encoding.source.name:
             video = convert(video, encoding.source, encoding.target)
@@ -219,37 +211,3 @@ def _offset(info: VideoInfo, copier: Copier) -> tuple[Fraction, tuple[str, ...]]
         return Fraction(0), ()
     offset = math.ceil(move / info.time_base) * info.time_base
     return offset, (f"everything is moved by {float(offset):+.3f} s, so that the clip starts at zero",)
-
-
-def write_video(
-    path: Path | str,
-    source: VideoSource,
-    frames: Iterable[Frame],
-    *,
-    lossless: bool = False,
-    metadata: Mapping[str, str] | None = None,
-    seal: Callable[[BinaryIO, BinaryIO], None] | None = None,
-) -> Written:
-    """Writes frames of a source to a file, with everything else of the source; see `VideoWriter`."""
-    with VideoWriter(path, source, lossless=lossless, metadata=metadata, seal=seal) as writer:
-        for frame in frames:
-            writer.write(frame)
-    return Written(writer.path, writer.frames, writer.notes)
-
-
-class _Enough(Exception):
-    """Nothing is wrong."""
-
-
-def try_writing(path: Path, source: VideoSource, *, lossless: bool = False) -> None:
-    """See that a clip can be written there, as far as its header tells; leaves nothing.
-
-    Raises: CannotEncode, NotWritable, DiskFull, as `write_video` would after hours.
-    """
-    with suppress(_Enough), VideoWriter(path, source, lossless=lossless):
-        raise _Enough
-
-
-def usual_suffix(path: Path) -> str:
-    """The source's own file ending, or one whose format holds everything, where videos like it are not written."""
-    return path.suffix if path.suffix.lower() in CONTAINERS else ".mkv"

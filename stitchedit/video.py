@@ -16,25 +16,69 @@ packets of the sound are handed over as they are.
 * One frame is held at a time; a source can be gone through again as often as needed.
 * A file is opened as a file whatever its name looks like, and may not open others.
 
-Damage in the middle of a file does not end the reading: `VideoSource`.
+A clip is a file, or numbered pictures (PNG, EXR, TIFF, JPEG) named by their folder or a pattern: both give the same
+`VideoSource` and `Frame`. Damage in the middle of a file does not end the reading: `FileSource`.
 """
 
-from stitchedit._video_in import ColourTags, Damage, Frame, VideoInfo, VideoSource, open_video, paste
-from stitchedit._video_out import VideoWriter, Written, try_writing, usual_suffix, write_video
+from fractions import Fraction
+from pathlib import Path
+
+from stitchedit._clip import ColourTags, Damage, Frame, VideoInfo, VideoSource, paste
+from stitchedit._sequence import means_pictures
+from stitchedit._sequence_in import SequenceSource, open_sequence
+from stitchedit._sequence_out import SequenceWriter
+from stitchedit._video_in import CodedFrame, FileSource, open_file
+from stitchedit._video_out import VideoWriter
+from stitchedit._writing import (
+    Written,
+    try_writing,
+    usual_output,
+    usual_suffix,
+    write_video,
+    writer_for,
+    written_files,
+)
 from stitchedit.colour import Box
+from stitchedit.errors import ConfigError
 
 __all__ = [
     "Box",
+    "CodedFrame",
     "ColourTags",
     "Damage",
+    "FileSource",
     "Frame",
+    "SequenceSource",
+    "SequenceWriter",
     "VideoInfo",
     "VideoSource",
     "VideoWriter",
     "Written",
+    "open_file",
     "open_video",
     "paste",
     "try_writing",
+    "usual_output",
     "usual_suffix",
     "write_video",
+    "writer_for",
+    "written_files",
 ]
+
+
+def open_video(path: Path | str, fps: Fraction | None = None) -> VideoSource:
+    """Opens a clip for reading: a file, a folder of numbered pictures, or those of `shot/frame.%04d.exr`.
+
+    `path` is always the name of files: never an option, a protocol (`http:`), a device or a list of other files.
+
+    Args:
+        fps: of numbered pictures; default 25.
+    Raises: CannotOpen, when it is missing, cannot be read, or holds not a single frame; ConfigError, for an `fps` that
+        a file was given, whose frames have times of their own.
+    """
+    path = Path(path)
+    if means_pictures(path):
+        return open_sequence(path, fps)
+    if fps is not None:
+        raise ConfigError("--fps is for numbered pictures", f"{path} has frame times of its own: leave it out")
+    return open_file(path)

@@ -38,7 +38,7 @@ def test_work_begun_anew_is_counted_anew() -> None:
     now = 0.0
     left = TimeLeft(lambda: now)
     for length in (1.0, 4.0):
-        for k in range(0, 50):
+        for k in range(50):
             now += length
             said = left("read", k, 100)
     assert said == 51 * 4.0

@@ -85,8 +85,8 @@ def test_stopped_while_ffmpeg_calls_back_it_is_not_lost(tmp_path: Path, monkeypa
 
     from stitchedit import _decoder
 
-    real = _decoder._open_file
-    monkeypatch.setattr(_decoder, "_open_file", lambda path: Interrupted(real(path)))
+    real = _decoder.open_regular
+    monkeypatch.setattr(_decoder, "open_regular", lambda path: Interrupted(real(path)))
     with pytest.raises(Stopped), stoppable():
         write_video(tmp_path / "out.mp4", source, islice(source, 3))
     assert not list(tmp_path.iterdir())

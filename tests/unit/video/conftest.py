@@ -15,7 +15,7 @@ import pytest
 from stitchedit.colour import colour_of
 from stitchedit.orientation import Orientation
 from stitchedit.pixels import find_layout, samples
-from stitchedit.video import Frame
+from stitchedit.video import CodedFrame
 
 Ffmpeg = Callable[..., bytes]
 Listing = tuple[Fraction, list[tuple[int, int, str]]]  # seconds of a tick; PTS, duration and MD5 of each frame
@@ -61,7 +61,7 @@ def frames_of() -> Callable[..., Listing]:
 
 
 @pytest.fixture(scope="session")
-def random_frame() -> Callable[..., Frame]:
+def random_frame() -> Callable[..., CodedFrame]:
     """A frame of random samples in a pixel format; every code can occur."""
 
     def make(
@@ -73,7 +73,7 @@ def random_frame() -> Callable[..., Frame]:
         matrix: int = 1,
         color_range: int = 0,
         orientation: Orientation | None = None,
-    ) -> Frame:
+    ) -> CodedFrame:
         layout, rng = find_layout(name), np.random.default_rng(seed)
         assert layout is not None
         video = av.VideoFrame(width, height, name)
@@ -82,6 +82,6 @@ def random_frame() -> Callable[..., Frame]:
             view = samples(video, layout, component)
             view[:] = rng.integers(0, 1 << layout.depth, view.shape) << component.shift
         colour = colour_of(layout, matrix, color_range, width, height)
-        return Frame(0, 0, 1, Fraction(1, 25), video, colour, orientation or Orientation())
+        return CodedFrame(0, 0, 1, Fraction(1, 25), video, colour, orientation or Orientation())
 
     return make
