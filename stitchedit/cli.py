@@ -148,6 +148,16 @@ def edit(
         float | None,
         typer.Option(help="0..1: less of the tuning lets the person change more.", show_default="by direction"),
     ] = None,
+    detail: Annotated[
+        bool | None,
+        typer.Option(help="Keep what tuning missed of the source: pores, hairs, gaze.", show_default="yes, stit: no"),
+    ] = None,
+    steady: Annotated[
+        float | None,
+        typer.Option(
+            help="Frames that the change is averaged over along the clip's motion.", show_default="2, stit: 0"
+        ),
+    ] = None,
     metadata_only: Annotated[
         bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
     ] = False,
@@ -160,7 +170,7 @@ def edit(
     """Change the face of an inverted clip, or its faces, and write the video."""
     keep_memory()
     from stitchedit import pipeline
-    from stitchedit.config import edit_fidelity, edit_only, edit_preset, united, with_options
+    from stitchedit.config import edit_detail, edit_fidelity, edit_only, edit_preset, united, with_options
     from stitchedit.inverted import open_project
 
     edits = asked_edits(direction, strength, years)
@@ -178,7 +188,7 @@ def edit(
             force=force,
             **({} if blender is None else {"blender": blender}),
         )
-        config = edit_only(config, only or ())
+        config = edit_only(edit_detail(config, detail, steady), only or ())
         summary = pipeline.edit(opened, config, output, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
 

@@ -249,6 +249,18 @@ def united(regions: Sequence[str] | None) -> tuple[str, ...]:
     return chosen[:1] if chosen[0] in ("head", "face") else chosen
 
 
+def edit_detail(config: EditConfig, detail: bool | None, steady: float | None) -> EditConfig:
+    """The settings with or without the source's detail, and steadied by `steady` frames; None: as the preset has it.
+
+    Raises ConfigError outside of 0..10.
+    """
+    if steady is not None and not 0 <= steady <= 10:
+        raise ConfigError(f"--steady is {steady}", "give frames from 0 (off) to 10")
+    stitch = config.stitch
+    stitch = stitch if detail is None else replace(stitch, detail=detail)
+    return replace(config, stitch=stitch if steady is None else replace(stitch, steady=steady))
+
+
 def for_frames(config: Steps, count: int) -> Steps:
     """The settings of a stage with its step budget for a clip of `count` edited frames."""
     wanted = round(config.steps_per_frame * count)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import copy
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 
@@ -103,19 +104,23 @@ def source_detail(inverted: Inverted) -> Detail:
     return detail
 
 
-def soften(inverted: Inverted, fidelity: float) -> None:
+def soften(inverted: Inverted, fidelity: float) -> Inverted:
     """Take the generator's coarse layers a part of the way back to where they were before tuning, in place.
 
     They hold the shape of the person; the finer ones keep the clip's light and colours. 1 leaves all as it is.
+
+    Returns: the same with the generator as it was tuned: a copy, if it was changed.
     """
     if fidelity == 1:
-        return
+        return inverted
+    tuned = replace(inverted, generator=copy.deepcopy(inverted.generator))
     untuned, _ = loading.generator(inverted.project.fact("settings", "generator"), inverted.generator.w_avg.device)
     with torch.no_grad():
         pairs = zip(inverted.generator.named_parameters(), untuned.parameters(), strict=True)
         for (name, parameter), start in pairs:
             if inverted.generator.layer_px(name) <= COARSE_PX:
                 parameter.lerp_(start, 1 - fidelity)
+    return tuned
 
 
 def look_map(points: FacePoints) -> WeightMap:

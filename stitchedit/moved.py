@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +18,6 @@ from stitchedit.data import ByteArray, EditedLatents, FloatArray
 from stitchedit.direction import find_direction
 from stitchedit.edit import edit as move_latents
 from stitchedit.errors import ProjectError
-from stitchedit.generator import Generator
 from stitchedit.inverted import Inverted, load_inverted, soften, source_detail
 from stitchedit.people import Edits
 from stitchedit.pictures import PictureFolder
@@ -43,7 +41,7 @@ class Moved:
 
     number: int
     inverted: Inverted
-    tuned: Generator  # before it was softened
+    tuned: Inverted  # the same before its generator was softened
     edited: EditedLatents
     shapes: Shapes
     fidelity: float
@@ -102,8 +100,7 @@ def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> Move
     fidelity = config.fidelity
     if fidelity is None:
         fidelity = min((find_direction(n).fidelity for n, s in face.edits if s), default=1.0)
-    tuned = inverted.generator if fidelity == 1 else copy.deepcopy(inverted.generator)
-    soften(inverted, fidelity)
+    tuned = soften(inverted, fidelity)
     folder = face.project.take_edit(name)
     stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
     shapes = project_shapes(face.project, config.regions, crops, inverted.points, inverted.tracks, progress)
@@ -129,7 +126,7 @@ def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) ->
         now = None if mesh is None else face_shape(mesh)
         return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now)
 
-    detail = source_detail(replace(inverted, generator=face.tuned)) if config.stitch.detail else None
+    detail = source_detail(face.tuned) if config.stitch.detail else None
     for crop in stitch(chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail):
         drawn.save(crop.index, crop.image)
         records.append([float(crop.steps), crop.border_loss])

@@ -14,7 +14,7 @@ from stitchedit.config import EditConfig
 from stitchedit.direction import find_direction
 from stitchedit.edit import edit as move_latents
 from stitchedit.fade import fade_widths
-from stitchedit.inverted import load_inverted, soften
+from stitchedit.inverted import load_inverted, soften, source_detail
 from stitchedit.pictures import save_png
 from stitchedit.progress import Progress, silent
 from stitchedit.project import Project, make_folder
@@ -46,7 +46,7 @@ def preview(
     wanted = spread(np.arange(len(crops.frames)), frames)
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
     edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed, force=force) for s in strengths]
-    soften(inverted, find_direction(direction).fidelity)
+    detail = source_detail(soften(inverted, find_direction(direction).fidelity))
     crop_of = {int(crops.frames[index]): index for index in wanted}
     put = partial(compose, blender=BLENDERS[EditConfig().blender])
     rows = []
@@ -58,7 +58,8 @@ def preview(
         for codes in edited:
             with torch.no_grad():
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
-                crop = to_bytes(generator.synthesis(w, resolution=crops.size)[0])
+                drawn = generator.synthesis(w, resolution=crops.size)
+                crop = to_bytes((drawn + detail(index, drawn))[0])
             shape, quad = still_shape(regions, crops.images[index], inverted.points.points[index]), crops.quads[index]
             fade = fade_widths([crops.images[index]], [crop], [shape], [])[0]
             patch = put(frame.rgb_float, frame.size, crop, quad, shape, fade=fade, frame=frame.index)

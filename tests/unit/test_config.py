@@ -1,6 +1,15 @@
 import pytest
 
-from stitchedit.config import PRESETS, TuneConfig, edit_preset, encode_space, for_frames, invert_preset, with_options
+from stitchedit.config import (
+    PRESETS,
+    TuneConfig,
+    edit_detail,
+    edit_preset,
+    encode_space,
+    for_frames,
+    invert_preset,
+    with_options,
+)
 from stitchedit.errors import ConfigError
 
 
@@ -43,3 +52,13 @@ def test_the_reference_preset_has_the_constants_of_the_reference() -> None:
     assert (stitch.fresh, stitch.interior) == (True, False)
     align = invert_preset("stit").align
     assert (align.scale, align.center_sigma, align.xy_sigma) == (1.0, 1.0, 3.0)
+
+
+def test_detail_and_steadiness_can_be_asked_for() -> None:
+    balanced = edit_preset("balanced")
+    assert edit_detail(balanced, None, None) == balanced
+    asked = edit_detail(balanced, False, 0.0).stitch
+    assert (asked.detail, asked.steady) == (False, 0.0)
+    for wrong in (-1.0, 11.0, float("nan")):
+        with pytest.raises(ConfigError, match="steady"):
+            edit_detail(balanced, None, wrong)

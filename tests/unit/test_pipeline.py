@@ -86,9 +86,11 @@ def test_fidelity_takes_the_coarse_layers_back_toward_the_untuned_generator(
             parameter.add_(1.0)
     monkeypatch.setattr(loading, "generator", lambda name, device: (tiny_generator, ""))
     project = SimpleNamespace(fact=lambda table, key: "default")
-    opened = SimpleNamespace(project=project, generator=tuned)
-    inverted.soften(opened, 1.0)  # type: ignore[arg-type]
-    inverted.soften(opened, 0.25)  # type: ignore[arg-type]
+    opened = inverted.Inverted(project, *[None] * 5, tuned)  # type: ignore[arg-type]
+    assert inverted.soften(opened, 1.0) is opened
+    before = copy.deepcopy(tuned.state_dict())
+    kept = inverted.soften(opened, 0.25).generator
+    assert all(torch.equal(value, before[name]) for name, value in kept.state_dict().items())
     start = dict(tiny_generator.named_parameters())
     left = {n: (p - start[n]).mean().item() for n, p in tuned.named_parameters() if n.startswith("synthesis")}
     assert all(v == pytest.approx(0.25 if tuned.layer_px(n) <= 32 else 1.0, abs=1e-5) for n, v in left.items())
