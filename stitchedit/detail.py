@@ -20,18 +20,21 @@ STRUCTURE_SIGMA = 1 / 40  # of the crop's side: coarser differences (light, colo
 OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail is left out
 
 
-def carried(source: FloatArray, drawn: FloatArray, edited: FloatArray) -> FloatArray:
+def carried(source: FloatArray, drawn: FloatArray, edited: FloatArray, inside: FloatArray | None = None) -> FloatArray:
     """What to add to the edited drawing.
 
     Convention: pictures are float32 [S, S, 3] RGB in [-1, 1].
 
     Args:
         source: the frame's crop; drawn: the tuned generator's picture of it; edited: the same after the edit.
+        inside: [S, S], 1 where the edited drawing is taken as it is, 0 where stitching brings it back to what was
+            drawn before: there all that was missed stays, at its place. None: 1 everywhere.
     """
-    flow = _flow(edited, drawn)
+    inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
+    flow = _flow(edited, drawn) * inside[..., None]
     here = _warped(drawn, flow)
     missed: FloatArray = _warped(source - drawn, flow)
-    missed *= _same(edited, here)[..., None]
+    missed *= 1 - (inside * (1 - _same(edited, here)))[..., None]
     return missed
 
 

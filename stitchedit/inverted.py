@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -23,7 +24,7 @@ from stitchedit.room import restore_crops
 from stitchedit.segment import attention, ring_masks
 from stitchedit.shape import face_shape
 from stitchedit.stills import inversion_psnr
-from stitchedit.stitch import Detail, to_bytes
+from stitchedit.stitch import to_bytes
 from stitchedit.summary import InvertSummary, Passed
 from stitchedit.video import VideoSource, open_video
 
@@ -89,16 +90,17 @@ class InversionImages:
             return to_bytes(generator.synthesis(ws, resolution=self.inverted.crops.size)[0])
 
 
-def source_detail(inverted: Inverted) -> Detail:
+def source_detail(inverted: Inverted) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
     """What the tuned generator misses of each frame, carried to where an edit moves it."""
     generator, size = inverted.generator, inverted.crops.size
 
-    def detail(index: int, edited: Tensor) -> Tensor:
+    def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
         ws = torch.from_numpy(inverted.latents.ws[index : index + 1]).to(edited.device)
         with torch.inference_mode():
             drawn = generator.synthesis(ws, resolution=size)
         pictures = (inverted.batches.images([index], size), drawn, edited)
-        missed = carried(*(p[0].permute(1, 2, 0).cpu().numpy() for p in pictures))
+        source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
+        missed = carried(source, before, after, inside)
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail

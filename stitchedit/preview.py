@@ -59,7 +59,7 @@ def preview(
             with torch.no_grad():
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
                 drawn = generator.synthesis(w, resolution=crops.size)
-                crop = to_bytes((drawn + detail(index, drawn))[0])
+                crop = to_bytes((drawn + detail(index, drawn, None))[0])
             shape, quad = still_shape(regions, crops.images[index], inverted.points.points[index]), crops.quads[index]
             fade = fade_widths([crops.images[index]], [crop], [shape], [])[0]
             patch = put(frame.rgb_float, frame.size, crop, quad, shape, fade=fade, frame=frame.index)

@@ -47,7 +47,8 @@ class RingMasks:
 
 
 Masks = Callable[[int, ByteArray], RingMasks]  # of the crop with this index, edited as this picture [S, S, 3]
-Detail = Callable[[int, Tensor], Tensor]  # (index, the edited drawing [1, 3, S, S]) -> what is to be added to it
+# (index, the edited drawing [1, 3, S, S], how far inside [S, S], see `interior`) -> what is to be added to the drawing
+Detail = Callable[[int, Tensor, FloatArray], Tensor]
 
 
 class Chain:
@@ -160,7 +161,8 @@ def stitch(
         with torch.no_grad():
             content = generator.synthesis(w, resolution=size)
         ring = masks(index, to_bytes(content[0]))
-        added = detail(index, content) if detail else torch.zeros_like(content)
+        inside = interior(ring.content, chain.config.border_px * size / REFERENCE_PX)
+        added = detail(index, content, inside) if detail else torch.zeros_like(content)
         image, curve = stitch_frame(
             chain,
             w,
@@ -175,8 +177,7 @@ def stitch(
         chain.pull_back()
         if chain.config.interior:
             # Far from the border the edited picture needs no stitching, and stitching costs it sharpness.
-            inside = torch.from_numpy(interior(ring.content, chain.config.border_px * size / REFERENCE_PX)).to(device)
-            image = torch.lerp(image, content, inside)
+            image = torch.lerp(image, content, torch.from_numpy(inside).to(device))
         yield StitchedCrop(index, to_bytes((image + added)[0]), len(curve) - 1, curve[-1][1])
 
 

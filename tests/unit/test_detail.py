@@ -48,3 +48,12 @@ def test_where_the_edit_draws_something_else_nothing_is_carried() -> None:
     found = carried(drawn + spot(40, 70) + spot(100, 30), drawn, edited)
     assert np.abs(found[60:80, 30:50]).max() < 0.2
     assert found[30, 100].min() > 0.3
+
+
+def test_at_the_border_all_that_was_missed_stays_where_it_is() -> None:
+    drawn = drawing()
+    source = drawn + spot(40, 70)
+    inside = np.zeros((SIDE, SIDE), np.float32)
+    inside[:, 64:] = 1
+    found = carried(source, drawn, np.roll(drawing(1), (2, 3), (0, 1)), inside)
+    np.testing.assert_allclose(found[:, :56], (source - drawn)[:, :56], atol=1e-5)

@@ -7,7 +7,7 @@ from conftest import crops_of
 
 from stitchedit.batches import Batches
 from stitchedit.config import StitchConfig
-from stitchedit.data import Crops, EditedLatents
+from stitchedit.data import Crops, EditedLatents, FloatArray
 from stitchedit.stitch import Chain, RingMasks, interior, stitch, to_bytes
 from stitchedit.stylegan2 import StyleGAN2
 
@@ -111,7 +111,8 @@ def test_what_the_generator_lacks_is_added_and_the_border_meets_the_source_with_
     added = 0.2 * torch.sign(torch.randn(drawn.shape, generator=torch.Generator().manual_seed(0)))
     batches = Batches(crops_of([to_bytes(image) for image in (drawn + added).clamp(-1, 1)]))
 
-    def detail(index: int, content: torch.Tensor) -> torch.Tensor:
+    def detail(index: int, content: torch.Tensor, inside: FloatArray) -> torch.Tensor:
+        np.testing.assert_array_equal(inside, interior(MASKS.content, 50 / 8))
         torch.testing.assert_close(content, drawn[index : index + 1], atol=1e-4, rtol=0)
         return batches.images([index], 128) - content
 
