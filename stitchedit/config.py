@@ -50,8 +50,8 @@ class EncodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuneConfig:
-    steps: int = 300  # budget in optimiser steps, at least
-    steps_per_frame: float = 3.5  # more of them where the clip has many frames, so that each is drawn about seven times
+    steps: int = 340  # budget in optimiser steps, at least
+    steps_per_frame: float = 4.0  # more of them where the clip has many frames, so that each is drawn about eight times
     most_steps: int = 1500
     frames_per_step: int = 2
     shuffle: bool = True  # random order; False is the fixed order of the reference
@@ -76,7 +76,7 @@ class StitchConfig:
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
     content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame
-    border_threshold: float = 0.004  # border loss at which a frame is done
+    border_threshold: float = 0.002  # border loss at which a frame is done
     pull_back: float = 0.1  # part of the way back to the tuned weights taken after each frame
     fresh: bool = False  # each frame starts from the tuned generator with a new optimiser, as in the reference
     # Well inside of the face the edited picture itself is taken, and where the edited face is smaller than the old one
@@ -168,9 +168,9 @@ def edit_preset(name: str) -> EditConfig:
     """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
     base = EditConfig(preset=_known(name))
     if name == "fast":
-        return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.006))
+        return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.004))
     if name == "quality":
-        return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.002))
+        return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.001))
     if name == "stit":
         stitch = StitchConfig(
             steps=100,
