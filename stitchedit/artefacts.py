@@ -39,6 +39,7 @@ def save_tracks(path: Path, tracks: Tracks) -> None:
     rate = np.array([tracks.rate.numerator, tracks.rate.denominator])
     size = np.array(tracks.frame_size)
     arrays: dict[str, NDArray[Any]] = {"landmarks": tracks.landmarks, "state": tracks.state, "cuts": tracks.cuts}
+    arrays["scores"] = tracks.scores
     _save_arrays(path, arrays | {"frame_size": size, "rate": rate})
 
 
@@ -57,7 +58,9 @@ def load_tracks(path: Path) -> Tracks:
         _must(numerator > 0 and denominator > 0, "no such frame rate")
         cuts = arrays["cuts"].astype(np.int64)
         _must(cuts.ndim == 1, "no list of cuts")
-        return Tracks(landmarks, state, (width, height), Fraction(numerator, denominator), cuts)
+        scores = arrays.get("scores", np.empty(0)).astype(np.float32)
+        _must(scores.shape in ((0,), state.shape), "scores and states do not fit")
+        return Tracks(landmarks, state, (width, height), Fraction(numerator, denominator), cuts, scores)
 
     return _understood(path, build)
 

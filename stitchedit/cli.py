@@ -158,6 +158,9 @@ def edit(
             help="Frames that the change is averaged over along the clip's motion.", show_default="2, stit: 0"
         ),
     ] = None,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Edit frames too that are faded out of: covered or hardly seen faces.")
+    ] = False,
     metadata_only: Annotated[
         bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
     ] = False,
@@ -187,6 +190,7 @@ def edit(
             match_colours=match_colours,
             force=force,
             **({} if blender is None else {"blender": blender}),
+            **({"every_frame": True} if every_frame else {}),
         )
         config = edit_only(edit_detail(config, detail, steady), only or ())
         summary = pipeline.edit(opened, config, output, progress=progress)

@@ -118,6 +118,7 @@ class EditConfig:
     fidelity: float | None = None
     force: bool = False  # take directions that were made for another generator
     stitch: StitchConfig = field(default_factory=StitchConfig)
+    every_frame: bool = False  # edit frames too that hardly come out well, see `doubt`
     metadata_only: bool = False  # no C2PA manifest; the notice in the metadata is always there
 
 
@@ -185,7 +186,7 @@ def edit_preset(name: str) -> EditConfig:
             steady=0,
             border_px=50,
         )
-        return replace(base, blender="none", stitch=stitch)
+        return replace(base, blender="none", every_frame=True, stitch=stitch)
     return base
 
 

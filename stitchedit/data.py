@@ -38,11 +38,16 @@ class Tracks:
     frame_size: tuple[int, int]  # (width, height) of the decoded picture in pixels
     rate: Fraction  # average frames a second, for smoothing widths and messages
     cuts: IntArray = field(default_factory=lambda: np.empty(0, np.int64))  # [K] frames that open a new shot, ascending
+    scores: FloatArray = field(default_factory=lambda: np.empty(0, np.float32))  # [T] the detector's, or [0]: not known
 
     @property
     def frames(self) -> IntArray:
         """[N] indices of the frames that have landmarks, ascending."""
         return np.flatnonzero(self.state != FaceState.ABSENT).astype(np.int64)
+
+    def score_of(self, frames: IntArray) -> FloatArray:
+        """The detector's scores of some frames; NaN where the face was not detected, or nothing is known."""
+        return self.scores[frames] if len(self.scores) else np.full(len(frames), np.nan, np.float32)
 
     @property
     def runs(self) -> list[slice]:

@@ -146,8 +146,9 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
     elif images is not None and subject.records is not None:
         put = subject.records.inputs("video")
         match = put.get("match_colours") == "True"
-        takes["edit"] = composed(source, places, images, put["blender"], match=match)
-        marks["edit"] = f"{put['blender']}, colours matched {match}, before encoding {hashes['edit']}"
+        every = put.get("every_frame") != "False"  # older edits know nothing else
+        takes["edit"] = composed(source, places, images, put["blender"], match=match, every_frame=every)
+        marks["edit"] = f"{put['blender']}, colours matched {match}, all {every}, before encoding {hashes['edit']}"
         takes["encoded"], marks["encoded"] = decoded(clips["edit"]), hashes["edit"]
     else:
         takes["edit"], marks["edit"] = decoded(clips["edit"]), hashes["edit"]

@@ -8,6 +8,7 @@ outline, and what was generated outside differs from it: the fade shrinks to tha
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import cv2
@@ -57,12 +58,21 @@ def fade_widths(
     return found.astype(np.float32)
 
 
-def presence(tracks: Tracks, seconds: float = 0.2) -> FloatArray:
+def presence(tracks: Tracks, doubtful: NDArray[np.bool_] | None = None, seconds: float = 0.2) -> FloatArray:
     """How much of the edit each edited frame shows, [N] in 0..1: less near frames that pass through untouched.
 
     So an edit comes and goes softly where the face is lost and found, not at cuts and not at the clip's ends.
+
+    Args:
+        doubtful: [N] edited frames that are to pass through untouched too.
     """
     shown = np.ones(len(tracks.frames), np.float32)
+    if doubtful is not None and doubtful.any():
+        state = tracks.state.copy()
+        state[tracks.frames[doubtful]] = FaceState.ABSENT
+        shown[doubtful] = 0
+        shown[~doubtful] = presence(replace(tracks, state=state), None, seconds)
+        return shown
     for run in tracks.runs:
         frames = tracks.frames[run]
         length = min(max(1, round(seconds * float(tracks.rate))), len(frames) // 2)

@@ -17,6 +17,7 @@ from stitchedit.align import sides
 from stitchedit.batches import Batches, WeightMap
 from stitchedit.data import ByteArray, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 from stitchedit.detail import carried
+from stitchedit.doubt import doubtful_runs, doubts
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.project import INVERT_STAGES, Project, file_sha256, newest_project
@@ -158,6 +159,7 @@ def finished(project: Project, device: str, seconds: dict[str, float]) -> Invert
         tuning=project.fact("notes", "tuning"),
         notes=notes(inverted.source),
         seconds=seconds,
+        doubtful=doubtful_runs(tracks, crops, doubts(tracks, crops, inverted.points)),
     )
 
 

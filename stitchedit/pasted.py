@@ -6,6 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
+from numpy.typing import NDArray
+
 from stitchedit.align import sides
 from stitchedit.blend import compose
 from stitchedit.blenders import Blender, feather
@@ -23,6 +26,7 @@ class Layer:
     shapes: Shapes  # what of each is to be shown
     images: CropImages  # what to put there, picture k at crop k
     tracks: Tracks  # where the face is lost and found: there the edit comes and goes softly
+    doubtful: NDArray[np.bool_] | None = None  # crops that are not to be shown, see `doubt`: likewise
 
 
 def pasted(
@@ -44,7 +48,7 @@ def pasted(
     """
     put = partial(compose, border_px=border_px, blender=blender, match=match)
     fades = [fade_widths(a.crops.images, a.images, a.shapes, a.tracks.runs, border_px) for a in layers]
-    shown = [presence(layer.tracks) for layer in layers]
+    shown = [presence(layer.tracks, layer.doubtful) for layer in layers]
     faces_of: dict[int, list[tuple[float, int, int]]] = {}  # frame -> (side, layer, crop)
     for number, layer in enumerate(layers):
         for k, (frame, side) in enumerate(zip(layer.crops.frames, sides(layer.crops.quads), strict=True)):
@@ -52,6 +56,8 @@ def pasted(
     for frame in source:
         for _, number, k in sorted(faces_of.get(frame.index, [])):
             layer = layers[number]
+            if shown[number][k] == 0:
+                continue
             place = layer.images[k], layer.crops.quads[k], layer.shapes[k]
             patch = put(frame.rgb_float, frame.size, *place, fade=fades[number][k], frame=frame.index)
             frame = paste(frame, *patch._replace(alpha=patch.alpha * shown[number][k]))

@@ -42,6 +42,7 @@ class Trace:
     rows: dict[int, FloatArray] = field(default_factory=dict)  # frame -> landmarks [68, 2]
     chips: list[ByteArray] = field(default_factory=list)
     weight: float = 0.0  # sum of areas in square pixels
+    scores: dict[int, float] = field(default_factory=dict)  # frame -> the detector's
 
     @property
     def last(self) -> int:
@@ -51,8 +52,9 @@ class Trace:
     def first(self) -> int:
         return next(iter(self.rows))
 
-    def add(self, index: int, rgb: ByteArray, points: FloatArray) -> None:
+    def add(self, index: int, rgb: ByteArray, points: FloatArray, score: float) -> None:
         self.rows[index] = points
+        self.scores[index] = score
         self.box = faces.face_box(points)
         self.weight += self.box.area
         if len(self.rows) in _CHIP_AGES:

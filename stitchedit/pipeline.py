@@ -23,6 +23,7 @@ from stitchedit.batches import Batches
 from stitchedit.blend import BLENDERS
 from stitchedit.config import EditConfig, InvertConfig, for_frames
 from stitchedit.data import ByteArray, CropImages
+from stitchedit.doubt import doubtful_runs, doubts
 from stitchedit.encode import Encoder
 from stitchedit.errors import ConfigError
 from stitchedit.generator import Generator
@@ -167,10 +168,16 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     for face in moved:
         face.stitch(progress if project.faces == 1 else numbered(progress, face.number))
 
+    doubtful = [doubts(f.inverted.tracks, f.inverted.crops, f.inverted.points) for f in moved]
+    if config.every_frame:
+        doubtful = [np.zeros_like(found) for found in doubtful]
     written: list[str] = []
 
     def do_write(mark: str) -> None:
-        layers = [Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks) for f in moved]
+        layers = [
+            Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks, bad > 0)
+            for f, bad in zip(moved, doubtful, strict=True)
+        ]
         frames = pasted(
             source,
             layers,
@@ -190,6 +197,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         "lossless": str(config.lossless),
         "output": str(output.resolve()),
         "c2pa": str(seal is not None),
+        "every_frame": str(config.every_frame),
     }
     stages = moved[0].stages
     stages.run("video", inputs, [output], do_write)
@@ -212,6 +220,11 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         border_loss_worst=float(np.max(losses)),
         notes=[*notes(source), *written, *_unsigned(output, config.metadata_only)],
         seconds=stages.seconds,
+        doubtful=[
+            run
+            for f, found in zip(moved, doubtful, strict=True)
+            for run in doubtful_runs(f.inverted.tracks, f.inverted.crops, found)
+        ],
     )
 
 

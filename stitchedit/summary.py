@@ -26,9 +26,15 @@ class Passed:
     last: int
     start_s: float
     end_s: float
+    why: str = ""
 
     def __str__(self) -> str:
-        return f"{self.first}-{self.last} ({self.start_s:.2f}-{self.end_s:.2f} s)"
+        why = f": {self.why}" if self.why else ""
+        return f"{self.first}-{self.last} ({self.start_s:.2f}-{self.end_s:.2f} s{why})"
+
+    def as_json(self) -> dict[str, Any]:
+        facts = {"first": self.first, "last": self.last, "start_s": self.start_s, "end_s": self.end_s}
+        return facts | ({"why": self.why} if self.why else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +54,7 @@ class InvertSummary:
     notes: list[str]
     seconds: dict[str, float] = field(default_factory=dict)  # a stage; 0 when its result was kept
     others: Sequence[InvertSummary] = ()  # of the further faces
+    doubtful: Sequence[Passed] = ()  # frames with a face that an edit is faded out of
 
     def as_json(self) -> dict[str, Any]:
         others = {"others": [other.as_json() for other in self.others]} if self.others else {}
@@ -56,7 +63,8 @@ class InvertSummary:
             "frames": self.frames,
             "edited_frames": self.edited_frames,
             "filled_frames": self.filled_frames,
-            "passed": [{"first": p.first, "last": p.last, "start_s": p.start_s, "end_s": p.end_s} for p in self.passed],
+            "passed": [p.as_json() for p in self.passed],
+            "doubtful": [p.as_json() for p in self.doubtful],
             "face_px": round(self.face_px, 1),
             "crop_px": self.crop_px,
             "psnr_mean_db": round(self.psnr_mean_db, 2),
@@ -77,6 +85,8 @@ class InvertSummary:
             said.append(f"interpolated over short gaps: {self.filled_frames} frames")
         if self.passed:
             said.append(f"untouched, no usable face: frames {', '.join(map(str, self.passed))}")
+        if self.doubtful:
+            said.append(f"hard to edit, so edits fade out: frames {', '.join(map(str, self.doubtful))}")
         said.append(
             f"inversion: PSNR {self.psnr_mean_db:.1f} dB, worst frame {self.psnr_worst_db:.1f} dB; {self.tuning}"
         )
@@ -101,6 +111,7 @@ class EditSummary:
     notes: list[str]
     seconds: dict[str, float] = field(default_factory=dict)
     faces: int = 1
+    doubtful: Sequence[Passed] = ()  # frames with a face that the edit was faded out of
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -109,6 +120,7 @@ class EditSummary:
             "frames": self.frames,
             "edited_frames": self.edited_frames,
             "faces": self.faces,
+            "doubtful": [p.as_json() for p in self.doubtful],
             "edits": [{"direction": name, "strength": _strength_json(strength)} for name, strength in self.edits],
             "stitch_steps_mean": round(self.stitch_steps, 2),
             "border_loss_mean": round(self.border_loss, 5),
@@ -125,6 +137,7 @@ class EditSummary:
             f"sheet: {self.sheet}",
             f"frames: {self.frames}, edited {self.edited_frames}{of_faces}; stitching: {self.stitch_steps:.1f} steps a "
             f"frame, border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
+            *([f"faded out, hard to edit: frames {', '.join(map(str, self.doubtful))}"] if self.doubtful else []),
             *(f"note: {note}" for note in self.notes),
             _cost(self.seconds),
         ]

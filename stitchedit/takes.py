@@ -17,6 +17,7 @@ from stitchedit.align import align
 from stitchedit.blend import BLENDERS, shape_alpha
 from stitchedit.config import AlignConfig, TrackConfig
 from stitchedit.data import ByteArray, CropImages, Crops, FacePoints, FloatArray, Tracks
+from stitchedit.doubt import doubts
 from stitchedit.pasted import Layer, pasted
 from stitchedit.pictures import PictureFolder
 from stitchedit.progress import Progress, silent
@@ -92,10 +93,17 @@ def decoded(frames: Iterable[Frame]) -> Take:
 
 
 def composed(
-    source: VideoSource, places: Places, images: CropImages, blender: str = "feather", *, match: bool = False
+    source: VideoSource,
+    places: Places,
+    images: CropImages,
+    blender: str = "feather",
+    *,
+    match: bool = False,
+    every_frame: bool = True,
 ) -> Take:
     """The clip with pictures put over its faces, as it is before it is encoded."""
-    put = partial(pasted, source, [Layer(places.crops, places.shapes, images, places.tracks)])
+    doubtful = None if every_frame else doubts(places.tracks, places.crops, places.points) > 0
+    put = partial(pasted, source, [Layer(places.crops, places.shapes, images, places.tracks, doubtful)])
     blend = BLENDERS[blender]
     return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=blend, match=match))
 

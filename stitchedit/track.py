@@ -117,7 +117,10 @@ def track_faces(
         seen = sum(len(t.rows) for t in person)
         log.info("%d faces followed, chose one (%s) seen in %d of %d frames", len(persons), choice, seen, count)
         points, state = _filled(person, count, cuts, int(config.gap_s * float(rate)))
-        found[choice] = Tracks(points, state, frame_size, rate, cuts)
+        scores = np.full(count, np.nan, np.float32)
+        for trace in person:
+            scores[list(trace.rows)] = [trace.scores[index] for index in trace.rows]
+        found[choice] = Tracks(points, state, frame_size, rate, cuts, scores)
     return found
 
 
@@ -191,7 +194,7 @@ class _Follower:
         points = faces.landmarks(rgb, detection.box)
         if faces.face_box(points).overlap(detection.box) < SAME_PLACE:
             return False  # the landmarks slid off
-        trace.add(index, rgb, points)
+        trace.add(index, rgb, points, detection.score)
         return True
 
     def _retire(self, index: int, rgb: ByteArray) -> None:

@@ -21,9 +21,11 @@ def test_tracks_come_back(tmp_path: Path) -> None:
     landmarks = np.full((4, 68, 2), np.nan, np.float32)
     landmarks[1:] = 7.25
     cuts = np.array([2])
-    tracks = Tracks(landmarks, np.array([0, 1, 2, 1], np.uint8), (640, 360), Fraction(30000, 1001), cuts)
+    scores = np.float32([np.nan, 1.5, np.nan, -0.25])
+    tracks = Tracks(landmarks, np.array([0, 1, 2, 1], np.uint8), (640, 360), Fraction(30000, 1001), cuts, scores)
     artefacts.save_tracks(tmp_path / "t.npz", tracks)
     again = artefacts.load_tracks(tmp_path / "t.npz")
+    np.testing.assert_array_equal(again.scores, scores)
     np.testing.assert_array_equal(again.landmarks, landmarks)
     assert again.frames.tolist() == [1, 2, 3]
     assert (again.rate, again.frame_size, again.cuts.tolist()) == (Fraction(30000, 1001), (640, 360), [2])

@@ -195,9 +195,7 @@ def test_scores_are_principal_components(tiny_crops: Crops) -> None:
         np.testing.assert_allclose(scores[:, k] * np.sign(scores[0, k].item() * wanted[0]), wanted, atol=1e-3)
 
 
-def test_scores_of_a_long_clip_come_from_some_of_its_frames(
-    tiny_crops: Crops, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_scores_of_a_long_clip_come_from_some_of_its_frames(tiny_crops: Crops, monkeypatch: pytest.MonkeyPatch) -> None:
     """Frames shown over and over have the same components, whoever of them is asked."""
     images = list(tiny_crops.images)
     whole = scores_of(Batches(crops_of(images * 4)))

@@ -76,6 +76,14 @@ def test_an_edit_comes_and_goes_softly_where_the_face_is_lost() -> None:
     assert 0 < shown[11] < 0.2
 
 
+def test_it_does_so_too_where_the_face_cannot_be_edited_well() -> None:
+    doubtful = np.zeros(27, bool)
+    doubtful[12:15] = True
+    shown = presence(tracks("F" * 27), doubtful)
+    without = presence(tracks("F" * 12 + "-" * 3 + "F" * 12))
+    np.testing.assert_array_equal(shown, np.concatenate([without[:12], np.zeros(3), without[12:]]))
+
+
 def test_an_edit_stays_whole_at_cuts_and_at_the_ends() -> None:
     assert (presence(tracks("F" * 20)) == 1).all()
     assert (presence(tracks("F" * 10 + "-" * 4 + "F" * 10, cuts=(10, 14))) == 1).all()
