@@ -10,10 +10,11 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-from stitchedit.errors import CannotOpen
+from stitchedit.errors import CannotOpen, ConfigError
 
 SUFFIXES = (".png", ".exr", ".tif", ".tiff", ".jpg", ".jpeg")
 _NUMBER = re.compile(r"%(?:0(\d{1,2}))?d|(#+)")
@@ -32,6 +33,23 @@ class Numbered:
     @property
     def suffix(self) -> str:
         return self.files[0].suffix.lower()
+
+
+_BROADCAST = {f"{n * 1000 / 1001:.{d}f}": Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120) for d in (2, 3)}
+
+
+def parse_fps(text: str) -> Fraction:
+    """A frame rate: `24`, `24000/1001`, `12.5`; what is called 23.976 or 29.97 is a thousandth less than 24 or 30.
+
+    Raises: ConfigError.
+    """
+    try:
+        rate = _BROADCAST.get(text.strip()) or Fraction(text.strip())
+    except (ValueError, ZeroDivisionError):
+        rate = Fraction(0)
+    if not 0 < rate <= 1000 or rate.denominator > 1_000_000:
+        raise ConfigError(f"--fps is '{text}'", "give frames a second, such as 24, 23.976 or 24000/1001")
+    return rate
 
 
 def has_pattern(path: Path) -> bool:

@@ -11,6 +11,8 @@ from typing import BinaryIO, Protocol, Self
 
 from stitchedit._clip import Frame, VideoSource
 from stitchedit._encoding import CONTAINERS
+from stitchedit._gif_out import SUFFIX as GIF
+from stitchedit._gif_out import GifWriter
 from stitchedit._sequence import means_pictures, plain_name
 from stitchedit._sequence_in import SequenceSource
 from stitchedit._sequence_out import SequenceWriter, Target, writes_pictures
@@ -58,6 +60,8 @@ def writer_for(
     path = Path(path)
     if writes_pictures(path, source):
         return SequenceWriter(path, source, metadata=metadata)
+    if path.suffix.lower() == GIF and not lossless:
+        return GifWriter(path, source, metadata=metadata)
     if not isinstance(source, FileSource):
         why = "a shot of pictures is written as pictures"
         raise CannotEncode(path, why, "name a folder, or a pattern such as 'out/frame.%04d.png'")
@@ -105,7 +109,7 @@ def usual_output(source: Path, name: str, *, lossless: bool = False) -> Path:
 
 def usual_suffix(path: Path) -> str:
     """The source's own file ending, or one whose format holds everything, where videos like it are not written."""
-    return path.suffix if path.suffix.lower() in CONTAINERS else ".mkv"
+    return path.suffix if path.suffix.lower() in (*CONTAINERS, GIF) else ".mkv"
 
 
 def written_files(path: Path, source: VideoSource) -> list[Path]:

@@ -35,7 +35,7 @@ def adopt(
         raise ConfigError("--face is given beside --from", "a STIT run is of one face: leave --face out")
     if found.pivots is None or found.quads is None:
         raise UnknownCheckpoint(run, "it holds no pivots and quads", "--from takes STIT's checkpoints/model_RUN.pt")
-    source = open_video(clip)
+    source = open_video(clip, config.fps)
     pivots, quads = found.pivots, found.quads.astype(np.float32)
     if source.count() != len(pivots) or len(pivots) != len(quads):
         raise ConfigError(
@@ -44,7 +44,7 @@ def adopt(
         )
     generator = load_generator(str(run))
     project = Project.create(root or default_root(clip))
-    sha = project.take_source(clip, preset=config.preset, generator=str(run.resolve()))
+    sha = project.take_source(clip, preset=config.preset, generator=str(run.resolve()), fps=config.fps)
     inputs: Inputs = {"source": sha, "run": sha256_of(str(run))}
     for stage in INVERT_STAGES:
         project.records.forget(stage)

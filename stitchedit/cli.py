@@ -70,8 +70,12 @@ THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 @app.command()
 def invert(
-    clip: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
+    clip: Annotated[
+        Path,
+        typer.Argument(help="The video, or numbered pictures: a folder, or 'shot/frame.%04d.exr'.", show_default=False),
+    ],
     project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="CLIP.stitch")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frames a second of numbered pictures.", show_default="25")] = None,
     generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
     encoder: Annotated[
         str, typer.Option(help="optimize, network (default generator only), a name of `weights list`, or a file.")
@@ -96,6 +100,7 @@ def invert(
     """Find the face of a clip, or several, and tune a generator on each, into a project folder beside the clip."""
     keep_memory()
     from stitchedit import pipeline
+    from stitchedit._sequence import parse_fps
     from stitchedit.config import encode_space, invert_preset, whose_face, with_options
 
     config: InvertConfig = with_options(
@@ -104,6 +109,7 @@ def invert(
         encoder=encoder,
         device=device,
         seed=seed,
+        fps=None if fps is None else parse_fps(fps),
     )
     with running(verbose) as progress:
         if from_ is not None:
@@ -131,7 +137,13 @@ def edit(
         typer.Option(help="Of several inverted faces that one, 2, or those, 1,3; may be given for each direction."),
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.DIRECTION+STRENGTH.mp4")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The video; of pictures a folder, or 'out/frame.%04d.png'.",
+            show_default="CLIP.DIRECTION+STRENGTH.mp4",
+        ),
     ] = None,
     preset: Annotated[
         str | None, typer.Option(help="fast, balanced, quality or stit.", show_default="that of invert")

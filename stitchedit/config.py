@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from stitchedit.errors import ConfigError
@@ -95,6 +96,7 @@ class InvertConfig:
     device: str = "auto"  # auto, cpu or cuda
     seed: int = 0
     max_size: int = 1024  # no crop is worked on above this many pixels
+    fps: Fraction | None = None  # of numbered pictures, which have no times of their own; None: 25
     others: tuple[str, ...] = ()  # whose faces beside `track.face`, in the same words; "all": everybody else's
     track: TrackConfig = field(default_factory=TrackConfig)
     align: AlignConfig = field(default_factory=AlignConfig)

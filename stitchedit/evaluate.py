@@ -26,7 +26,7 @@ from stitchedit.inverted import InversionImages, load_inverted
 from stitchedit.kept import Kept, Tick
 from stitchedit.measure import Change, Rows, against_source, border, closeness, read_clip
 from stitchedit.progress import Progress, silent
-from stitchedit.project import file_sha256
+from stitchedit.project import clip_sha256
 from stitchedit.readings import VERSION, FaceReader, Readings, find_embedder, usable_predictors
 from stitchedit.sound import compare_streams
 from stitchedit.subject import Subject, find_subject
@@ -40,7 +40,7 @@ from stitchedit.takes import (
     reencoded,
     stitched_crops,
 )
-from stitchedit.video import VideoSource, open_video
+from stitchedit.video import VideoSource, means_pictures, open_video
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,7 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
     clips = _open(subject, truth)
     places = _places(subject, clips["source"], progress)
     source, project = clips["source"], subject.project
-    hashes = {name: file_sha256(clip.info.path) for name, clip in clips.items()}
+    hashes = {name: clip_sha256(clip.info.path) for name, clip in clips.items()}
     takes, marks = {"source": decoded(source)}, {"source": hashes["source"]}
     if project is not None:
         # Made when it is looked at: its figures may have been kept.
@@ -162,14 +162,15 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
 
 def _open(subject: Subject, truth: Path | None) -> dict[str, VideoSource]:
     """The clips by name, all of one length and size. Raises CannotOpen, ConfigError, ProjectError."""
-    clips = {"source": open_video(subject.source)}
-    if subject.project is not None and file_sha256(subject.source) != subject.project.fact("source", "sha256"):
+    fps = None if subject.project is None else subject.project.fps
+    clips = {"source": open_video(subject.source, fps)}
+    if subject.project is not None and clip_sha256(subject.source) != subject.project.fact("source", "sha256"):
         raise ProjectError(
             f"{subject.source} is not the clip that {subject.project.root} was made of, or has changed since",
             "name the right clip with --source, or run `stitchedit invert` on it again",
         )
     if subject.video is not None:
-        clips["edit"] = open_video(subject.video)
+        clips["edit"] = open_video(subject.video, fps if means_pictures(subject.video) else None)
     if truth is not None:
         clips["truth"] = open_video(truth)
     own = _shape(clips["source"])

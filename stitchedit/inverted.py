@@ -20,7 +20,7 @@ from stitchedit.detail import carried
 from stitchedit.doubt import doubtful_runs, doubts
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
-from stitchedit.project import INVERT_STAGES, Project, file_sha256, newest_project
+from stitchedit.project import INVERT_STAGES, Project, clip_sha256, newest_project
 from stitchedit.room import restore_crops
 from stitchedit.segment import attention, ring_masks
 from stitchedit.shape import face_shape
@@ -58,8 +58,8 @@ def load_inverted(project: Project, device: str) -> Inverted:
     """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
     for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
-    source = open_video(project.source)
-    sha = file_sha256(project.source)
+    source = open_video(project.source, project.fps)
+    sha = clip_sha256(project.source)
     if sha != project.fact("source", "sha256") or sha != project.records.inputs("track").get("source"):
         raise ProjectError(f"{project.source} has changed since it was inverted", "run `stitchedit invert` on it again")
     generator, sha = loading.generator(project.fact("settings", "generator"), loading.device(device))

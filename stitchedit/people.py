@@ -26,7 +26,7 @@ from stitchedit.project import INVERT_STAGES, Project, fingerprint, inputs_of
 from stitchedit.stages import Stages
 from stitchedit.strengths import Strength
 from stitchedit.track import track_faces
-from stitchedit.video import VideoSource
+from stitchedit.video import VideoSource, means_pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +78,7 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
     """
     clip, info = source.info.path, source.info
     sha = _take_source(project, clip, config)
+    which = {"source": sha} | ({"fps": str(info.rate)} if means_pictures(clip) else {})
 
     @cache
     def found() -> dict[str, Tracks]:
@@ -103,14 +104,14 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
     try:
         choices = [config.track.face, *config.others]
         if EVERYBODY in choices:
-            choices = _everybody(project, fingerprint({"source": sha} | inputs_of(config.track)), found)
+            choices = _everybody(project, fingerprint(which | inputs_of(config.track)), found)
         for number, choice in enumerate(choices, 1):
             if number > 1:
                 opened.append(Project.create(project.face_root(number)))
                 _take_source(opened[-1], clip, config)
             own = opened[-1]
             stages = Stages(own.records, INVERT_STAGES)
-            inputs = {"source": sha} | inputs_of(replace(config.track, face=choice)) | evidence(choice)
+            inputs = which | inputs_of(replace(config.track, face=choice)) | evidence(choice)
             mark = stages.run("track", inputs, [own.tracks], partial(keep, choice, own))
             faces.append(Followed(own, stages, artefacts.load_tracks(own.tracks), mark))
     except (NoFace, ConfigError):
@@ -149,4 +150,4 @@ def numbered(progress: Progress, number: int) -> Progress:
 
 
 def _take_source(project: Project, clip: Path, config: InvertConfig) -> str:
-    return project.take_source(clip, preset=config.preset, generator=lasting_name(config.generator))
+    return project.take_source(clip, preset=config.preset, generator=lasting_name(config.generator), fps=config.fps)

@@ -42,7 +42,16 @@ from stitchedit.stills import before_after, spread
 from stitchedit.strengths import Strength, strength_label
 from stitchedit.summary import EditSummary, InvertSummary
 from stitchedit.tune import tune
-from stitchedit.video import Frame, VideoSource, open_video, try_writing, usual_suffix, write_video
+from stitchedit.video import (
+    Frame,
+    VideoSource,
+    means_pictures,
+    open_video,
+    try_writing,
+    usual_output,
+    write_video,
+    written_files,
+)
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +64,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     Raises: the errors of its stages, all of them `StitcheditError`.
     """
     device = loading.device(config.device)
-    source = open_video(clip)
+    source = open_video(clip, config.fps)
     generator, generator_sha = loading.generator(config.generator, device)
     encoder, encoder_sha = loading.encoder(config.encoder, device, generator, config.encode.space)
     perceptual = loading.perceptual(device)
@@ -148,8 +157,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     Raises: the errors of its stages, all of them `StitcheditError`.
     """
     name = edit_name(config.edits, config.seed, config.regions, only=config.only)
-    suffix = ".mkv" if config.lossless else usual_suffix(project.source)
-    output = output or project.source.with_name(f"{project.source.stem}.{name}{suffix}")
+    output = output or usual_output(project.source, name, lossless=config.lossless)
     if output.resolve() == project.source.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     make_folder(output.parent)
@@ -200,7 +208,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         "every_frame": str(config.every_frame),
     }
     stages = moved[0].stages
-    stages.run("video", inputs, [output], do_write)
+    stages.run("video", inputs, written_files(output, source), do_write)
     stages.records.note_output("video", output)
     for face in moved[1:]:  # on record with every face, so that each is known as one of those in the video
         face.stages.records.copy("video", stages.records)
@@ -232,13 +240,16 @@ def _output_bytes(source: VideoSource, lossless: bool) -> int:
     """About the room that a video takes while it is written: coded finer than the source, with a signed copy."""
     info = source.info
     raw = float((info.duration or 0) * info.rate) * info.stored_width * info.stored_height * info.depth / 8
-    return round(raw if lossless else 4 * info.path.stat().st_size)
+    if means_pictures(info.path):
+        return round(1.5 * info.size_bytes)
+    return round(raw if lossless else 4 * info.size_bytes)
 
 
 def _unsigned(output: Path, metadata_only: bool) -> list[str]:
     if metadata_only or output.suffix.lower() in FORMATS:
         return []
-    return [f"{output.suffix} holds no C2PA manifest: the notice of the edit is in the metadata alone"]
+    kind = output.suffix if output.is_file() else "a shot of pictures"
+    return [f"{kind} holds no C2PA manifest: the notice of the edit is in the metadata alone"]
 
 
 def _said(config: EditConfig) -> str:

@@ -20,6 +20,7 @@ import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import fields, is_dataclass
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ import tomli_w
 
 from stitchedit import logs
 from stitchedit._part_file import disk_error
+from stitchedit._sequence import find_numbered, means_pictures, parse_fps, plain_name
 from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
 from stitchedit.locking import Lock, refuse_strays, remove_parts
 
@@ -116,7 +118,7 @@ class Records:
         """Keep the hash of what a finished stage wrote outside of the project, by which it is known again."""
         record = self.data["stages"][stage]
         if "sha256" not in record:
-            record["sha256"] = file_sha256(output)
+            record["sha256"] = clip_sha256(output)
             self.save()
 
     def output(self, stage: str) -> tuple[Path, str | None]:
@@ -183,6 +185,13 @@ class Project:
         """The clip; kept relative to the project, so that both can move together."""
         return Path(os.path.normpath(self.root / self.fact("source", "path")))
 
+    @property
+    def fps(self) -> Fraction | None:
+        """The frame rate that a source of numbered pictures was given. Raises ConfigError, when it is none."""
+        if "fps" not in self.records.data.get("source", {}):
+            return None
+        return parse_fps(self.fact("source", "fps"))
+
     def fact(self, table: str, key: str) -> str:
         """A string of project.toml. Raises ProjectError, when it is not there."""
         value = self.records.data.get(table, {}).get(key)
@@ -190,11 +199,13 @@ class Project:
             raise ProjectError(f"{self.records.path} lacks {table}.{key}", "run `stitchedit invert` on the clip again")
         return value
 
-    def take_source(self, clip: Path, *, preset: str, generator: str) -> str:
+    def take_source(self, clip: Path, *, preset: str, generator: str, fps: Fraction | None = None) -> str:
         """Note which clip this is and how it is worked on; gives the clip's sha256. Raises CannotOpen."""
-        sha = file_sha256(clip)
+        sha = clip_sha256(clip)
         relative = os.path.relpath(clip.resolve(), self.root.resolve())
         self.records.data["source"] = {"path": relative, "sha256": sha}
+        if fps is not None:
+            self.records.data["source"]["fps"] = str(fps)
         settings: dict[str, Any] = self.records.data.get("settings", {})
         kept = {key: value for key, value in settings.items() if key == "faces"}
         self.records.data["settings"] = {"preset": preset, "generator": generator, **kept}
@@ -282,7 +293,7 @@ def _told(root: Path) -> None:
 
 def default_root(clip: Path) -> Path:
     """`CLIP.stitch` beside the clip: one folder a clip, whatever its suffix."""
-    return clip.with_name(clip.name + SUFFIX)
+    return clip.with_name((plain_name(clip) if means_pictures(clip) else clip.name) + SUFFIX)
 
 
 def newest_project(folder: Path) -> Path:
@@ -314,6 +325,14 @@ def fingerprint(inputs: Inputs) -> str:
 def file_sha256(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def clip_sha256(path: Path) -> str:
+    """Of a clip's file; of numbered pictures, that of their names with the sha256 of each. Raises CannotOpen."""
+    if not means_pictures(path):
+        return file_sha256(path)
+    lines = (f"{file_sha256(file)}  {file.name}\n" for file in find_numbered(path).files)
+    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def make_folder(path: Path) -> None:

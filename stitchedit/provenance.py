@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stitchedit._certificates import LOCAL_TEST, Identity, identity
 from stitchedit._decoder import Decoder
+from stitchedit._sequence import find_numbered, means_pictures
+from stitchedit._sequence_in import FORMATS as FORMATS_OF_PICTURES
 from stitchedit.errors import CannotEncode, ConfigError
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
 # IPTC's term for pictures of a camera into which parts made by a trained model were composed.
 SOURCE_TYPE = "http://cv.iptc.org/newscodes/digitalsourcetype/compositeWithTrainedAlgorithmicMedia"
 TAG = "stitchedit"  # of the container
+_FREE_TEXTS = ("comment", "description")  # where JPEG and TIFF keep all that they say
 EDIT = "org.stitchedit.edit"  # the assertion of a manifest that holds what the tag holds
 FORMATS = {".mp4": "video/mp4", ".m4v": "video/mp4", ".mov": "video/quicktime"}  # that have a place for a manifest
 
@@ -174,7 +177,7 @@ class Provenance:
         notice = f"edited with stitchedit: {'; '.join(self.edits)} ({self.source_type})" if self.edits else "none"
         said = [f"notice in the metadata: {notice}"]
         if self.c2pa == "none":
-            return [*said, "C2PA manifest: none"]
+            return [*said, "C2PA manifest: none", *self.problems]
         by = f"{self.signed_by}, a local test certificate" if self.local_test else self.signed_by
         said.append(f"C2PA manifest: {self.c2pa}; signed by {by}")
         said += [f"C2PA edit: {edit}" for edit in self.c2pa_edits]
@@ -182,15 +185,17 @@ class Provenance:
 
 
 def read_back(path: Path) -> Provenance:
-    """What a video says of itself. Raises CannotOpen, when it is none."""
-    with closing(Decoder(path)) as decoder:
-        tags = {key.lower(): value for key, value in decoder.container.metadata.items()}
-    told = notices(tags.get(TAG, ""))
+    """What a video, a picture or a shot of pictures says of itself. Raises CannotOpen, when it is none."""
+    files = find_numbered(path).files if means_pictures(path) else (path,)
+    each = [notices(notice_text(file)) for file in files]
+    silent = [file.name for file, told in zip(files, each, strict=True) if not told]
+    told = each[0] if not silent else []
     edits = tuple(str(each.get("edit", "unknown")) for each in told)
     kinds = [str(each.get("digitalSourceType", "")) for each in told]
     found = _manifest(path)
     if found is None:
-        return Provenance(edits, kinds[-1] if kinds else "", "none", "", False, (), ())
+        problems = (f"no notice in {silent[0]}, one of {len(files)}",) if silent and len(files) > 1 else ()
+        return Provenance(edits, kinds[-1] if kinds else "", "none", "", False, (), problems)
     active = found.get("manifests", {}).get(found.get("active_manifest"), {})
     signature = active.get("signature_info") or {}
     mine = tuple(
@@ -208,6 +213,16 @@ def read_back(path: Path) -> Provenance:
         mine,
         tuple(sorted({str(status.get("code")) for status in found.get("validation_status", [])})),
     )
+
+
+def notice_text(path: Path) -> str:
+    """Where a file keeps its notice, as text; for `notices`. Raises CannotOpen."""
+    pictures = FORMATS_OF_PICTURES.get(path.suffix.lower())
+    if pictures is not None:
+        return "\n".join(text for key, text in pictures.notes(path) if key.lower() in (TAG, *_FREE_TEXTS))
+    with closing(Decoder(path)) as decoder:
+        tags = {key.lower(): value for key, value in decoder.container.metadata.items()}
+    return tags.get(TAG, tags.get("comment", "") if decoder.container.format.name == "gif" else "")
 
 
 def notices(text: str) -> list[dict[str, Any]]:

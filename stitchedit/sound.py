@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 from stitchedit._decoder import Decoder
@@ -14,14 +13,16 @@ from stitchedit.video import VideoSource
 def compare_streams(source: VideoSource, edit: VideoSource) -> dict[str, Any]:
     """The largest gap between times of shown frames in seconds; the packets of the sound, and whether all are equal."""
     gap = max((abs(float(a.time - b.time)) for a, b in zip(source, edit, strict=False)), default=0.0)
-    (packets, own), (copied, other) = _sound(source.info.path), _sound(edit.info.path)
+    (packets, own), (copied, other) = _sound(source), _sound(edit)
     return {"largest_time_gap_s": gap, "sound_packets": [packets, copied], "sound_equal": own == other}
 
 
-def _sound(path: Path) -> tuple[int, str]:
+def _sound(clip: VideoSource) -> tuple[int, str]:
     """Number and hash of all packets of sound."""
     found, packets = hashlib.sha256(), 0
-    with closing(Decoder(path)) as decoder:
+    if not clip.info.audio_streams:  # pictures have no container to look into
+        return 0, found.hexdigest()
+    with closing(Decoder(clip.info.path)) as decoder:
         container = decoder.container
         if container.streams.audio:
             for packet in container.demux(*container.streams.audio):

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from stitchedit._decoder import Decoder
+from stitchedit._sequence import find_numbered, means_pictures
 from stitchedit.errors import CannotOpen, NotAProject, ProjectError
-from stitchedit.project import PERSONS, SUFFIX, Project, Records, file_sha256
-from stitchedit.provenance import TAG, notices
+from stitchedit.project import PERSONS, SUFFIX, Project, Records, clip_sha256
+from stitchedit.provenance import notice_text, notices
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +33,7 @@ def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subje
         source: the clip it was made of, for edits that no project is behind.
     Raises: ProjectError, when nothing is known about the edit; NotAProject, for a folder that is none.
     """
-    if edit.is_dir():
+    if edit.is_dir() and not _holds_pictures(edit):
         if (edit / "project.toml").is_file():
             opened = Project.open(edit)
             return Subject("inversion", None, source or opened.source, opened, None, (), face_of(opened))
@@ -78,11 +77,9 @@ def asked_of(video: Path, face: int | None = None) -> tuple[str, ...]:
         face: leaves out what was asked for other faces than this one.
     """
     try:
-        with closing(Decoder(video)) as decoder:
-            tags = {key.lower(): value for key, value in decoder.container.metadata.items()}
+        told = notices(notice_text(find_numbered(video).files[0] if means_pictures(video) else video))
     except CannotOpen:
         return ()
-    told = notices(tags.get(TAG, ""))
     said = told[-1].get("edit", "") if told else ""
     asked = []
     for part in str(said).split(", "):
@@ -90,6 +87,13 @@ def asked_of(video: Path, face: int | None = None) -> tuple[str, ...]:
         if " " in edit and (face is None or not whom or str(face) in whom.split(" and ")):
             asked.append(edit.rsplit(" ", 1)[0])
     return tuple(asked)
+
+
+def _holds_pictures(folder: Path) -> bool:
+    try:
+        return not (folder / "project.toml").exists() and bool(find_numbered(folder).files)
+    except CannotOpen:
+        return False
 
 
 def _nearby(edit: Path, source: Path | None) -> list[Path]:
@@ -102,9 +106,9 @@ def _nearby(edit: Path, source: Path | None) -> list[Path]:
 
 def _written_by(project: Project, video: Path) -> Records | None:
     """The record of the edit that wrote this very file: known by its content, so that it may have been moved."""
-    if not video.is_file():
+    if not video.is_file() and not means_pictures(video):
         return None
-    wanted = file_sha256(video)
+    wanted = clip_sha256(video)
     for path in sorted(project.root.glob("edits/*/edit.toml")):
         records = Records.read(path)
         if "video" not in records.data["stages"]:

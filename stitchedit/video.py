@@ -54,6 +54,7 @@ __all__ = [
     "VideoSource",
     "VideoWriter",
     "Written",
+    "means_pictures",
     "open_file",
     "open_video",
     "paste",

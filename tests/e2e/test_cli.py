@@ -1,9 +1,6 @@
 """The real command line on a small clip: invert, edit, preview, sheet, and what it says to bad input."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
@@ -11,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from command_line import CLIP, ROOT, TINY, error, run
 
 from stitchedit.errors import CannotOpen, ConfigError, NotAProject, ProjectError, StitcheditError
 from stitchedit.evaluate import evaluate
@@ -18,35 +16,7 @@ from stitchedit.project import Project
 from stitchedit.takes import places_of_project
 from stitchedit.video import open_video, write_video
 
-ROOT = Path(__file__).parents[2]
-CLIP = ROOT / "tests" / "data" / "demo.mp4"
-TINY = ROOT / "tests" / "golden" / "nv_r64_w64_m4.weights.safetensors"
 FRAMES = 12
-
-
-def run(
-    *arguments: object, cwd: Path, expect: int = 0, env: dict[str, object] | None = None
-) -> subprocess.CompletedProcess[str]:
-    """The command in a process of its own, as a user starts it."""
-    result = subprocess.run(
-        [sys.executable, "-m", "stitchedit", *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        env={**os.environ, "COLUMNS": "200", **{name: str(value) for name, value in (env or {}).items()}},
-        timeout=500,
-        check=False,
-    )
-    assert result.returncode == expect, result.stdout + result.stderr
-    assert "Traceback" not in result.stderr
-    return result
-
-
-def error(result: subprocess.CompletedProcess[str]) -> str:
-    """The error line; there is one, and at most one hint after it."""
-    lines = [line for line in result.stderr.splitlines() if line.startswith(("error:", "hint:"))]
-    assert [line.split(":")[0] for line in lines] in (["error"], ["error", "hint"])
-    return lines[0]
 
 
 @pytest.fixture(scope="module")
