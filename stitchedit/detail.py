@@ -18,9 +18,16 @@ from stitchedit.data import ByteArray, FloatArray
 FLOW_SIGMA = 1 / 64  # of the crop's side: flow is smooth, wrinkles do not bend it
 STRUCTURE_SIGMA = 1 / 40  # of the crop's side: coarser differences (light, colour of the skin) keep the detail
 OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail is left out
+OTHER_EYES = 4.0  # times that in the eyes
 
 
-def carried(source: FloatArray, drawn: FloatArray, edited: FloatArray, inside: FloatArray | None = None) -> FloatArray:
+def carried(
+    source: FloatArray,
+    drawn: FloatArray,
+    edited: FloatArray,
+    inside: FloatArray | None = None,
+    eyes: FloatArray | None = None,
+) -> FloatArray:
     """What to add to the edited drawing.
 
     Convention: pictures are float32 [S, S, 3] RGB in [-1, 1].
@@ -29,12 +36,15 @@ def carried(source: FloatArray, drawn: FloatArray, edited: FloatArray, inside: F
         source: the frame's crop; drawn: the tuned generator's picture of it; edited: the same after the edit.
         inside: [S, S], 1 where the edited drawing is taken as it is, 0 where stitching brings it back to what was
             drawn before: there all that was missed stays, at its place. None: 1 everywhere.
+        eyes: [S, S], 1 in the opening of the eyes, 0 well outside: there much is kept even where the edit draws
+            something else, for a generator draws the gaze worst of all. None: 0 everywhere.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
     flow = _flow(edited, drawn) * inside[..., None]
     here = _warped(drawn, flow)
     missed: FloatArray = _warped(source - drawn, flow)
-    missed *= 1 - (inside * (1 - _same(edited, here)))[..., None]
+    limit = OTHER if eyes is None else OTHER * (1 + eyes * (OTHER_EYES - 1))
+    missed *= 1 - (inside * (1 - _same(edited, here, limit)))[..., None]
     return missed
 
 
@@ -54,13 +64,13 @@ def _warped(image: FloatArray, flow: FloatArray) -> FloatArray:
     return np.asarray(moved, np.float32)
 
 
-def _same(edited: FloatArray, drawn: FloatArray) -> FloatArray:
-    """[S, S] in 0..1: how far both show the same thing, coarse light and colour apart."""
+def _same(edited: FloatArray, drawn: FloatArray, limit: float | FloatArray) -> FloatArray:
+    """[S, S] in 0..1: how far both show the same thing, coarse light and colour apart; a half at the limit."""
     sigma = edited.shape[0] * STRUCTURE_SIGMA
     change = edited - drawn
     fine = np.abs(change - cv2.GaussianBlur(change, (0, 0), sigma)).max(-1)
     spread = cv2.GaussianBlur(fine, (0, 0), sigma / 2)
-    same: FloatArray = (1 / (1 + (spread / OTHER) ** 2)).astype(np.float32)
+    same: FloatArray = (1 / (1 + (spread / limit) ** 2)).astype(np.float32)
     return same
 
 

@@ -22,7 +22,7 @@ from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.project import INVERT_STAGES, Project, clip_sha256, newest_project
 from stitchedit.room import restore_crops
-from stitchedit.segment import attention, ring_masks
+from stitchedit.segment import attention, eyes_map, ring_masks
 from stitchedit.shape import face_shape
 from stitchedit.stills import inversion_psnr
 from stitchedit.stitch import to_bytes
@@ -101,7 +101,7 @@ def source_detail(inverted: Inverted) -> Callable[[int, Tensor, FloatArray | Non
             drawn = generator.synthesis(ws, resolution=size)
         pictures = (inverted.batches.images([index], size), drawn, edited)
         source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
-        missed = carried(source, before, after, inside)
+        missed = carried(source, before, after, inside, eyes_map(inverted.points.points[index], size))
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail

@@ -7,6 +7,7 @@ The reference's masks are arithmetic on any segmentation, for those who bring on
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import cache
 
 import cv2
@@ -135,7 +136,16 @@ def edited_mesh(image: ByteArray) -> FloatArray | None:
 
 def attention(points: FloatArray, size: int) -> FloatArray:
     """Eyes and lips with a soft margin, float32 [size, size] in 0..1: where tuning must look closely."""
-    parts = [points[list(part)] * size for part in (LEFT_EYE, RIGHT_EYE, LIPS)]
+    return _around((LEFT_EYE, RIGHT_EYE, LIPS), points, size)
+
+
+def eyes_map(points: FloatArray, size: int) -> FloatArray:
+    """The opening of both eyes with a soft margin, float32 [size, size] in 0..1."""
+    return _around((LEFT_EYE, RIGHT_EYE), points, size)
+
+
+def _around(outlines: Sequence[tuple[int, ...]], points: FloatArray, size: int) -> FloatArray:
+    parts = [points[list(outline)] * size for outline in outlines]
     nearest = np.minimum.reduce([distance(part, (size, size)) for part in parts])
     weight: FloatArray = np.clip(1.0 - nearest / (2 * _ATTENTION_MARGIN * size), 0.0, 1.0)
     return weight

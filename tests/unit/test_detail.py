@@ -57,3 +57,12 @@ def test_at_the_border_all_that_was_missed_stays_where_it_is() -> None:
     inside[:, 64:] = 1
     found = carried(source, drawn, np.roll(drawing(1), (2, 3), (0, 1)), inside)
     np.testing.assert_allclose(found[:, :56], (source - drawn)[:, :56], atol=1e-5)
+
+
+def test_in_the_eyes_more_is_kept() -> None:
+    drawn = drawing()
+    edited = drawn + 0.25 * np.sign(drawing(1)).astype(np.float32)
+    source, eyes = drawn + spot(40, 70), np.zeros((SIDE, SIDE), np.float32)
+    eyes[60:80, 30:50] = 1
+    kept, other = (carried(source, drawn, edited, eyes=e)[65:76, 35:46].max() for e in (eyes, None))
+    assert kept > 1.2 * other > 0
