@@ -7,7 +7,7 @@ from PIL import Image
 
 from stitchedit import faces
 from stitchedit.errors import ConfigError
-from stitchedit.persons import Person, Trace, evidence, find_pick
+from stitchedit.persons import Person, Trace, evidence, find_pick, stranger
 
 RATE = 25.0
 FACE = Path(__file__).parents[1] / "data" / "rendered_face.png"
@@ -80,3 +80,33 @@ def test_pictures_that_cannot_be_meant(tmp_path: Path) -> None:
     ):
         with pytest.raises(ConfigError, match=why):
             find_pick(f"like {path}")
+
+
+def test_where_two_met_on_one_face_identity_says_whose_it_is(
+    two: list[Person], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The face that passed behind another must not go on with it."""
+
+    def embed_chips(chips: list[int]) -> np.ndarray:
+        return np.float32([[chip / 10, 0] for chip in chips])
+
+    monkeypatch.setattr(faces, "embed_chips", embed_chips)
+    (older,), (younger,) = two
+    older.chips, younger.chips = [1, 2], [8, 9]  # type: ignore[list-item]
+    assert stranger(older, younger, 8) == (older, younger)  # type: ignore[arg-type]
+    assert stranger(younger, older, 2) == (younger, older)  # type: ignore[arg-type]
+    assert stranger(older, younger, 5) == (older, younger), "a close call, and it was seen in fewer frames"  # type: ignore[arg-type]
+
+
+def test_frames_on_a_face_of_somebody_else_are_forgotten() -> None:
+    (behind,), (front,) = person(100, range(20), 20.0), person(300, range(20), 20.0)
+    for k in range(14, 20):
+        behind.rows[k] = front.rows[k] + np.float32([20 - k, 0])
+    before = behind.weight
+    behind.cut_back(front)
+    assert behind.last == 13
+    assert behind.weight < before
+    behind.cut_back(front)
+    assert behind.last == 13, "what is left is its own"
+    front.cut_back(front)
+    assert not front.rows
