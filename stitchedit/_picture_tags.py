@@ -5,6 +5,7 @@ FFmpeg codes the pixels; profiles, EXIF, texts and the notice of an edit are mov
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -26,6 +27,7 @@ _MOST_FIELDS = 4096
 _MOST_BYTES = 64 << 20  # of notes in a picture
 
 Notes = Mapping[str, str]
+WithNotes = Callable[[bytes, bytes, Notes], bytes]  # (picture, the one it was made of or b"", notes) -> picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,6 @@ def jpeg_notes(file: BinaryIO) -> list[tuple[str, str]]:
 
 def tiff_with_notes(made: bytes, source: bytes, notes: Notes) -> bytes:
     """The TIFF `made`, its directory written anew at its end: with fields of another, and a longer description."""
-    import io
-
     order, fields = _fields(io.BytesIO(made))
     other, theirs = _fields(io.BytesIO(source)) if source else (order, {})
     for tag in _TIFF_KEPT:
@@ -180,8 +180,6 @@ def _segments(file: BinaryIO) -> Iterator[tuple[int, int]]:
 
 
 def _segment_data(data: bytes) -> Iterator[tuple[int, bytes]]:
-    import io
-
     file = io.BytesIO(data)
     if not data:
         return
@@ -222,6 +220,3 @@ def _swapped(kind: int, data: bytes) -> bytes:
     """Content of a field in the other byte order."""
     size = {3: 2, 8: 2, 4: 4, 9: 4, 11: 4, 5: 4, 10: 4, 12: 8}.get(kind, 1)
     return b"".join(data[at : at + size][::-1] for at in range(0, len(data), size))
-
-
-WithNotes = Callable[[bytes, bytes, Notes], bytes]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from fractions import Fraction
@@ -36,6 +37,7 @@ class Numbered:
 
 
 _BROADCAST = {f"{n * 1000 / 1001:.{d}f}": Fraction(n * 1000, 1001) for n in (24, 30, 48, 60, 120) for d in (2, 3)}
+_RATE = re.compile(r"\d{1,9}(?:\.\d{1,9}|/\d{1,9})?")  # no exponents: they may be of any size
 
 
 def parse_fps(text: str) -> Fraction:
@@ -43,18 +45,18 @@ def parse_fps(text: str) -> Fraction:
 
     Raises: ConfigError.
     """
-    try:
-        rate = _BROADCAST.get(text.strip()) or Fraction(text.strip())
-    except (ValueError, ZeroDivisionError):
-        rate = Fraction(0)
+    rate = _BROADCAST.get(text, Fraction(0))
+    if not rate and _RATE.fullmatch(text):
+        with suppress(ValueError, ZeroDivisionError):
+            rate = Fraction(text)
     if not 0 < rate <= 1000 or rate.denominator > 1_000_000:
         raise ConfigError(f"--fps is '{text}'", "give frames a second, such as 24, 23.976 or 24000/1001")
     return rate
 
 
 def has_pattern(path: Path) -> bool:
-    """Whether a file name holds the place of a number: `%04d`, `%d` or `####`."""
-    return len(_NUMBER.findall(path.name)) == 1
+    """Whether the file name of a picture holds the place of a number: `%04d`, `%d` or `####`."""
+    return _is_picture(path.name) and len(_NUMBER.findall(path.name)) == 1
 
 
 def means_pictures(path: Path) -> bool:

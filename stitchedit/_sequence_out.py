@@ -12,7 +12,7 @@ from typing import Self
 
 from stitchedit._clip import Frame, VideoSource
 from stitchedit._part_file import disk_error
-from stitchedit._sequence import SUFFIXES, Numbered, has_pattern, numbered_name
+from stitchedit._sequence import Numbered, has_pattern, numbered_name
 from stitchedit._sequence_in import FORMATS, Pictures, SequenceSource
 from stitchedit.errors import CannotEncode, NotWritable
 
@@ -47,6 +47,13 @@ class Target:
             return self.folder / self._shot.files[index].name
         return self.folder / numbered_name(self._pattern, self._shot.numbers[index] if self._shot else index + 1)
 
+    def overwrites(self, shot: Numbered) -> bool:
+        """Whether one of them would take the place of one of `shot`."""
+        if self.folder.resolve() != shot.files[0].parent.resolve():
+            return False
+        taken = {file.name for file in shot.files}
+        return any(self.file(index).name in taken for index in range(len(shot.files)))
+
 
 class SequenceWriter:
     """Writes frames as pictures: those of a shot under their own numbers, those of a video from 1 on.
@@ -70,8 +77,7 @@ class SequenceWriter:
 
     def __enter__(self) -> Self:
         self._pictures = self._format()
-        target, shot = self._target, self._shot
-        if shot is not None and any(target.file(k) in shot.numbered.files for k in range(shot.count())):
+        if self._shot is not None and self._target.overwrites(self._shot.numbered):
             raise NotWritable(self.path, "these are the pictures that are being read")
         notes = []
         if self.source.info.audio_streams or self.source.info.subtitle_streams:
@@ -106,10 +112,7 @@ class SequenceWriter:
 
     def _format(self) -> Pictures:
         """The kind of picture that is asked for, where this source can be written as such."""
-        suffix, shot = self._target.suffix, self._shot
-        pictures = FORMATS.get(suffix)
-        if pictures is None:
-            raise CannotEncode(self.path, f"'{suffix}' is no picture it writes", f"use {', '.join(SUFFIXES)}")
+        pictures, shot = FORMATS[self._target.suffix], self._shot
         if shot is None and pictures.name != "PNG":
             raise CannotEncode(self.path, "a video is written as PNG pictures or as a video", "name it .png")
         if shot is not None and shot.pictures is not pictures and "EXR" in (shot.pictures.name, pictures.name):

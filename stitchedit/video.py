@@ -24,7 +24,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from stitchedit._clip import ColourTags, Damage, Frame, VideoInfo, VideoSource, paste
-from stitchedit._sequence import means_pictures
+from stitchedit._sequence import SUFFIXES, means_pictures
 from stitchedit._sequence_in import SequenceSource, open_sequence
 from stitchedit._sequence_out import SequenceWriter
 from stitchedit._video_in import CodedFrame, FileSource, open_file
@@ -39,7 +39,7 @@ from stitchedit._writing import (
     written_files,
 )
 from stitchedit.colour import Box
-from stitchedit.errors import ConfigError
+from stitchedit.errors import CannotOpen, ConfigError
 
 __all__ = [
     "Box",
@@ -82,4 +82,9 @@ def open_video(path: Path | str, fps: Fraction | None = None) -> VideoSource:
         return open_sequence(path, fps)
     if fps is not None:
         raise ConfigError("--fps is for numbered pictures", f"{path} has frame times of its own: leave it out")
-    return open_file(path)
+    try:
+        return open_file(path)
+    except CannotOpen as exc:
+        if path.is_file() and path.suffix.lower() in SUFFIXES:
+            raise CannotOpen(path, "it is one picture", "give its folder, or 'shot/frame.%04d.png'") from exc
+        raise

@@ -1,11 +1,12 @@
 """Tests of names: which files a folder or a pattern means. The files are empty: nobody opens them."""
 
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
 
-from stitchedit._sequence import find_numbered, means_pictures, numbered_name, plain_name
-from stitchedit.errors import CannotOpen
+from stitchedit._sequence import find_numbered, has_pattern, means_pictures, numbered_name, parse_fps, plain_name
+from stitchedit.errors import CannotOpen, ConfigError
 
 
 def some(folder: Path, *names: str) -> Path:
@@ -78,6 +79,8 @@ def test_what_means_pictures(tmp_path: Path) -> None:
     assert means_pictures(tmp_path / "*.png")
     assert not means_pictures(tmp_path / "clip.mp4")
     assert not means_pictures(tmp_path / "100%d.mp4"), "a file of that very name"
+    assert not means_pictures(tmp_path / "take#2.mp4"), "videos are not numbered"
+    assert not has_pattern(Path("take#2.age+2.mp4"))
 
 
 def test_names_of_outputs_and_projects() -> None:
@@ -88,3 +91,18 @@ def test_names_of_outputs_and_projects() -> None:
     assert plain_name(Path("shot/frame_####.exr")) == "frame.exr"
     assert plain_name(Path("shot/%04d.exr")) == "exr"
     assert plain_name(Path("shot")) == "shot"
+
+
+def test_frame_rates() -> None:
+    for text, rate in (
+        ("24", Fraction(24)),
+        ("23.976", Fraction(24000, 1001)),
+        ("29.97", Fraction(30000, 1001)),
+        ("59.94", Fraction(60000, 1001)),
+        ("12.5", Fraction(25, 2)),
+        ("24000/1001", Fraction(24000, 1001)),
+    ):
+        assert parse_fps(text) == rate
+    for text in ("0", "-24", "x", "1e9999999999", "1/0", "nan", "2000", ""):
+        with pytest.raises(ConfigError, match="--fps"):
+            parse_fps(text)

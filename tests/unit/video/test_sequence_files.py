@@ -166,7 +166,7 @@ def test_outputs_that_cannot_be(tmp_path: Path, clip: Path) -> None:
         (tmp_path / "shot", NotWritable, "being read"),
         (tmp_path / "shot" / "frame.%04d.png", NotWritable, "being read"),
         (tmp_path / "out.%04d.exr", CannotEncode, "PNG pictures are not written as EXR"),
-        (tmp_path / "out.%04d.bmp", CannotEncode, "no picture it writes"),
+        (tmp_path / "out.%04d.bmp", CannotEncode, "written as pictures"),
         (tmp_path / "out.mp4", CannotEncode, "written as pictures"),
         (tmp_path / "no" / "where" / "f.%04d.png", NotWritable, "there is no folder"),
     ):
@@ -198,6 +198,12 @@ def test_frames_of_another_size_or_kind_are_named(tmp_path: Path) -> None:
     odd.write_bytes(b"GIF89a")
     with pytest.raises(CannotOpen, match=r"frame\.0002\.png: it is no PNG"):
         open_video(tmp_path / "shot")
+
+
+def test_one_picture_is_no_clip(tmp_path: Path) -> None:
+    write_shot(tmp_path / "shot", "rgb8", ".png", range(1, 2))
+    with pytest.raises(CannotOpen, match="it is one picture"):
+        open_video(tmp_path / "shot" / "frame.0001.png")
 
 
 def test_frame_rates_are_for_pictures(tmp_path: Path, clip: Path) -> None:
