@@ -15,6 +15,7 @@ from av.packet import Packet
 from av.stream import Disposition, Stream
 
 from stitchedit._decoder import close_container, open_container
+from stitchedit._subtitles import TARGETS, add_converted, converted, convertible
 from stitchedit.errors import CannotEncode
 
 _OF_THE_OLD_FILE = {"major_brand", "minor_version", "compatible_brands"}
@@ -71,8 +72,8 @@ class Copier:
         video: index of the stream that is not copied, because it is edited.
         add_video: adds to the output the stream that takes its place.
         container: FFmpeg's name of the output format, which decides what can be copied.
-    Raises: CannotEncode, when the container does not take the sound as it is. What else it does not take is left
-        out and named in `notes`.
+    Raises: CannotEncode, when the container does not take the sound as it is. Of what else it does not take, text
+        subtitles are converted and the rest is left out; `notes` name both.
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Copier:
         self._input = open_container(source)
         self._output = output
         self._streams: dict[int, Stream] = {}
+        self._converted: dict[int, tuple[str, str]] = {}  # codecs there and here, of subtitles that must be converted
         self._ticks: dict[int, Ticks] = {}
         self._next: Packet[Any] | None = None
         self._packets = self._read()
@@ -126,13 +128,23 @@ class Copier:
             added.metadata.update(stream_tags(stream, copied=True))
             added.disposition = stream.disposition
             self._streams[stream.index] = added
+        elif convertible(stream):
+            added = add_converted(self._output, container)
+            added.metadata.update(stream_tags(stream, copied=False))
+            added.disposition = stream.disposition
+            self._streams[stream.index] = added
+            codecs = stream.codec_context.name, TARGETS[container]
+            self._converted[stream.index] = codecs
+            self.notes.append(f"subtitles are converted from {' to '.join(codecs)}: the words stay, styles do not")
         elif stream.type == "audio":
             name = stream.codec_context.name if stream.codec_context else "unknown"
             hint = "convert the clip's sound first" if container == "matroska" else "use .mkv"
             raise CannotEncode(target, f"{target.suffix} does not hold the clip's sound ({name}) as it is", hint)
         else:
             what = "cover picture" if stream.disposition & Disposition.attached_pic else f"{stream.type} stream"
-            self.notes.append(f"a {what} is left out, {target.suffix} does not hold it")
+            self.notes.append(
+                f"{'an' if what[0] in 'aeiou' else 'a'} {what} is left out, {target.suffix} does not hold it"
+            )
 
     def start(self, offset: Fraction, step: Fraction | None) -> None:
         """After the header is written. `step`: seconds of a tick where the container's own time base is not it."""
@@ -149,7 +161,12 @@ class Copier:
             if packet is None or (time is not None and _time(packet) > time):
                 return
             self._next = None
-            self._ticks[packet.stream_index].stamp(packet, self._streams[packet.stream_index])
+            index = packet.stream_index
+            if index in self._converted:
+                packet = converted(packet, *self._converted[index])
+                if not packet.size:  # MP4 has packets that only end the last words
+                    continue
+            self._ticks[index].stamp(packet, self._streams[index])
             try:
                 self._output.mux_one(packet)
             except av.InvalidDataError:  # some containers look into packets

@@ -299,13 +299,12 @@ def test_time_codes_and_cover_pictures(ffmpeg: Ffmpeg, clip: Path, tmp_path: Pat
 
 
 def test_what_a_container_does_not_take(ffmpeg: Ffmpeg, clip: Path, tmp_path: Path) -> None:
-    (tmp_path / "s.ass").write_text(
-        "[Script Info]\n[Events]\nFormat: Start, End, Text\nDialogue: 0:00:00.10,0:00:00.60,Hello\n"
-    )
-    ffmpeg("-i", clip, "-i", tmp_path / "s.ass", "-c", "copy", tmp_path / "subtitled.mkv")
-    source = open_video(tmp_path / "subtitled.mkv")
+    (tmp_path / "font.ttf").write_bytes(b"no real one")
+    attached = ("-attach", tmp_path / "font.ttf", "-metadata:s:t", "mimetype=font/ttf")
+    ffmpeg("-i", clip, *attached, "-c", "copy", tmp_path / "attached.mkv")
+    source = open_video(tmp_path / "attached.mkv")
     assert write_video(tmp_path / "a.mp4", source, source).notes == (
-        "a subtitle stream is left out, .mp4 does not hold it",
+        "an attachment stream is left out, .mp4 does not hold it",
     )
     ffmpeg("-i", clip, "-c:v", "copy", "-c:a", "wmav2", tmp_path / "sound.mkv")
     before = sorted(tmp_path.iterdir())
