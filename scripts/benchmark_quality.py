@@ -90,8 +90,7 @@ def measure(take: Take, args: argparse.Namespace) -> Row:
     done = folder / "row.json"
     if not done.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        row: Row = {"restarted": (folder / "started").exists(), "wall": 0.0, "cpu": 0.0, "peak": 0.0}
-        (folder / "started").touch()
+        row: Row = {"restarted": False, "wall": 0.0, "cpu": 0.0, "peak": 0.0}
         for job in ("invert", "edit", "evaluate"):
             row |= run(job, take, folder, row, args)
         done.write_text(json.dumps(row))
@@ -101,20 +100,23 @@ def measure(take: Take, args: argparse.Namespace) -> Row:
 
 def run(job: str, take: Take, folder: Path, row: Row, args: argparse.Namespace) -> Row:
     """One job in a process of its own."""
-    result = folder / f"{job}.json"
+    result, started = folder / f"{job}.json", folder / f"{job}.started"
     if not result.exists():
         said = {"job": job, "clip": str(take.clip), "preset": take.preset, "seed": take.seed, "frames": take.frames}
         said |= {"truth": str(take.truth) if take.truth else None, "folder": str(folder)}
+        said |= {"restarted": started.exists()}
+        started.touch()
         command = [sys.executable, __file__, str(take.clip), "--work", str(args.work), "--job", json.dumps(said)]
         command += ["--stit", *map(str, args.stit), "--direction", args.direction, "--strength", args.strength]
         command += ["--threads", str(args.threads)]
         print(f"{take.clip.stem} {take.preset} seed {take.seed}: {job}", file=sys.stderr, flush=True)
         subprocess.run(command, check=True, env=os.environ | MALLOC | THREADS)
     found: Row = json.loads(result.read_text())
-    if job == "evaluate":
+    cost = {key: found.pop(key) for key in ("wall", "cpu", "peak")}
+    if job == "evaluate":  # what measuring costs is no preset's
         return found
-    cost = {key: row[key] + found[key] for key in ("wall", "cpu")} | {"peak": max(row["peak"], found["peak"])}
-    return cost | {key: value for key, value in found.items() if key not in cost}
+    spent = {key: row[key] + cost[key] for key in ("wall", "cpu")} | {"peak": max(row["peak"], cost["peak"])}
+    return found | spent | {"restarted": row["restarted"] or found["restarted"]}
 
 
 def do_job(said: Row, args: argparse.Namespace) -> None:
@@ -129,7 +131,7 @@ def do_job(said: Row, args: argparse.Namespace) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     cost = {"wall": time.monotonic() - began, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / 1e6}
     part = folder / f"{said['job']}.part"
-    part.write_text(json.dumps(found | cost))
+    part.write_text(json.dumps(found | cost | {"restarted": said["restarted"]}))
     part.replace(folder / f"{said['job']}.json")
 
 
