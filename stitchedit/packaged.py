@@ -13,10 +13,12 @@ SHA256 = {
     "mean_face.npy": "2b921a79d5b6ac0d8e49cbf08b793b0c2df01c371609e4b967012760858d08c2",
     "head_parser.safetensors": "e940d77e4af2f9e4e7405d28f76010aec99f1897f75a7e73727a4224b2ff5794",
     "face_landmark.tflite": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
+    "omi_ratings.safetensors": "3c397826476082ccf3c560b5f037be620857311b8eb092cf0ce85449cfdd4c7c",
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
     "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",
     "mobilestylegan_ffhq_1024_exits.safetensors": "495cc9f8268894274ba0a48114a36f11794a02f598273940cb37aafa0026dc90",
     "selfie_segmentation.tflite": "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
+    "w_readings_ffhq_1024.safetensors": "c9651b400906e3b055323df5641adc34ce6308a80fe5fa251059061f1f97a3b8",
     "w_encoder_ffhq_1024.safetensors": "79019e9454789cb3d33198fb5062c0e871d484a72160981873fae410e1802375",
 }
 

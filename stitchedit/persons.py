@@ -11,13 +11,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from stitchedit import faces
 from stitchedit.data import ByteArray, FloatArray
 from stitchedit.errors import ConfigError
 from stitchedit.faces import Box
+from stitchedit.portrait import read_portrait
 from stitchedit.project import file_sha256
 
 _CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a trace at which its identity is looked at
@@ -29,7 +29,6 @@ SAME_PLACE = 0.25  # overlap of two boxes that may hold one face
 LARGEST = "largest"
 EVERYBODY = "all"  # the largest and all others
 _FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
-_MOST_BYTES = 100_000_000  # of a picture to be liked
 
 
 @dataclass(slots=True)
@@ -192,26 +191,10 @@ def _alike(persons: list[Person], wanted: FloatArray, path: Path) -> Person:
 
 def _identity(path: Path) -> FloatArray:
     """The embedding [128] of the largest face in a picture."""
-    hint = "give a PNG or JPEG with the person's face, at least 40 pixels wide"
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ConfigError(f"{path} is too large for a picture ({_MOST_BYTES // 10**6} MB at most)", hint)
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError as exc:
-        raise ConfigError(f"cannot read {path}: {exc.strerror}", hint) from exc
-    try:
-        picture = cv2.imdecode(data, cv2.IMREAD_COLOR) if len(data) else None
-    except cv2.error:
-        picture = None
-    if picture is None:
-        raise ConfigError(f"{path} is no picture that can be read", hint)
-    rgb: ByteArray = np.ascontiguousarray(picture[..., ::-1])
-    scale = 1280 / max(rgb.shape[:2])
-    found = faces.detect(rgb, min(1.0, scale)) or faces.detect(rgb, min(2.0, 2 * scale))
-    if not found:
-        raise ConfigError(f"no face found in {path}", hint)
-    box = max(found, key=lambda d: d.box.area).box
-    return faces.embed(rgb, faces.landmarks(rgb, box))
+    rgb, points = read_portrait(path)
+    if points is None:
+        raise ConfigError(f"no face found in {path}", "give a picture with a face at least 40 pixels wide")
+    return faces.embed(rgb, points)
 
 
 def _count(persons: list[Person]) -> str:

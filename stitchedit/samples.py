@@ -15,9 +15,11 @@ from stitchedit.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, a
 from stitchedit.data import ByteArray, FloatArray
 from stitchedit.faces import Box, embed, landmarks
 from stitchedit.generator import Generator
+from stitchedit.rated import RATED, Rater
 
-NAMES: tuple[str, ...] = (*PREDICTED, *GEOMETRY, *APPEARANCE)
+NAMES: tuple[str, ...] = (*PREDICTED, *GEOMETRY, *APPEARANCE, *RATED)
 PICTURE_PX = 256
+EMBEDDING = 128  # numbers of the identity embedding
 SMILE_LIMIT = 8.0  # log odds beyond which the smile network only repeats itself
 
 # Where dlib's detector finds the face of an FFHQ crop: the median box of 300 crops, in units of the crop's side.
@@ -29,7 +31,7 @@ class Readings:
     """What N faces show."""
 
     values: FloatArray  # [N, len(NAMES)] in the units of `attributes`; smile as log odds in -8..8
-    embeddings: FloatArray  # [N, 128] dlib's identity embedding
+    embeddings: FloatArray  # [N, 128] dlib's identity embedding; NaN where it was not asked for
     landmarks: FloatArray  # [N, 68, 2] pixels of the picture
 
 
@@ -60,16 +62,25 @@ def render(generator: Generator, w: FloatArray, size: int | None = None) -> Byte
     return np.stack(pictures)
 
 
-def read_faces(pictures: ByteArray, predictors: Predictors, tick: Callable[[], None] | None = None) -> Readings:
-    """All readings of FFHQ-aligned pictures [N, S, S, 3]. No detector is asked: an aligned face is where it belongs."""
+def read_faces(
+    pictures: ByteArray, predictors: Predictors, identities: int | None = None, tick: Callable[[], None] | None = None
+) -> Readings:
+    """All readings of FFHQ-aligned pictures [N, S, S, 3]. No detector is asked: an aligned face is where it belongs.
+
+    Args:
+        identities: how many of them to embed, from the first on, as that costs as much as all the rest; default: all.
+        tick: called after each.
+    """
+    rater = Rater()
     values, embeddings, points = [], [], []
-    for picture in pictures:
-        found = _aligned_landmarks(picture)
+    for index, picture in enumerate(pictures):
+        found = aligned_landmarks(picture)
         odds = np.clip(predictors.smile(picture, found), 1e-9, 1 - 1e-7)
-        shown = predictors(picture, found) | geometry(found) | appearance(picture, found)
+        shown = predictors(picture, found) | geometry(found) | appearance(picture, found) | rater(picture, found)
         shown["smile"] = float(np.clip(np.log(odds / (1 - odds)), -SMILE_LIMIT, SMILE_LIMIT))
         values.append([shown[name] for name in NAMES])
-        embeddings.append(embed(picture, found))
+        unread = identities is not None and index >= identities
+        embeddings.append(np.full(EMBEDDING, np.nan, np.float32) if unread else embed(picture, found))
         points.append(found)
         if tick is not None:
             tick()
@@ -78,10 +89,11 @@ def read_faces(pictures: ByteArray, predictors: Predictors, tick: Callable[[], N
 
 def read_identities(pictures: ByteArray) -> FloatArray:
     """Identity embeddings [N, 128] of FFHQ-aligned pictures [N, S, S, 3], as `read_faces` has them, alone."""
-    return np.stack([embed(picture, _aligned_landmarks(picture)) for picture in pictures])
+    return np.stack([embed(picture, aligned_landmarks(picture)) for picture in pictures])
 
 
-def _aligned_landmarks(picture: ByteArray) -> FloatArray:
+def aligned_landmarks(picture: ByteArray) -> FloatArray:
+    """The 68 landmarks of an FFHQ-aligned picture [S, S, 3], [68, 2] pixels, without a search for the face."""
     side = picture.shape[0]
     return landmarks(picture, Box(*(side * edge for edge in _FFHQ_BOX)), repeats=3)
 
@@ -93,7 +105,7 @@ class Table:
     w: NDArray[np.float64]  # [N, w_dim]
     psi: NDArray[np.float64]  # [N]
     values: NDArray[np.float64]  # [N, len(NAMES)]
-    embeddings: NDArray[np.float64]  # [N, 128]
+    embeddings: NDArray[np.float64]  # [N, 128]; NaN where they were not read
 
     @property
     def spread(self) -> NDArray[np.float64]:
@@ -111,14 +123,17 @@ def sample_chunk(path: Path, generator: Generator, seed: list[int], count: int, 
     _save(path, w=w, psi=psi, pictures=render(generator, w, size))
 
 
-def read_chunk(path: Path, source: Path, predictors: Predictors) -> None:
-    """Read the faces of a file of `sample_chunk` into another file. One with the same attributes is left."""
+def read_chunk(path: Path, source: Path, predictors: Predictors, identities: int | None = None) -> None:
+    """Read the faces of a file of `sample_chunk` into another file, as `read_faces` does.
+
+    One with the same attributes is left.
+    """
     if path.exists():
         with np.load(path, allow_pickle=False) as done:
             if tuple(done["names"]) == NAMES:
                 return
     with np.load(source, allow_pickle=False) as chunk:
-        readings = read_faces(chunk["pictures"], predictors)
+        readings = read_faces(chunk["pictures"], predictors, identities)
         _save(
             path,
             names=np.array(NAMES),
