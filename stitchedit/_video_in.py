@@ -25,6 +25,7 @@ from stitchedit.pixels import Layout, find_layout, readable_as, samples
 
 log = logging.getLogger(__name__)
 
+_MOST_RATE = 1000  # frames a second that are believed without a second look
 _MAX_DAMAGE = 1000  # records of damage kept at most
 
 
@@ -193,6 +194,13 @@ class _Clock:
         return self._last, risen
 
 
+def _rate(average: Fraction | None, guessed: Fraction | None) -> Fraction:
+    """Frames a second; a Matroska file that names no rate is taken for one of many thousands, by its ticks."""
+    if average and guessed and average > _MOST_RATE:
+        return min(average, guessed)
+    return average or guessed or Fraction(25)
+
+
 def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout) -> VideoInfo:
     container, stream = decoder.container, decoder.stream
     context, side = stream.codec_context, _side_data(first)
@@ -222,7 +230,7 @@ def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout
         pix_fmt=layout.name,
         depth=layout.depth,
         time_base=stream.time_base,
-        rate=stream.average_rate or stream.guessed_rate or Fraction(25),
+        rate=_rate(stream.average_rate, stream.guessed_rate),
         start=first.pts or 0,
         duration=None if container.duration is None else Fraction(container.duration, av.time_base),
         sample_aspect_ratio=stream.sample_aspect_ratio or Fraction(1),

@@ -276,10 +276,15 @@ class TooLittleRoom(OutputError):
 
     def __init__(self, path: Path | str, needed: int, free: int) -> None:
         super().__init__(
-            f"the disk of {path} has {free / 1e6:.0f} MB free, about {needed / 1e6:.0f} MB are needed",
+            f"the disk of {path} has {_size(free)} free, about {_size(needed)} are needed",
             "free some space, put the project elsewhere with --project, or run `stitchedit clean` on older projects",
         )
         self.needed, self.free = needed, free
+
+
+def _size(count: int) -> str:
+    """Bytes for people: as many digits as tell two sizes apart."""
+    return f"{count / 1e3:.0f} kB" if count < 10e6 else f"{count / 1e6:.0f} MB"
 
 
 class Stopped(StitcheditError):

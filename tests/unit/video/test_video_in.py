@@ -13,6 +13,7 @@ import av
 import numpy as np
 import pytest
 
+from stitchedit._video_in import _rate
 from stitchedit.errors import CannotDecode, CannotOpen
 from stitchedit.video import open_video, write_video
 
@@ -346,3 +347,12 @@ def test_transparency_that_is_not_read_is_told(ffmpeg: Ffmpeg, tmp_path: Path) -
     path = tmp_path / "alpha.webm"
     ffmpeg("-f", "lavfi", "-i", "testsrc2=s=64x48:r=24,format=yuva420p", "-t", 0.2, "-c:v", "libvpx-vp9", path)
     assert any("transparency" in note for note in open_video(path).info.notes)
+
+
+def test_a_rate_of_thousands_is_not_believed() -> None:
+    """FFmpeg tells of a Matroska file whose writer named no rate the ticks of the file that it was copied from."""
+    assert _rate(Fraction(12288), Fraction(24)) == 24
+    assert _rate(Fraction(30000, 1001), Fraction(60)) == Fraction(30000, 1001), "of a variable one the mean"
+    assert _rate(Fraction(12288), None) == 12288
+    assert _rate(None, Fraction(24)) == 24
+    assert _rate(None, None) == 25
