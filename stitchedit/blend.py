@@ -81,8 +81,7 @@ def shape_alpha(
     """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
 
     1 on the shape, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop; nearer where
-    `fade` says so; less where something in front covers it. It is drawn on the source's own pixels, so that it moves
-    as steadily as the outline.
+    `fade` says so. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
     """
     side = float(sides(quad[None])[0])
     width = border_px * side / _REFERENCE_PX
@@ -99,8 +98,7 @@ def shape_alpha(
     reach = np.maximum(part * np.float32(width), np.float32(1e-3))
     ring: FloatArray = 1.0 - shape.distance_in(quad, box) / reach
     inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
-    alpha = _smoothstep(ring) * _smoothstep(inner * side / max(width, 1.0))
-    return box, alpha * shape.seen_in(quad, box)
+    return box, _smoothstep(ring) * _smoothstep(inner * side / max(width, 1.0))
 
 
 def _crop_places(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:

@@ -2,7 +2,8 @@
 
 A wide fade hides a seam in skin and hair. Where a turned face ends at the background it does harm: the generator's
 blurred idea of that background would shine through beside the cheek. There the source itself has a strong edge at the
-outline, and what was generated outside differs from it: the fade shrinks to that edge.
+outline, and what was generated outside differs from it: the fade shrinks to that edge. Around a whole head the edge
+alone decides: hair that an edit lightens would else glow into a background that was met well.
 """
 
 from __future__ import annotations
@@ -116,7 +117,9 @@ def _width(source: ByteArray, edited: ByteArray, shape: Shape, border_px: float)
     misfit = around(np.abs(new - old).mean(axis=-1), outside)
     steps = [np.abs(around(old[..., c], outside) - around(old[..., c], inside)) for c in range(3)]
     edge = np.stack(steps).mean(axis=0)
-    narrow = _rise(misfit, *_MISFIT) * _rise(edge, *_EDGE)
+    narrow = _rise(edge, *_EDGE)
+    if shape.field is None:  # a head ends where its own edge is, whatever is drawn beyond it
+        narrow = narrow * _rise(misfit, *_MISFIT)
     width: FloatArray = 1.0 - (1.0 - NARROWEST) * narrow
     return width
 

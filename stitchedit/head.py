@@ -25,6 +25,7 @@ _SIGMA = 1.2  # frames, of the weight by distance in time
 _MISMATCH = 10.0  # grey levels: a neighbour that differs so much counts 1/e
 _FLOW_PX = 128  # at which motion is looked at
 _GUIDE_PX, _GUIDE_EPS = 6, 4e-4  # reach, and squared contrast (of 0..1) that counts as an edge
+_SURE = (0.3, 0.7)  # of the network's likelihood, at which it is taken for 0 and 1
 _LEVELS = (0.2, 0.35, 0.5, 0.65, 0.8)  # of the likelihood, at whose contours, in the mean, a head's border lies
 
 
@@ -40,7 +41,8 @@ def head_map(image: ByteArray, mesh: FloatArray) -> FloatArray:
     tensor = torch.tensor(picture).permute(2, 0, 1)[None].float() / 127.5 - 1
     with torch.inference_mode():
         seen = eyes.features(tensor)
-    head = cv2.resize(parse(network, seen, places(mesh, matte)), (SIZE, SIZE), interpolation=cv2.INTER_LINEAR)
+    head = cv2.resize(parse(network, seen, places(mesh, matte)), (SIZE, SIZE), interpolation=cv2.INTER_CUBIC)
+    head = np.clip((head - _SURE[0]) / (_SURE[1] - _SURE[0]), 0, 1)
     guide = cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255
     likely: FloatArray = np.clip(guided(guide, head) * matte, 0, 1)
     return likely

@@ -23,10 +23,10 @@ from stitchedit.people import Edits
 from stitchedit.pictures import PictureFolder
 from stitchedit.progress import Progress
 from stitchedit.project import Records, atomic, inputs_of, make_folder
-from stitchedit.regions import project_shapes, region_inputs
+from stitchedit.regions import edited_shape, project_shapes, region_inputs
 from stitchedit.room import folder_bytes, pictures_bytes, see_room
-from stitchedit.segment import edited_mesh, ring_masks
-from stitchedit.shape import Shapes, face_shape
+from stitchedit.segment import ring_masks
+from stitchedit.shape import Shapes
 from stitchedit.stages import Stages
 from stitchedit.steady import steadied
 from stitchedit.stitch import Chain, RingMasks, stitch
@@ -122,8 +122,7 @@ def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) ->
 
     def rings(index: int, edited: ByteArray) -> RingMasks:
         frame = int(inverted.crops.frames[index])
-        mesh = edited_mesh(edited) if config.stitch.interior and "head" not in config.regions else None
-        now = None if mesh is None else face_shape(mesh)
+        now = edited_shape(config.regions, edited) if config.stitch.interior else None
         return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now)
 
     detail = source_detail(face.tuned) if config.stitch.detail else None

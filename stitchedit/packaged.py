@@ -11,7 +11,7 @@ from stitchedit.errors import HashMismatch, NotFetched
 
 SHA256 = {
     "mean_face.npy": "2b921a79d5b6ac0d8e49cbf08b793b0c2df01c371609e4b967012760858d08c2",
-    "head_parser.safetensors": "e940d77e4af2f9e4e7405d28f76010aec99f1897f75a7e73727a4224b2ff5794",
+    "head_parser.safetensors": "80ad7a19734f1fc3c54d48222238b6a7255afa6a66259bc4a60b5bb42e86c8c4",
     "face_landmark.tflite": "2efcb4f4de43c7614b80a3cc3e8a37354b3b3b40f75cce20f6f38f0f25d65493",
     "omi_ratings.safetensors": "3c397826476082ccf3c560b5f037be620857311b8eb092cf0ce85449cfdd4c7c",
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",

@@ -20,6 +20,7 @@ from stitchedit.pictures import PictureFolder
 from stitchedit.progress import Progress
 from stitchedit.project import Inputs, Project, Records, fingerprint, make_folder
 from stitchedit.room import pictures_bytes, see_room
+from stitchedit.segment import edited_mesh
 from stitchedit.shape import Shape, Shapes, face_shape, face_shapes
 
 _ROOM = 0.035  # of the crop's side, that the mouth and the eyes get around them
@@ -91,6 +92,14 @@ def region_inputs(project: Project, regions: tuple[str, ...]) -> dict[str, str]:
         return {}
     maps = {"head_maps": fingerprint(head_inputs(project))} if "head" in regions else {}
     return {"region": "+".join(regions)} | maps
+
+
+def edited_shape(regions: tuple[str, ...], image: ByteArray) -> Shape | None:
+    """The head or face that an edited crop [S, S, 3] shows, as nothing else of it may be seen; None where none is."""
+    mesh = edited_mesh(image)
+    if mesh is None:
+        return None
+    return still_shape(regions, image, mesh) if "head" in regions else face_shape(mesh)
 
 
 def still_shape(regions: tuple[str, ...], image: ByteArray, mesh: FloatArray) -> Shape:

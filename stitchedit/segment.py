@@ -124,8 +124,7 @@ def ring_masks(
     if edited is not None:
         face = np.minimum(face, np.clip(0.5 + _NARROWER * size - edited.distance(size), 0, 1))
     border = np.maximum(full - face, np.minimum(edge_strip(size, round(width)), full))
-    seen = shape.seen(size)  # what hides it is neither to be met nor to be kept
-    return RingMasks(border * seen, np.minimum(face, 1.0 - border) * seen)
+    return RingMasks(border, np.minimum(face, 1.0 - border))
 
 
 def edited_mesh(image: ByteArray) -> FloatArray | None:

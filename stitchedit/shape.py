@@ -24,7 +24,6 @@ class Shape:
     grow: float = 0.0  # crop sides by which the outlines are widened
     within: FloatArray | None = None  # [K, 2]: nothing outside of this outline belongs to it
     field: FloatArray | None = None  # [R, R] over the crop: how far outside, in crop sides, negative inside
-    covered: FloatArray | None = None  # [R, R] over the crop, 0..1: how much something in front hides of it
 
     @property
     def center(self) -> FloatArray:
@@ -65,25 +64,11 @@ class Shape:
         united: FloatArray = np.minimum(far, uncrop(self.field * np.float32(side), quad, box, "repeat", smooth=False))
         return united
 
-    def seen(self, size: int) -> FloatArray:
-        """How much of each crop pixel nothing in front hides, float32 [size, size] in 0..1."""
-        if self.covered is None:
-            return np.ones((size, size), np.float32)
-        shown: FloatArray = 1 - cv2.resize(self.covered, (size, size), interpolation=cv2.INTER_LINEAR)
-        return shown
-
-    def seen_in(self, quad: FloatArray, box: PixelBox) -> FloatArray:
-        """The same on the source pixels of a box, float32 [h, w]."""
-        if self.covered is None:
-            return np.ones((box[3] - box[1], box[2] - box[0]), np.float32)
-        shown: FloatArray = np.clip(1 - uncrop(self.covered, quad, box, "zero", smooth=False), 0, 1)
-        return shown
-
     def _outlined(
         self, outlines: list[FloatArray], within: FloatArray | None, scale: float, size: tuple[int, int]
     ) -> FloatArray:
         """Distance in pixels to outlines in pixels; `within` in units of `scale` pixels, as `grow` is."""
-        far = np.minimum.reduce([distance(outline, size) for outline in outlines])
+        far: FloatArray = np.minimum.reduce([distance(outline, size) for outline in outlines])
         if self.grow:
             far = far - np.float32(self.grow * scale)
         if within is not None:

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from stitchedit.data import ByteArray, FaceState, FloatArray, Tracks
-from stitchedit.fade import DIRECTIONS, NARROWEST, direction, fade_widths, presence, width_at
+from stitchedit.fade import DIRECTIONS, GRID, NARROWEST, direction, fade_widths, presence, width_at
 from stitchedit.outline import face_outline
 from stitchedit.packaged import packaged_file
-from stitchedit.shape import face_shape
+from stitchedit.shape import Shape, face_shape
 
 POINTS = np.load(packaged_file("mean_face.npy"))[:468]
 SKIN, DARK, LIGHT = (200, 160, 140), (30, 40, 60), (90, 200, 90)
@@ -50,6 +50,20 @@ def test_widths_are_steady_within_a_run_only() -> None:
     two = fade_widths(sources, edited, shapes, [slice(0, 6), slice(6, 12)])[:, RIGHT]
     assert np.abs(np.diff(one)).max() < 0.25
     assert np.abs(np.diff(two)).max() > 0.8
+
+
+def test_around_a_head_the_edge_alone_decides_place_by_place() -> None:
+    at = (np.arange(64, dtype=np.float32) + 0.5) / 64 - 0.5
+    shape = Shape((face_outline(POINTS),), field=np.hypot(at, at[:, None]) - np.float32(0.4))
+    picture = np.full((256, 256, 3), SKIN, np.uint8)
+    beyond = (shape.distance(256) > 0) & (np.arange(256) > 128)
+    picture[beyond] = LIGHT
+    found = fade_widths([picture], [picture], [shape], [slice(0, 1)])[0]
+    assert found.shape == (GRID, GRID)
+    places = np.float32([[0.9, 0.5], [0.1, 0.5], [0.78, 0.22], [0.22, 0.78]])
+    at_edge, at_skin, up, down = width_at(found, places[None], shape.center)[0]
+    assert (at_edge, up) == (pytest.approx(NARROWEST, abs=0.02), pytest.approx(NARROWEST, abs=0.02))
+    assert min(at_skin, down) > 0.98
 
 
 def test_directions_go_around_without_a_step() -> None:

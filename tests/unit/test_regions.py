@@ -76,6 +76,20 @@ def test_what_another_region_holds_is_left_out(given: list[str] | None, kept: tu
     assert united(given) == kept
 
 
+def test_what_an_edited_crop_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    image = np.zeros((S, S, 3), np.uint8)
+    assert regions.edited_shape(("face",), image) is None
+    monkeypatch.setattr(regions, "edited_mesh", lambda image: POINTS)
+    monkeypatch.setattr(head, "head_map", lambda image, mesh: disc(110).astype(np.float32) / 255)
+    for names in (("face",), ("mouth",)):
+        shown = regions.edited_shape(names, image)
+        assert shown is not None
+        np.testing.assert_array_equal(shown.distance(S) < 0, held("face"))
+    shown = regions.edited_shape(("head",), image)
+    assert shown is not None
+    np.testing.assert_array_equal(shown.distance(S) < 0, held("head", likely=disc(110)))
+
+
 def test_an_unknown_region_is_refused() -> None:
     with pytest.raises(ConfigError, match="unknown region 'nose'") as refused:
         united(["face", "nose"])

@@ -54,13 +54,3 @@ def test_a_field_adds_what_the_outlines_lack() -> None:
     assert np.abs(far - 64 * disc(0.4, 64)).max() < 0.5
     assert shape.extent.min() == pytest.approx(0.1, abs=0.01)
     assert shape.extent.max() == pytest.approx(0.9, abs=0.01)
-
-
-def test_what_is_covered_is_not_seen() -> None:
-    covered = np.zeros((64, 64), np.float32)
-    covered[:, 32:] = 1
-    shape = Shape((SQUARE,), covered=covered)
-    assert (shape.seen(64)[:, :30].min(), shape.seen(64)[:, 34:].max()) == (1, 0)
-    seen = shape.seen_in(QUAD, BOX)
-    assert (seen[:, :55].min(), seen[15:105, 65:105].max()) == (1, 0)
-    assert Shape((SQUARE,)).seen_in(QUAD, BOX).min() == 1
