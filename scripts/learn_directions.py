@@ -69,7 +69,7 @@ SPECS: dict[str, Spec] = {
         free=MOUTH[1:],
         extra={"mouth_open": 0.6},
     ),
-    "gender": Spec("gender", 0.0, "log odds", f"{SD} (log odds), toward male", (-2, 2)),
+    "gender": Spec("gender", 0.0, "log odds", f"{SD} (log odds), toward male", (-1, 1)),
     "yaw": Spec(
         "yaw", 10.0, "degrees", "strength 1 turns the head by 10 degrees toward the picture's right", (-2, 2), ("gaze",)
     ),
@@ -77,7 +77,7 @@ SPECS: dict[str, Spec] = {
     "eyes_open": Spec("eyes_open", 0.0, "eye distances", f"{SD} (gap of the lids)", (-2, 2)),
     "mouth_open": Spec("mouth_open", 0.0, "eye distances", f"{SD} (gap of the inner lips)", (-1, 3), MOUTH[1:]),
     "hair_colour": Spec(
-        "hair_colour", 0.0, "rating points", f"{SD} (lightness as people rate it)", (-2, 2), layers=(7, 16)
+        "hair_colour", 0.0, "rating points", f"{SD} (lightness as people rate it)", (-1.5, 1.5), layers=(7, 16)
     ),
     "weight": Spec("weight", 0.0, "rating points", f"{SD} (as people rate it), toward heavy", (-2, 2)),
 }
