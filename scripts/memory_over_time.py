@@ -30,6 +30,7 @@ from PIL import Image, ImageDraw
 STAGES = ("track", "align", "mesh", "encode", "tune", "stitch", "video")
 FIELDS = ("time", "stage", "resident_mb", "anonymous_mb", "disk_mb")
 AIM_MB = 4096
+DRAWN_EVERY = 300  # rows
 
 
 def main() -> None:
@@ -47,8 +48,8 @@ def main() -> None:
     invert = ["invert", clip.name, "--preset", "fast", "--encoder", "network", "--device", "cpu"]
     edit = ["edit", f"{clip.name}.stitch", "--direction", "age", "--strength", "1", "--device", "cpu"]
     for command in (invert, edit):
-        code = watched(command, args.folder, table)
-        plot(table, args.folder / "memory.png", args.frames)
+        code = watched(command, args.folder, table, args.frames)
+        plot(table, table.with_suffix(".png"), args.frames)
         if code:
             sys.exit(code)
     summary(table, args.folder, args.frames)
@@ -69,7 +70,7 @@ def loop(source: Path, clip: Path, frames: int, width: int, height: int) -> None
     once.unlink()
 
 
-def watched(command: list[str], folder: Path, table: Path) -> int:
+def watched(command: list[str], folder: Path, table: Path, frames: int) -> int:
     """Run the program in `folder`, with a row a second in the table; gives its exit status."""
     child = subprocess.Popen(
         [sys.executable, "-m", "stitchedit", *command],
@@ -83,7 +84,7 @@ def watched(command: list[str], folder: Path, table: Path) -> int:
     assert child.stdout is not None
     reader = threading.Thread(target=follow, args=(child.stdout, folder / "run.log", stage))
     reader.start()
-    new = not table.exists()
+    new, drawn = not table.exists(), 0
     with table.open("a", newline="") as file:
         rows = csv.writer(file)
         if new:
@@ -93,6 +94,9 @@ def watched(command: list[str], folder: Path, table: Path) -> int:
             if held is not None:
                 rows.writerow([f"{time.time():.1f}", stage[0], *held, f"{disk(folder):.1f}"])
                 file.flush()
+                drawn += 1
+                if drawn % DRAWN_EVERY == 0:
+                    plot(table, table.with_suffix(".png"), frames)
             time.sleep(1)
     reader.join()
     return child.returncode

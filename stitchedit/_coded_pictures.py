@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -123,10 +124,10 @@ class CodedPictures:
 
     def notes(self, path: Path) -> list[tuple[str, str]]:
         """(key, text) of the texts in a picture. Raises CannotOpen."""
-        with open_regular(path) as file:
-            self.read_head(file)
-            file.seek(0)
-            return self.read_notes(file)
+        try:
+            return self.read_notes(io.BytesIO(self._bytes(path)))
+        except ValueError as exc:
+            raise CannotOpen(path, str(exc), _hint(self.name)) from exc
 
     def _bytes(self, path: Path) -> bytes:
         self.head(path)  # whose size is checked

@@ -6,7 +6,11 @@ file. All channels, parts and attributes travel in the file object that was read
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from functools import lru_cache
@@ -116,7 +120,8 @@ class ExrPictures:
 
         with open_regular(path) as stream:
             try:
-                parts = OpenEXR.File(stream, header_only=True).parts
+                with _quiet():
+                    parts = OpenEXR.File(stream, header_only=True).parts
                 part, names = _colour_part([(p.header, [c.name for c in p.header["channels"]]) for p in parts])
                 total = sum(_unpacked_bytes(p.header) for p in parts)
                 header = parts[part].header
@@ -169,11 +174,12 @@ class ExrPictures:
         self.head(path)  # refuses what is too large
         with open_regular(path) as stream:
             try:
-                file = OpenEXR.File(stream, separate_channels=True)
-                parts = file.parts
+                with _quiet():
+                    file = OpenEXR.File(stream, separate_channels=True)
+                    parts = file.parts
             except (RuntimeError, ValueError) as exc:
                 raise CannotOpen(path, f"it is damaged ({exc})", "render or copy it again") from exc
-        if not parts:  # the library tells of damage on stderr, and goes on without pixels
+        if not parts:  # the library prints what is wrong, and goes on without pixels
             raise CannotOpen(path, "it is damaged", "render or copy it again")
         part, names = _colour_part([(p.header, list(p.channels)) for p in parts])
         header, channels = parts[part].header, parts[part].channels
@@ -216,6 +222,21 @@ class ExrPictures:
         with open_regular(path) as stream:
             headers = [part.header for part in OpenEXR.File(stream, header_only=True).parts]
         return [(k, v) for header in headers for k, v in header.items() if isinstance(v, str)]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keeps back what the library prints of damaged files, on Python's stdout and C's stderr: an error says it."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        with redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 @lru_cache(maxsize=8)

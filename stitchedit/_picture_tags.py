@@ -138,9 +138,8 @@ def tiff_with_notes(made: bytes, source: bytes, notes: Notes) -> bytes:
 
 def tiff_notes(file: BinaryIO) -> list[tuple[str, str]]:
     _, fields = _fields(file)
-    return [("description", fields[_DESCRIPTION][2].rstrip(b"\0").decode("utf-8", "replace"))] * (
-        _DESCRIPTION in fields
-    )
+    _, _, text = fields.get(_DESCRIPTION, (2, 0, b""))
+    return [("description", text.rstrip(b"\0").decode("utf-8", "replace"))]
 
 
 def _all(file: BinaryIO) -> bytes:

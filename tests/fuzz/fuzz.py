@@ -13,6 +13,7 @@ import argparse
 import faulthandler
 import json
 import logging
+import os
 import random
 import resource
 import shutil
@@ -65,7 +66,7 @@ class Watch:
         if event == "open":
             path, mode, flags = arguments
             writes = (isinstance(mode, str) and set(mode) & set("wax+")) or (mode is None and flags & 3)
-            if not writes or not isinstance(path, str | bytes):
+            if not writes or not isinstance(path, str | bytes) or path == os.devnull:
                 return False
         if event == "os.link":  # a nameless file that is given its name: relative to an open folder
             return "/proc/self/fd/" not in str(arguments[0])

@@ -222,6 +222,41 @@ class Video(Alone):
         write_video(path.with_name("out.mkv"), source, islice(source, 100), lossless=True)
 
 
+class Pictures(Alone):
+    """A shot of one numbered picture, with notes of every kind in it."""
+
+    def make(self, good: Path) -> list[str]:
+        import cv2
+        import OpenEXR
+        from PIL import Image
+
+        good.mkdir()
+        random = np.random.default_rng(0)
+        deep, plain = random.integers(0, 65536, (24, 32, 4), np.uint16), random.integers(0, 256, (24, 32, 3), np.uint8)
+        for name in ("deep.1.png", "deep.1.tif"):
+            cv2.imwrite(str(good / name), deep)
+        exif = Image.Exif()
+        exif[0x010E] = "plate"
+        for name, more in (("plain.1.png", {"exif": exif}), ("plain.1.jpg", {"exif": exif}), ("plain.1.tif", {})):
+            Image.fromarray(plain).save(good / name, icc_profile=b"no profile at all", dpi=(72, 72), **more)
+        light = {name: random.normal(0.5, 1, (24, 32)).astype("f2") for name in "RGBA"}
+        for name, compression in (("zip", OpenEXR.ZIP_COMPRESSION), ("piz", OpenEXR.PIZ_COMPRESSION)):
+            header = {"compression": compression, "type": OpenEXR.scanlineimage, "scene": "12A"}
+            OpenEXR.File(header, dict(light)).write(str(good / f"{name}.1.exr"))
+        return sorted(path.name for path in good.iterdir())
+
+    def use(self, case: Path) -> None:
+        from stitchedit.provenance import notice, read_back
+        from stitchedit.video import open_video, paste, write_video
+
+        (path,) = case.iterdir()
+        read_back(path)
+        source = open_video(case)
+        patch, alpha = np.full((8, 8, 3), 99, np.uint8), np.full((8, 8), 0.5, np.float32)
+        frames = (paste(frame, patch, alpha, (4, 4, 12, 12)) for frame in source)
+        write_video(case / "out", source, frames, metadata=notice("age +2"))
+
+
 def move(direction: str) -> None:
     """The step of `stitchedit edit`, on a generator of 64 numbers in W."""
     from types import SimpleNamespace
@@ -239,4 +274,5 @@ KINDS: dict[str, Callable[[], Kind]] = {
     "toml": Toml,
     "project": Project,
     "video": Video,
+    "pictures": Pictures,
 }

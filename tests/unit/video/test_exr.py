@@ -202,3 +202,4 @@ def test_damaged_files_are_one_line(tmp_path: Path, capfd: pytest.CaptureFixture
             refused.append(str(exc))
     assert len(refused) > 30
     assert all("f.1.exr" in said for said in refused)
+    assert capfd.readouterr() == ("", ""), "the library's own words are kept back"
