@@ -6,12 +6,11 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from stitchedit.errors import UnknownCheckpoint
 from stitchedit.losses import MobileNetPerceptual
 from stitchedit.packaged import packaged_file
+from stitchedit.small_networks import load_network
 
 FORMAT = "stitchedit-w-encoder-1"  # in the header of its safetensors file
 WEIGHTS = "w_encoder_ffhq_1024.safetensors"
@@ -115,14 +114,4 @@ def load_w_encoder(path: Path | None = None) -> WEncoder:
     Raises: NotFetched or HashMismatch, when the installed file is missing or damaged; UnknownCheckpoint, when the
         given one is no such file.
     """
-    path = path or packaged_file(WEIGHTS)
-    try:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("format") != FORMAT:
-                raise UnknownCheckpoint(path, f"it is no {FORMAT} file")
-            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
-        network = WEncoder(len(state["mean"]))
-        network.load_state_dict(state)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as exc:
-        raise UnknownCheckpoint(path, f"it is damaged, or of a newer stitchedit ({exc})") from exc
-    return network.eval().requires_grad_(False)
+    return load_network(path or packaged_file(WEIGHTS), FORMAT, lambda state: WEncoder(len(state["mean"])))
