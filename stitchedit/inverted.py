@@ -157,7 +157,7 @@ def finished(project: Project, device: str, seconds: dict[str, float]) -> Invert
         psnr_mean_db=float(psnr.mean()),
         psnr_worst_db=float(psnr.min()),
         tuning=project.fact("notes", "tuning"),
-        notes=notes(inverted.source),
+        notes=[*notes(inverted.source), *_damage(project)],
         seconds=seconds,
         doubtful=doubtful_runs(tracks, crops, doubts(tracks, crops, inverted.points)),
     )
@@ -166,6 +166,12 @@ def finished(project: Project, device: str, seconds: dict[str, float]) -> Invert
 def notes(source: VideoSource) -> list[str]:
     """What a user should know of how the clip was read."""
     return [*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)]
+
+
+def _damage(project: Project) -> list[str]:
+    """What was broken in the clip when its faces were searched; it has not been read since."""
+    told = str(project.records.data.get("notes", {}).get("damage", ""))
+    return [told] if told else []
 
 
 def _passed(tracks: Tracks) -> list[Passed]:

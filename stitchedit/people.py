@@ -99,6 +99,7 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
                 f"{project.records.path} names a face '{choice}' that is not there", "remove the project"
             )
         artefacts.save_tracks(own.tracks, found()[choice])
+        own.note("damage", "; ".join(f"frame {d.frame}: {d.why}" for d in source.damage[:20]))  # found by reading alone
 
     opened, faces = [project], []
     try:

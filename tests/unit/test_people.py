@@ -104,6 +104,25 @@ def test_faces_that_are_not_there_or_one_person_twice_leave_nothing(clip: VideoS
     assert Project.open(root).faces == 1
 
 
+def test_what_is_broken_in_a_clip_is_kept_for_the_summary(clip: VideoSource, tmp_path: Path) -> None:
+    import av
+
+    whole, cut = tmp_path / "whole.mkv", tmp_path / "cut.mkv"
+    with av.open(str(clip.info.path)) as source, av.open(str(whole), "w") as copy:
+        stream = copy.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(source.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                copy.mux(packet)
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size * 9 // 10])
+    project = Project.create(tmp_path / "cut.mkv.stitch")
+    follow_faces(project, open_video(cut), InvertConfig(), silent)
+    assert "cut short" in project.fact("notes", "damage")
+    project = Project.create(tmp_path / "whole.mkv.stitch")
+    follow_faces(project, open_video(whole), InvertConfig(), silent)
+    assert project.fact("notes", "damage") == ""
+
+
 def test_who_works_on_one_face_holds_the_whole_project(clip: VideoSource, tmp_path: Path) -> None:
     root = tmp_path / "clip.mp4.stitch"
     follow_faces(Project.create(root), clip, whose_face(InvertConfig(), ("1", "2")), silent)
