@@ -12,7 +12,8 @@ from __future__ import annotations
 from enum import IntEnum
 
 import numpy as np
-from scipy.ndimage import binary_closing, median_filter
+from numpy.typing import NDArray
+from scipy.ndimage import binary_closing, label, median_filter
 
 from stitchedit.align import to_crop, to_source
 from stitchedit.data import ByteArray, Crops, FacePoints, FloatArray, Tracks
@@ -59,7 +60,7 @@ def doubts(tracks: Tracks, crops: Crops, points: FacePoints) -> ByteArray:
         bridge = max(1, round(_BRIDGED_S * float(tracks.rate)))
         padded = np.pad(bad, bridge)  # closing must not reach beyond the run
         bad = binary_closing(padded, np.ones(bridge + 1, bool))[bridge : len(padded) - bridge]
-        found[run] = np.where(bad, _nearest(found[run]), Why.NOTHING)
+        found[run] = _one_reason(found[run], bad)
     return found
 
 
@@ -95,10 +96,11 @@ def _beyond(tracks: Tracks, crops: Crops, points: FacePoints) -> FloatArray:
     return share
 
 
-def _nearest(found: ByteArray) -> ByteArray:
-    """The reason of the nearest frame that has one."""
-    known = np.flatnonzero(found)
-    if not len(known):
-        return found
-    near: ByteArray = found[known[np.abs(np.arange(len(found))[:, None] - known).argmin(axis=1)]]
-    return near
+def _one_reason(found: ByteArray, bad: NDArray[np.bool_]) -> ByteArray:
+    """Each stretch of bad frames under the reason that most of its frames have."""
+    reasons = np.zeros_like(found)
+    stretches, count = label(bad)
+    for number in range(1, count + 1):
+        here = stretches == number
+        reasons[here] = np.bincount(found[here & (found > 0)]).argmax()
+    return reasons

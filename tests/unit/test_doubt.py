@@ -63,6 +63,15 @@ def test_a_face_that_is_hardly_seen_and_frames_between(clip: Clip) -> None:
     assert shown(found) == "0" * 5 + "2" * 10 + "0" * 25, "the frames between are too few to come and go"
 
 
+def test_a_stretch_has_one_reason(clip: Clip) -> None:
+    tracks, crops, points = clip
+    tracks.scores[10:20] = -0.4
+    points.points[13:16] += np.float32([0, 0.1])
+    points.points[13:16, :30] -= np.float32([0, 0.2])
+    tracks.scores[13:16] = 2
+    assert shown(doubts(tracks, crops, points)) == "0" * 10 + "2" * 10 + "0" * 20
+
+
 def test_one_odd_frame_is_let_pass(clip: Clip) -> None:
     tracks, crops, points = clip
     tracks.scores[20] = -1
