@@ -73,7 +73,14 @@ SPECS: dict[str, Spec] = {
     "yaw": Spec(
         "yaw", 10.0, "degrees", "strength 1 turns the head by 10 degrees toward the picture's right", (-2, 2), ("gaze",)
     ),
-    "pitch": Spec("pitch", 5.0, "degrees", "strength 1 turns the head down by 5 degrees", (-2, 2), ("mouth_curve",)),
+    "pitch": Spec(
+        "pitch",
+        5.0,
+        "degrees",
+        "strength 1 turns the head down by 5 degrees",
+        (-2, 2),
+        extra={"mouth_curve": 0.2},  # corners seem to rise as the face turns away from the camera
+    ),
     "eyes_open": Spec("eyes_open", 0.0, "eye distances", f"{SD} (gap of the lids)", (-2, 2)),
     "mouth_open": Spec("mouth_open", 0.0, "eye distances", f"{SD} (gap of the inner lips)", (-1, 3), MOUTH[1:]),
     "hair_colour": Spec(

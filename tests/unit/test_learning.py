@@ -113,7 +113,7 @@ def test_a_report_shows_what_the_toml_says(tiny_generator: StyleGAN2, tmp_path: 
     with Image.open(tmp_path / "deep" / "age.png") as picture:
         assert picture.width > 600
         assert picture.height > 6 * 128
-    other = Direction(name="age", file=known.file, made_for="cats-256", effects={"age": 1.0})
+    other = Direction(name="age", file=known.file, made_for="cats-256", attribute="age", effects={"age": 1.0})
     with pytest.raises(OtherGenerator) as told:
         report_direction(other, tiny_generator, tmp_path / "age")
     assert "--force" in told.value.hint
