@@ -152,8 +152,9 @@ def search(
         progress("encode", step + 1, config.steps, f"loss {loss.item():.3f}")
     ws = np.empty((count, rows, generator.w_dim), np.float32)
     with torch.no_grad():
-        for index in range(count):
-            ws[index] = prior.w(clip + offsets([index]))[0].cpu().numpy()
+        for first in range(0, count, CODES_AT_ONCE):
+            some = range(first, min(first + CODES_AT_ONCE, count))
+            ws[some.start : some.stop] = prior.w(clip + offsets(list(some))).cpu().numpy()
     return Latents(ws)
 
 
@@ -207,6 +208,7 @@ def check_fit(network: GradualStyleEncoder, generator: Generator, name: str, spa
 
 PICTURES_AT_ONCE = 4  # of a network; more are no faster on a CPU
 
+CODES_AT_ONCE = 256  # that a search gives in the end; of all of a long clip at once they would fill the memory
 CLIP_ALONE = 0.25  # first part of the steps, in which all frames share one code
 FARTHEST, WIDEST = 1.5, 1.25  # times the median: how far from the clip's code, and how different by row, a frame may be
 ROW_RATE = 0.5  # rows of W+ move apart more slowly than they move together
