@@ -1,8 +1,8 @@
 """What people say of a face that no network here was trained for: weight and the colour of the hair, by ratings.
 
-A linear reading of the code that the W encoder gives a picture, and of the landmarks, fitted by `scripts/fit_ratings.py` to the mean
-human ratings of the One Million Impressions faces (Peterson et al. 2022, doi:10.1073/pnas.2115228119). Its file, and
-what is learned with it, carries their licence: CC BY-NC-SA 4.0.
+A linear reading of the code that the W encoder gives a picture, and of the landmarks, fitted by
+`scripts/fit_ratings.py` to the mean human ratings of the One Million Impressions faces (Peterson et al. 2022,
+doi:10.1073/pnas.2115228119). Its file, and what is learned with it, carries their licence: CC BY-NC-SA 4.0.
 """
 
 from __future__ import annotations
