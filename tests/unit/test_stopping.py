@@ -24,7 +24,7 @@ def test_a_signal_becomes_an_error_with_its_exit_code(name: str, code: int) -> N
     before = signal.signal(signal.Signals[name], default)  # tests may run where the signal is ignored
     try:
         with pytest.raises(Stopped, match=name) as found, stoppable():
-            os.kill(os.getpid(), signal.Signals[name])
+            signal.raise_signal(signal.Signals[name])  # to this thread: another might be slow to tell
         assert found.value.exit_code == code
         assert signal.getsignal(signal.Signals[name]) is default
     finally:
@@ -36,7 +36,7 @@ def test_an_error_that_was_lost_comes_back_at_the_next_step() -> None:
         progress = attentive(silent)
         progress("tune", 1, 2)
         with suppress(Exception):
-            os.kill(os.getpid(), signal.SIGTERM)
+            signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Stopped, match="SIGTERM"):
             progress("tune", 2, 2)
     attentive(silent)("tune", 1, 2)
@@ -56,8 +56,8 @@ def test_a_second_signal_ends_the_process_at_once() -> None:
     code = (
         "import os, signal\nfrom stitchedit.stopping import stoppable\nfrom stitchedit.errors import Stopped\n"
         "with stoppable():\n"
-        "    try:\n        os.kill(os.getpid(), signal.SIGTERM)\n"
-        "    except Stopped:\n        os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    try:\n        signal.raise_signal(signal.SIGTERM)\n"
+        "    except Stopped:\n        signal.raise_signal(signal.SIGTERM)\n"
         "print('alive')"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -80,7 +80,7 @@ def test_stopped_while_ffmpeg_calls_back_it_is_not_lost(tmp_path: Path, monkeypa
             nonlocal reads
             reads += 1
             if reads == 2:
-                os.kill(os.getpid(), signal.SIGTERM)
+                signal.raise_signal(signal.SIGTERM)
             return self.file.read(size)  # type: ignore[attr-defined,no-any-return]
 
     from stitchedit import _decoder
