@@ -35,9 +35,9 @@ class EncodeConfig:
     most_steps: int = 400
     # Where a trained network gave the start: this share of the steps, a frame a step, and frames set apart gently, for
     # their codes have no time to come back from too far a step.
-    started_share: float = 0.36
+    started_share: float = 0.75
     started_lr_clip: float = 0.08
-    started_lr_frame: float = 0.003
+    started_lr_frame: float = 0.01
     frames_per_step: int = 2
     lr_clip: float = 0.05  # Adam, the clip's common code, in units of W's spread
     lr_frame: float = 0.02  # Adam, what sets frames apart
