@@ -86,3 +86,13 @@ def disk_error(path: Path, exc: OSError) -> OutputError:
     if exc.errno == errno.ENOENT:
         return NotWritable(path, f"there is no folder {path.parent}")
     return NotWritable(path, exc.strerror or str(exc))
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder durable, where the system lets folders be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from stitchedit._clip import Frame, VideoSource
-from stitchedit._part_file import disk_error
+from stitchedit._part_file import disk_error, sync_folder
 from stitchedit._sequence import Numbered, has_pattern, numbered_name
 from stitchedit._sequence_in import FORMATS, Pictures, SequenceSource
 from stitchedit.errors import CannotEncode, NotWritable
@@ -138,22 +137,13 @@ class SequenceWriter:
         if not self.frames:
             raise CannotEncode(self.path, "no frame was written", "")
         try:
-            _sync(self._parts)
+            sync_folder(self._parts)
             if self._target.folder.is_dir():
                 for part in sorted(self._parts.iterdir()):
                     os.replace(part, self._target.folder / part.name)
-                _sync(self._target.folder)
+                sync_folder(self._target.folder)
             else:
                 os.rename(self._parts, self._target.folder)
-                _sync(self._target.folder.parent)
+                sync_folder(self._target.folder.parent)
         except OSError as exc:
             raise disk_error(self.path, exc) from exc
-
-
-def _sync(folder: Path) -> None:
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)

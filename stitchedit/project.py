@@ -27,7 +27,7 @@ from typing import Any
 import tomli_w
 
 from stitchedit import logs
-from stitchedit._part_file import disk_error
+from stitchedit._part_file import disk_error, sync_folder
 from stitchedit._sequence import find_numbered, means_pictures, parse_fps, plain_name
 from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
 from stitchedit.locking import Lock, refuse_strays, remove_parts
@@ -367,16 +367,6 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temp.unlink(missing_ok=True)
-
-
-def sync_folder(path: Path) -> None:
-    """Make renames in a folder durable, where the system lets folders be synced."""
-    with suppress(OSError):
-        handle = os.open(path, os.O_RDONLY)
-        try:
-            os.fsync(handle)
-        finally:
-            os.close(handle)
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:
