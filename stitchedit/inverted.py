@@ -95,11 +95,14 @@ def source_detail(inverted: Inverted) -> Callable[[int, Tensor, FloatArray | Non
     """What the tuned generator misses of each frame, carried to where an edit moves it."""
     generator, size = inverted.generator, inverted.crops.size
 
-    def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
-        ws = torch.from_numpy(inverted.latents.ws[index : index + 1]).to(edited.device)
+    @lru_cache(maxsize=1)  # a preview asks for one frame at several strengths
+    def before_edit(index: int) -> Tensor:
+        ws = torch.from_numpy(inverted.latents.ws[index : index + 1]).to(generator.w_avg.device)
         with torch.inference_mode():
-            drawn = generator.synthesis(ws, resolution=size)
-        pictures = (inverted.batches.images([index], size), drawn, edited)
+            return generator.synthesis(ws, resolution=size)
+
+    def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
+        pictures = (inverted.batches.images([index], size), before_edit(index), edited)
         source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
         missed = carried(source, before, after, inside, eyes_map(inverted.points.points[index], size))
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)

@@ -55,12 +55,12 @@ def preview(
         if index is None:
             continue
         row = [frame.rgb()]
+        shape, quad = still_shape(regions, crops.images[index], inverted.points.points[index]), crops.quads[index]
         for codes in edited:
             with torch.no_grad():
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
                 drawn = generator.synthesis(w, resolution=crops.size)
                 crop = to_bytes((drawn + detail(index, drawn, None))[0])
-            shape, quad = still_shape(regions, crops.images[index], inverted.points.points[index]), crops.quads[index]
             fade = fade_widths([crops.images[index]], [crop], [shape], [])[0]
             patch = put(frame.rgb_float, frame.size, crop, quad, shape, fade=fade, frame=frame.index)
             row.append(paste(frame, *patch).rgb())
