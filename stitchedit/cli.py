@@ -361,7 +361,10 @@ def keep_memory() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it can be told in one line, see `__main__`
-    os.execve(sys.executable, [sys.executable, "-m", "stitchedit", *sys.argv[1:]], environment)
+    try:
+        os.execve(sys.executable, [sys.executable, "-m", "stitchedit", *sys.argv[1:]], environment)
+    finally:  # the program could not start again
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 
 
 @contextmanager

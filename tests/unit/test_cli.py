@@ -1,4 +1,5 @@
 import os
+import signal
 import sys
 
 import pytest
@@ -44,6 +45,7 @@ def test_the_allocator_setting_is_applied_once(monkeypatch: pytest.MonkeyPatch) 
         monkeypatch.setenv("STITCHEDIT_MALLOC", value)
         cli.keep_memory()
         assert len(started) == expected
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ()), "Ctrl-C is heard when nothing started"
     arguments, environment = started[0]
     assert arguments[1:] == ["-m", "stitchedit", "invert", "x.mp4"]
     assert environment["STITCHEDIT_MALLOC"] == "applied"
