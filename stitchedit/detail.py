@@ -19,6 +19,7 @@ FLOW_SIGMA = 1 / 64  # of the crop's side: flow is smooth, wrinkles do not bend 
 STRUCTURE_SIGMA = 1 / 40  # of the crop's side: coarser differences (light, colour of the skin) keep the detail
 OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail is left out
 OTHER_EYES = 4.0  # times that in the eyes
+OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws
 
 
 def carried(
@@ -27,6 +28,7 @@ def carried(
     edited: FloatArray,
     inside: FloatArray | None = None,
     eyes: FloatArray | None = None,
+    own_eyes: float = OWN_EYES,
 ) -> FloatArray:
     """What to add to the edited drawing.
 
@@ -37,14 +39,19 @@ def carried(
         inside: [S, S], 1 where the edited drawing is taken as it is, 0 where stitching brings it back to what was
             drawn before: there all that was missed stays, at its place. None: 1 everywhere.
         eyes: [S, S], 1 in the opening of the eyes, 0 well outside: there much is kept even where the edit draws
-            something else, for a generator draws the gaze worst of all. None: 0 everywhere.
+            something else, for a generator draws the gaze worst of all, and most edits make irises paler that nobody
+            asked to change. None: 0 everywhere.
+        own_eyes: 0..1, the part of the source's own look, bent to where the edit draws it, that is put there.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
     flow = _flow(edited, drawn) * inside[..., None]
     here = _warped(drawn, flow)
     missed: FloatArray = _warped(source - drawn, flow)
     limit = OTHER if eyes is None else OTHER * (1 + eyes * (OTHER_EYES - 1))
-    missed *= 1 - (inside * (1 - _same(edited, here, limit)))[..., None]
+    same = _same(edited, here, limit)
+    missed *= 1 - (inside * (1 - same))[..., None]
+    if eyes is not None:
+        missed += (own_eyes * inside * eyes * same)[..., None] * (here - edited)
     return missed
 
 

@@ -16,7 +16,7 @@ from stitchedit import artefacts, loading
 from stitchedit.align import sides
 from stitchedit.batches import Batches, WeightMap
 from stitchedit.data import ByteArray, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
-from stitchedit.detail import carried
+from stitchedit.detail import OWN_EYES, carried
 from stitchedit.doubt import doubtful_runs, doubts
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
@@ -91,8 +91,12 @@ class InversionImages:
             return to_bytes(generator.synthesis(ws, resolution=self.inverted.crops.size)[0])
 
 
-def source_detail(inverted: Inverted) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
-    """What the tuned generator misses of each frame, carried to where an edit moves it."""
+def source_detail(inverted: Inverted, fidelity: float) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
+    """What the tuned generator misses of each frame, carried to where an edit moves it.
+
+    Args:
+        fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look.
+    """
     generator, size = inverted.generator, inverted.crops.size
 
     @lru_cache(maxsize=1)  # a preview asks for one frame at several strengths
@@ -104,7 +108,8 @@ def source_detail(inverted: Inverted) -> Callable[[int, Tensor, FloatArray | Non
     def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
         pictures = (inverted.batches.images([index], size), before_edit(index), edited)
         source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
-        missed = carried(source, before, after, inside, eyes_map(inverted.points.points[index], size))
+        eyes = eyes_map(inverted.points.points[index], size)
+        missed = carried(source, before, after, inside, eyes, OWN_EYES * fidelity**2)
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail

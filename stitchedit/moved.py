@@ -125,7 +125,7 @@ def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) ->
         now = edited_shape(config.regions, edited) if config.stitch.interior else None
         return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now)
 
-    detail = source_detail(face.tuned) if config.stitch.detail else None
+    detail = source_detail(face.tuned, face.fidelity) if config.stitch.detail else None
     for crop in stitch(chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail):
         drawn.save(crop.index, crop.image)
         records.append([float(crop.steps), crop.border_loss])

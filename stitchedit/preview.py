@@ -46,7 +46,8 @@ def preview(
     wanted = spread(np.arange(len(crops.frames)), frames)
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
     edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed, force=force) for s in strengths]
-    detail = source_detail(soften(inverted, find_direction(direction).fidelity))
+    fidelity = find_direction(direction).fidelity
+    detail = source_detail(soften(inverted, fidelity), fidelity)
     crop_of = {int(crops.frames[index]): index for index in wanted}
     put = partial(compose, blender=BLENDERS[EditConfig().blender])
     rows = []
