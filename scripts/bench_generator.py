@@ -25,7 +25,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stitchedit.cli import MALLOC
+from stitchedit.console import MALLOC
 from stitchedit.generator import Generator, load_default_generator
 from stitchedit.mobilestylegan import layers
 

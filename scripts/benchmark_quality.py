@@ -30,7 +30,7 @@ import numpy as np
 import torch
 
 from stitchedit import config as settings
-from stitchedit.cli import MALLOC, THREADS
+from stitchedit.console import MALLOC, THREADS
 from stitchedit.metrics import METRICS
 
 Row = dict[str, Any]

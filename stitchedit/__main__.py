@@ -20,7 +20,7 @@ def main() -> None:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _end)
     if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see `cli.keep_memory`
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see `console.keep_memory`
 
     from stitchedit.cli import main as run
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from stitchedit.console import Device, Json, keep_memory, print_json, running
 from stitchedit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(help="The edits that are known, and how to learn others.", no_args_is_help=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 GeneratorName = Annotated[str, typer.Option("--generator", help="A name of `stitchedit weights list`, or a file.")]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
 
 
 @app.command("list")
@@ -30,7 +28,7 @@ def list_(json_: Json = False) -> None:
 
     found = list_directions()
     if json_:
-        _print_json([direction.as_json() for direction in found])
+        print_json([direction.as_json() for direction in found])
         return
     width = max((len(d.name) for d in found), default=0)
     for d in found:
@@ -51,8 +49,6 @@ def report(
     json_: Json = False,
 ) -> None:
     """Draw what a direction does: faces across its range, effects on every attribute, calibration curve."""
-    from stitchedit.cli import keep_memory, running
-
     keep_memory()
     from stitchedit import loading
     from stitchedit.direction import find_direction
@@ -66,7 +62,7 @@ def report(
             found, network, output / found.name, count=measure, force=force, tick=_counter(progress, "measure", faces)
         )
     if json_:
-        _print_json(facts)
+        print_json(facts)
         return
     for line in _facts(facts):
         typer.echo(line)
@@ -116,8 +112,6 @@ def learn(
         raise ConfigError(
             "it is not clear what to learn from", "give --labels, --positive with --negative, --pca or --factorise"
         )
-    from stitchedit.cli import keep_memory, running
-
     keep_memory()
     from stitchedit import labelled, learning, loading
 
@@ -142,7 +136,7 @@ def learn(
             w = labelled.codes(faces, network, encode, psi, tick)
             found = [learning.learn_labelled(name, faces, w, network, job, hold=held, amount=amount, measured_in=unit)]
     if json_:
-        _print_json([direction.as_json() for direction in found])
+        print_json([direction.as_json() for direction in found])
         return
     for direction in found:
         for line in _facts(direction.as_json()):
@@ -188,7 +182,3 @@ def _counter(progress: Progress, stage: str, total: int) -> Callable[[], None]:
         progress(stage, done, total)
 
     return tick
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

@@ -39,7 +39,8 @@ def preview(
     progress: Progress = silent,
 ) -> Path:
     """Draw the sheet, a row a frame and a column a strength; gives its path. Raises the errors of its stages."""
-    output = output or project.source.with_name(f"{project.source.stem}.{Path(direction).stem}.preview.png")
+    region = "" if regions == ("face",) else f".{'-'.join(regions)}"
+    output = output or project.source.with_name(f"{project.source.stem}.{Path(direction).stem}{region}.preview.png")
     make_folder(output.parent)
     inverted = load_inverted(project, device)
     crops, generator = inverted.crops, inverted.generator

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-app = typer.Typer(help="Generators and encoders that you bring, and where to get them.", no_args_is_help=True)
+from stitchedit.console import Json, print_json
 
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+app = typer.Typer(help="Generators and encoders that you bring, and where to get them.", no_args_is_help=True)
 
 _TITLES = {
     "generator": "generators",
@@ -30,7 +29,7 @@ def list_(json_: Json = False) -> None:
 
     found = list_weights()
     if json_:
-        _print_json([asdict(line) for line in found])
+        print_json([asdict(line) for line in found])
         return
     for group, title in _TITLES.items():
         lines = [line for line in found if line.role == group]
@@ -59,7 +58,7 @@ def import_(
 
     record = import_file(file, name, licence=licence, source=source, made_for=made_for)
     if json_:
-        _print_json(asdict(record))
+        print_json(asdict(record))
         return
     typer.echo(f"imported '{record.name}': {record.architecture} {record.role}, {_size(record.bytes)}")
     if record.made_for:
@@ -77,7 +76,7 @@ def show_(name: Annotated[str, typer.Argument(help="A name of `weights list`.")]
 
     record = asdict(show(name))
     if json_:
-        _print_json(record)
+        print_json(record)
         return
     for key, value in record.items():
         if value not in ("", 0, ()):
@@ -94,7 +93,7 @@ def verify_(json_: Json = False) -> None:
 
     verdicts = verify()
     if json_:
-        _print_json([asdict(verdict) for verdict in verdicts])
+        print_json([asdict(verdict) for verdict in verdicts])
     else:
         for verdict in verdicts:
             typer.echo(f"{verdict.name}: {verdict.what}")
@@ -110,7 +109,7 @@ def remove_(name: Annotated[str, typer.Argument(help="A name of `weights list`."
 
     remove(name)
     if json_:
-        _print_json({"removed": name})
+        print_json({"removed": name})
     else:
         typer.echo(f"removed '{name}'")
 
@@ -124,14 +123,10 @@ def fetch_(
 
     paths = fetch(group)
     if json_:
-        _print_json([str(path) for path in paths])
+        print_json([str(path) for path in paths])
     else:
         for path in paths:
             typer.echo(str(path))
-
-
-def _print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2))
 
 
 def _size(count: int) -> str:
