@@ -18,7 +18,7 @@ SHA256 = {
     "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",
     "mobilestylegan_ffhq_1024_exits.safetensors": "495cc9f8268894274ba0a48114a36f11794a02f598273940cb37aafa0026dc90",
     "selfie_segmentation.tflite": "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
-    "w_readings_ffhq_1024.safetensors": "c9651b400906e3b055323df5641adc34ce6308a80fe5fa251059061f1f97a3b8",
+    "w_readings_ffhq_1024.safetensors": "0c724a5701226f54a80aa68f821372e1a19c84fddbcd414f6daaedf352dd3640",
     "w_encoder_ffhq_1024.safetensors": "79019e9454789cb3d33198fb5062c0e871d484a72160981873fae410e1802375",
 }
 

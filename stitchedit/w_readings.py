@@ -26,7 +26,7 @@ class WReadings:
 
     names: tuple[str, ...]  # [K] as in `samples.NAMES`
     rows: Floats  # [K, w_dim]
-    spread: Floats  # [K] one SD over 2,000 samples at psi 0.7, in the units of `samples.Readings`
+    spread: Floats  # [K] one SD over 2,040 samples at psi 0.7, in the units of `samples.Readings`
     correlation: Floats  # [K] with the attribute, on samples left out of the fit
 
     @classmethod
