@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,8 @@ import cv2
 import numpy as np
 import tomli_w
 
-from stitchedit.direction import CurvePoint, Direction
+from stitchedit.direction import CurvePoint, Direction, find_direction
+from stitchedit.direction_report import curve_strengths, person_steps
 from stitchedit.learn import Floats, likeness, smallest_step
 from stitchedit.samples import NAMES, render
 
@@ -26,25 +29,18 @@ LICENCE = (
     "CC BY-NC-SA 4.0, that of One Million Impressions; the generator that it moves was distilled from StyleGAN2-FFHQ, "
     "whose terms are non-commercial"
 )
-CURVE_PEOPLE = 12
+CURVE_PEOPLE = 40  # those on whom all strengths but 1 are measured
 NO_GLASSES = -0.4  # SD of the glasses reading that identity adds: strangers tend to wear some
 ENOUGH = 0.46  # change of the linear reading of the embedding; the embedding itself changes half as much again
 KEPT_FREE = ("brow_height", "mouth_width")  # a face's own build more than its expression
 
 
 def write_vector(
-    out: Path, name: str, lab: Lab, spec: Spec, step: Floats, effects: dict[str, float], distance: float
+    out: Path, name: str, lab: Lab, spec: Spec, step: Floats, effects: dict[str, float], one: CurvePoint
 ) -> Direction:
-    """NAME.npy and NAME.toml, with what the step does to people: effects [SD] and identity distance at strength 1."""
+    """NAME.npy and NAME.toml, with what the step does to people: effects [SD] and its curve at strength 1."""
     np.save(out / f"{name}.npy", step.astype(np.float32))
-    moved = lab.meter.masked(step, spec.layers)
     target = NAMES.index(spec.attribute)
-    change = round(effects[spec.attribute] * float(lab.readings.spread[target]), 4)
-    points = [CurvePoint(1.0, change, distance)]
-    low, high = spec.range
-    for strength in (low, high):
-        few = lab.meter.moved(moved, strength, CURVE_PEOPLE, CURVE_PEOPLE)
-        points.append(lab.meter.point(strength, few, spec.attribute))
     direction = Direction(
         name=name,
         file=out / f"{name}.npy",
@@ -52,7 +48,7 @@ def write_vector(
         layers=spec.layers or (0, lab.generator.num_ws),
         sha256=_sha256(out / f"{name}.npy"),
         unit=spec.says,
-        range=(float(low), float(high)),
+        range=(float(spec.range[0]), float(spec.range[1])),
         made_for=lab.generator.made_for,
         source=SOURCE.format(samples=len(lab.table.w)),
         licence=LICENCE,
@@ -61,15 +57,26 @@ def write_vector(
         measured_in=spec.measured_in,
         held_out_r=round(float(lab.readings.correlation[target]), 3),
         checked_on=lab.checked_on,
-        identity_distance=distance,
+        identity_distance=one.identity_distance,
         effects=effects,
-        curve=tuple(sorted(points, key=lambda point: point.strength)),
+        curve=(one,),
     )
+    direction = with_curve(lab, direction, lab.meter.masked(step, spec.layers))
     (out / f"{name}.toml").write_text(tomli_w.dumps(direction.as_toml()))
     return direction
 
 
-def strip(path: Path, lab: Lab, step: Floats, span: tuple[float, float], people: int = 6) -> None:
+def with_curve(lab: Lab, direction: Direction, moved: Floats) -> Direction:
+    """The direction with the ends and halves of its range measured; moved: as of `Meter.moved`."""
+    points = {point.strength: point for point in direction.curve}
+    for strength in curve_strengths(direction):
+        if strength not in points:
+            after = lab.meter.moved(moved, strength, CURVE_PEOPLE)
+            points[strength] = lab.meter.point(strength, after, direction.attribute)
+    return replace(direction, curve=tuple(points[strength] for strength in sorted(points)))
+
+
+def strip(path: Path, lab: Lab, step: Floats, span: tuple[float, float], people: int = 4) -> None:
     """A sheet of faces at strengths across the range, one person a row; step [num_ws, w_dim]."""
     strengths = np.array([span[0], span[0] / 2, 0.0, span[1] / 4, span[1] / 2, 0.75 * span[1], span[1]])
     sheet = []
@@ -119,6 +126,25 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
         "licence": LICENCE,
     }
     (out / "identity.toml").write_text(tomli_w.dumps(toml))
+
+
+def measure_identity(out: Path, lab: Lab) -> None:
+    """What identity.npz does to people, each toward a person of their own seed, into identity.toml."""
+    path = out / "identity.toml"
+    table = tomllib.loads(path.read_text())
+    told = {key: table[key] for key in ("sha256", "source", "licence")}
+    direction = replace(find_direction("identity"), file=out / table["file"], **told)
+    steps = person_steps(direction, lab.generator, lab.meter.w[:, 0])
+    after = lab.meter.moved(steps, 1.0)
+    one = lab.meter.point(1.0, after, direction.attribute)
+    found = replace(
+        direction,
+        effects=lab.meter.effects(after),
+        identity_distance=one.identity_distance,
+        checked_on=lab.checked_on,
+        curve=(one,),
+    )
+    path.write_text(tomli_w.dumps(with_curve(lab, found, steps).as_toml()))
 
 
 def _sha256(path: Path) -> str:
