@@ -66,11 +66,11 @@ class Spec:
 
 SD = "strength 1 is one standard deviation of the attribute over samples at psi 0.7"
 MOUTH = ("mouth_open", "mouth_width", "mouth_curve")
-NO_GLASSES = {"glasses": -0.2}  # older people in FFHQ wear them; asked to stay as they are, one in five gets a pair
+# Older people in FFHQ wear glasses: asked to stay as they are, one in five gets a pair. Hair that keeps all of its
+# colour costs more of the person.
+OLDER = {"glasses": -0.2, "hair_colour": 0.24}
 SPECS: dict[str, Spec] = {
-    "age": Spec(
-        "age", 10.0, "years", "strength 1 is 10 years older by the age predictor", (-2.5, 3.5), extra=NO_GLASSES
-    ),
+    "age": Spec("age", 10.0, "years", "strength 1 is 10 years older by the age predictor", (-2.5, 3.5), extra=OLDER),
     "smile": Spec(
         "smile",
         0.0,
