@@ -85,6 +85,7 @@ class StitchConfig:
     interior: bool = True
     detail: bool = True  # give the edited face what tuning missed of the source, see `stitchedit.detail`; STIT: off
     steady: float = 2.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
+    membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
 
@@ -186,6 +187,7 @@ def edit_preset(name: str) -> EditConfig:
             interior=False,
             detail=False,
             steady=0,
+            membrane=False,
             border_px=50,
         )
         return replace(base, blender="none", every_frame=True, stitch=stitch)

@@ -8,7 +8,7 @@ from conftest import crops_of
 from stitchedit.batches import Batches
 from stitchedit.config import StitchConfig
 from stitchedit.data import Crops, EditedLatents, FloatArray
-from stitchedit.stitch import Chain, RingMasks, interior, stitch, to_bytes
+from stitchedit.stitch import Chain, RingMasks, interior, membrane, stitch, to_bytes
 from stitchedit.stylegan2 import StyleGAN2
 
 RING = np.ones((128, 128), np.float32)
@@ -100,6 +100,28 @@ def test_interior_is_nothing_near_the_border_and_all_in_the_middle() -> None:
     assert inside[:23].max() == 0
     assert inside[64, 64] == 1
     assert (np.diff(inside[64, :64]) >= 0).all()
+
+
+def test_the_membrane_takes_a_step_in_light_away_and_leaves_structure_alone() -> None:
+    inside, ring = interior(1 - RING, 8.0), RING > 0
+    light = np.full((128, 128, 3), [0.2, -0.1, 0.0], np.float32)
+    np.testing.assert_allclose(membrane(light, RING, inside, 8.0)[ring], light[ring], atol=1e-5)
+    np.testing.assert_array_equal(membrane(light, RING, inside, 8.0)[inside == 1], 0)
+    fine = 0.2 * np.sign(np.random.default_rng(0).standard_normal((128, 128, 3))).astype(np.float32)
+    left = fine - membrane(fine, RING, inside, 8.0)
+    assert left[ring].std() > 0.9 * fine[ring].std()
+
+
+def test_the_picture_meets_the_source_without_a_step_where_steps_are_few(tiny_generator: StyleGAN2) -> None:
+    edited = codes(tiny_generator)
+    batches = Batches(targets(tiny_generator, edited))
+    gaps = []
+    for on in (False, True):
+        config = replace(CONFIG, first_steps=1, steps=0, membrane=on)
+        crops = stitch(Chain(tiny_generator, config), tiny_generator, edited, batches, lambda i, _: MASKS, size=128)
+        pairs = [(crop.image.astype(float), batches.crops.images[crop.index].astype(float)) for crop in crops]
+        gaps.append([np.abs((picture - source)[RING > 0].mean(0)).max() for picture, source in pairs])
+    assert max(gaps[1]) < 0.2 * min(gaps[0])
 
 
 def test_what_the_generator_lacks_is_added_and_the_border_meets_the_source_with_it(
