@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from textwrap import wrap
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,6 @@ from PIL import Image, ImageDraw, ImageFont
 from stitchedit.data import ByteArray, FloatArray, Latents
 from stitchedit.direction import CurvePoint, Direction
 from stitchedit.edit import check_made_for, load_step
-from stitchedit.errors import DirectionError
 from stitchedit.generator import Generator
 from stitchedit.meter import Meter, drawing_size, people
 from stitchedit.pictures import save_png
@@ -27,6 +27,7 @@ SIDE_EFFECT, IDENTITY = 0.3, 0.35  # aims: no other attribute moves more, SD; no
 CELL_PX = 128
 PERSONS = 6  # in the strip
 ROW_PX, TEXT_PX, PANEL_PX = 22, 14, 520
+LINE_LETTERS = 66  # that a panel is wide
 GOOD, BAD, LINE = (86, 156, 214), (220, 120, 60), (90, 90, 90)
 
 
@@ -42,20 +43,17 @@ def report_direction(
     """Draw STEM.png and write STEM.json; gives what the latter holds.
 
     Args:
-        count: on how many people to measure anew, 200 at most; 0: what the direction's TOML says is shown.
+        count: on how many people to measure anew, 200 at most; 0: what the direction's TOML says is shown, the faces
+            alone where it says nothing.
         force: also where the direction was made for another generator.
         tick: called after each face that is measured.
-    Raises: OtherGenerator; DirectionError, when nothing is known and nothing is to be measured; NotFetched, when the
-        predictors are missing; what loading the vector raises; NotWritable, DiskFull.
+    Raises: OtherGenerator; NotFetched, when the predictors are missing; what loading the vector raises; NotWritable,
+        DiskFull.
     """
     check_made_for(direction, generator, force)
     if count:
         steps = person_steps(direction, generator, people(generator, count))
         direction = measured(direction, generator, steps, tick)
-    elif not direction.effects and not direction.curve:
-        raise DirectionError(
-            f"nothing was ever measured of direction '{direction.name}'", "add --measure 40 to measure it now"
-        )
     make_folder(stem.parent)
     return write_report(direction, generator, stem)
 
@@ -136,7 +134,7 @@ def strip(direction: Direction, generator: Generator, steps: NDArray[np.float64]
 
 def draw(direction: Direction, faces: ByteArray) -> ByteArray:
     """The strip, and below it the table of effects and the curve: [H, W, 3]."""
-    parts = [Image.fromarray(faces), _table(direction), _curve(direction)]
+    parts = [Image.fromarray(faces), _table(direction), _curves(direction)]
     width = max(parts[0].width, parts[1].width + parts[2].width)
     sheet = Image.new("RGB", (width, parts[0].height + max(p.height for p in parts[1:])), BACKGROUND)
     sheet.paste(parts[0], (0, 0))
@@ -148,28 +146,34 @@ def draw(direction: Direction, faces: ByteArray) -> ByteArray:
 def _table(direction: Direction) -> Image.Image:
     """A bar an attribute, in SD; orange where a side effect is larger than the aim."""
     rows = [*direction.effects.items()]
-    panel, pen, font = _panel(ROW_PX * (len(rows) + 4))
-    pen.text((8, 6), f"strength 1: {direction.unit.removeprefix('strength 1 is ')[:70]}", INK, font)
-    about = f"change in SD, {direction.checked_on or 'not measured'}"
+    about = f"change in SD, {direction.checked_on}" if rows else "not measured"
     if direction.identity_distance is not None:
         about += f"; identity distance {direction.identity_distance:.2f}"
-    pen.text((8, 6 + ROW_PX), about, INK, font)
+    unit = f"strength 1: {direction.unit.removeprefix('strength 1 is ')}"
+    lines = [line for text in (unit, about) for line in wrap(text, LINE_LETTERS)]
+    panel, pen, font = _panel(ROW_PX * (len(rows) + len(lines) + 2))
+    for index, line in enumerate(lines):
+        pen.text((8, 6 + ROW_PX * index), line, INK, font)
+    top = 6 + ROW_PX * len(lines)
     middle, scale = 300, 130.0
     reach = max([1.0, *(abs(v) for _, v in rows)])
     for index, (name, value) in enumerate(rows):
-        y = 6 + ROW_PX * (index + 2)
+        y = top + ROW_PX * index
         wrong = name != direction.attribute and abs(value) > SIDE_EFFECT
         end = middle + scale * value / reach
         pen.rectangle((min(middle, end), y + 3, max(middle, end), y + ROW_PX - 5), BAD if wrong else GOOD)
         pen.text((8, y), name, INK, font)
         pen.text((PANEL_PX - 62, y), f"{value:+.2f}", INK, font)
-    pen.line((middle, 6 + 2 * ROW_PX, middle, 6 + ROW_PX * (len(rows) + 2)), LINE)
+    if rows:
+        pen.line((middle, top, middle, top + ROW_PX * len(rows)), LINE)
     return panel
 
 
-def _curve(direction: Direction) -> Image.Image:
-    """Change of the attribute, and identity distance, over strength."""
-    panel, pen, font = _panel(340)
+def _curves(direction: Direction) -> Image.Image:
+    """Change of the attribute, and identity distance, over strength; nothing where neither was measured."""
+    panel, pen, font = _panel(340 if direction.curve else 1)
+    if not direction.curve:
+        return panel
     points = [*direction.curve, CurvePoint(0.0, 0.0, 0.0, None)]
     points.sort(key=lambda point: point.strength)
     changes = [(p.strength, p.change) for p in points if p.change is not None]

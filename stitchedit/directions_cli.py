@@ -166,6 +166,8 @@ def _facts(facts: dict[str, Any]) -> list[str]:
     if facts["effects"]:
         effects = ", ".join(f"{key} {value:+.2f}" for key, value in facts["effects"].items())
         lines.append(f"effects at strength 1, SD ({facts['checked_on']}): {effects}")
+    elif not facts["curve"]:
+        lines.append("what it moves beside was not measured: `stitchedit directions report` does with --measure 40")
     if facts["identity_distance"] is not None:
         lines.append(f"identity distance at strength 1: {facts['identity_distance']:.3f}")
     if facts.get("missed"):
