@@ -72,7 +72,7 @@ class TuneConfig:
 
 @dataclass(frozen=True, slots=True)
 class StitchConfig:
-    steps: int = 4  # at most, a frame
+    steps: int = 8  # at most, a frame
     first_steps: int = 40  # at most, for the first frame of a chain
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
