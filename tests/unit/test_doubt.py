@@ -50,8 +50,8 @@ def test_a_face_that_two_readers_see_in_two_ways_is_covered(clip: Clip) -> None:
     found = doubts(tracks, crops, points)
     assert shown(found) == "0" * 10 + "1" * 8 + "0" * 22
     (run,) = doubtful_runs(tracks, crops, found)
-    assert str(run) == "10-17 (0.40-0.72 s: something is before the face)"
-    assert run.as_json()["why"] == "something is before the face"
+    assert str(run) == "10-17 (0.40-0.72 s: the face is covered or turned far away)"
+    assert run.as_json()["why"] == "the face is covered or turned far away"
 
 
 def test_a_face_that_is_hardly_seen_and_frames_between(clip: Clip) -> None:
@@ -97,3 +97,10 @@ def test_nothing_reaches_across_a_cut(clip: Clip) -> None:
     tracks = replace(tracks, cuts=np.array([20]))
     assert shown(doubts(tracks, crops, points)) == "0" * 10 + "2" * 10 + "0" * 20
     assert Why(2) is Why.WEAK
+
+
+def test_in_a_clip_that_is_mostly_profile_the_profile_is_what_is_odd(clip: Clip) -> None:
+    tracks, crops, points = clip
+    points.points[12:, 61:300] += np.float32([0, 0.06])
+    tracks.scores[12:] = 0.3
+    assert shown(doubts(tracks, crops, points)) == "0" * 12 + "1" * 28
