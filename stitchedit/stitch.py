@@ -25,7 +25,7 @@ from stitchedit.losses import masked_l1, masked_l2
 
 State = dict[str, Tensor]
 REFERENCE_PX = 1024  # crops at which border_px is given
-MEMBRANE_SIGMA = 0.3  # of the ring's width
+MEMBRANE_SIGMA = 0.15  # of the ring's width
 LOSSES = {"l2": masked_l2, "l1": masked_l1}
 
 

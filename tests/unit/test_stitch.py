@@ -109,7 +109,7 @@ def test_the_membrane_takes_a_step_in_light_away_and_leaves_structure_alone() ->
     np.testing.assert_array_equal(membrane(light, RING, inside, 8.0)[inside == 1], 0)
     fine = 0.2 * np.sign(np.random.default_rng(0).standard_normal((128, 128, 3))).astype(np.float32)
     left = fine - membrane(fine, RING, inside, 8.0)
-    assert left[ring].std() > 0.9 * fine[ring].std()
+    assert left[ring].std() > 0.85 * fine[ring].std()
 
 
 def test_the_picture_meets_the_source_without_a_step_where_steps_are_few(tiny_generator: StyleGAN2) -> None:
