@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -51,7 +52,8 @@ class EncodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuneConfig:
-    steps: int = 340  # budget in optimiser steps, at least
+    steps: int = 340  # budget in optimiser steps, at least; clips of fewer frames than `full_frames` take less
+    full_frames: int = 48
     steps_per_frame: float = 4.0  # more of them where the clip has many frames, so that each is drawn about eight times
     most_steps: int = 1500
     frames_per_step: int = 2
@@ -126,6 +128,7 @@ class EditConfig:
 
 
 NO_LIMIT = 10**9  # steps
+FEWEST = 0.4  # of the steps of tuning that any clip gets; half as many frames take 1 / sqrt 2 of them
 SPACES = ("W", "W+")
 BLENDERS = ("feather", "poisson", "multiband", "none")
 REGIONS = ("head", "face", "mouth", "eyes")  # each of the first two holds those after it
@@ -269,7 +272,10 @@ def edit_detail(config: EditConfig, detail: bool | None, steady: float | None) -
 def for_frames(config: Steps, count: int) -> Steps:
     """The settings of a stage with its step budget for a clip of `count` edited frames."""
     wanted = round(config.steps_per_frame * count)
-    return replace(config, steps=max(config.steps, min(wanted, config.most_steps)))
+    least = config.steps
+    if isinstance(config, TuneConfig):
+        least = round(least * min(1.0, max(FEWEST, math.sqrt(count / config.full_frames))))
+    return replace(config, steps=max(least, min(wanted, config.most_steps)))
 
 
 def encode_space(config: InvertConfig, space: str) -> InvertConfig:

@@ -39,7 +39,7 @@ INVERT = InvertConfig(
     generator=str(TINY),
     encoder="optimize",
     encode=EncodeConfig(steps=6, most_steps=6),
-    tune=TuneConfig(steps=20, most_steps=20, checkpoint_every=3),
+    tune=TuneConfig(steps=20, full_frames=1, most_steps=20, checkpoint_every=3),
 )
 
 

@@ -37,7 +37,10 @@ def test_options_that_are_not_allowed() -> None:
 
 def test_the_step_budget_grows_with_the_clip_up_to_a_limit() -> None:
     tune = TuneConfig(steps=300, steps_per_frame=3.5, most_steps=1500)
-    assert [for_frames(tune, n).steps for n in (1, 50, 100, 354, 10_000)] == [300, 300, 350, 1239, 1500]
+    assert [for_frames(tune, n).steps for n in (50, 100, 354, 10_000)] == [300, 350, 1239, 1500]
+    assert [for_frames(tune, n).steps for n in (1, 12, 24, 48)] == [120, 150, 212, 300], "few frames take fewer"
+    encode = invert_preset("balanced").encode
+    assert [for_frames(encode, n).steps for n in (1, 48)] == [encode.steps] * 2
 
 
 def test_the_reference_preset_has_the_constants_of_the_reference() -> None:
@@ -50,6 +53,7 @@ def test_the_reference_preset_has_the_constants_of_the_reference() -> None:
     assert (stitch.steps, stitch.first_steps, stitch.lr, stitch.norm) == (100, 100, 3e-4, "l2")
     assert (stitch.content_weight, stitch.border_threshold, stitch.border_px) == (0.01, 0, 50)
     assert (stitch.fresh, stitch.interior) == (True, False)
+    assert (stitch.detail, stitch.steady, stitch.membrane) == (False, 0, False)
     align = invert_preset("stit").align
     assert (align.scale, align.center_sigma, align.xy_sigma) == (1.0, 1.0, 3.0)
 
