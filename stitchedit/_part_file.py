@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import secrets
 from pathlib import Path
 from typing import BinaryIO
@@ -15,8 +16,9 @@ from stitchedit.errors import DiskFull, NotWritable, OutputError
 class PartFile:
     """A new file in the folder of `path`; `commit` gives it that name, `discard` leaves nothing behind.
 
-    Where the system can (Linux, most file systems) it has no name at all until then, so that not even a killed
-    process leaves anything; elsewhere it is a hidden file beside `path`.
+    Where the system can (Linux, most file systems) it has no name at all until then; elsewhere it is a hidden file
+    beside `path`. What processes left that were killed, in the moment between two names or there, the next one for the
+    same `path` takes away.
 
     Raises: NotWritable, DiskFull.
     """
@@ -26,10 +28,12 @@ class PartFile:
         self._hidden: Path | None = None
         if path.exists() and not path.is_file():
             raise NotWritable(path, "it is a folder" if path.is_dir() else "it is not a regular file")
+        _remove_left_over(path)
         try:
             self.file: BinaryIO = os.fdopen(self._open(), "w+b")
         except OSError as exc:
             raise disk_error(path, exc) from exc
+        _hold(self.file.fileno())
 
     def _open(self) -> int:
         nameless = getattr(os, "O_TMPFILE", None)
@@ -43,7 +47,7 @@ class PartFile:
         return os.open(self._hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
     def _fresh_name(self) -> Path:
-        return self.path.with_name(f".{self.path.name[:200]}.{secrets.token_hex(4)}.part")
+        return self.path.with_name(f"{_stem(self.path)}{secrets.token_hex(4)}.part")
 
     def commit(self) -> None:
         """Writes everything to the disk, then gives the file its name, replacing what was there.
@@ -77,6 +81,37 @@ class PartFile:
         if self._hidden is not None:
             self._hidden.unlink(missing_ok=True)
             self._hidden = None
+
+
+def _stem(path: Path) -> str:
+    return f".{path.name[:200]}."
+
+
+def _hold(handle: int) -> bool:
+    """Lock an open file for as long as it is open in this process; False, when another process has it so."""
+    try:
+        import fcntl
+    except ImportError:  # Windows: nobody's file can be told from a living one's, so all are held
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_left_over(path: Path) -> None:
+    """Take away hidden files for `path` that no living process has open."""
+    left_over = re.compile(re.escape(_stem(path)) + "[0-9a-f]{8}\\.part")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):
+            if left_over.fullmatch(name):
+                handle = os.open(path.with_name(name), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+                try:
+                    if _hold(handle):
+                        path.with_name(name).unlink()
+                finally:
+                    os.close(handle)
 
 
 def disk_error(path: Path, exc: OSError) -> OutputError:

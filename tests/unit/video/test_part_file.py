@@ -41,6 +41,27 @@ def test_nothing_is_left_when_discarded(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.usefixtures("_way")
+def test_what_a_killed_process_left_is_taken_away_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "out[1].mp4"
+    left = tmp_path / ".out[1].mp4.0123abcd.part"
+    others = [tmp_path / name for name in (".out[1].mp4.part", ".other.mp4.0123abcd.part", ".out1.mp4.0123abcd.part")]
+    for file in (left, *others):
+        file.write_bytes(b"half")
+    PartFile(path).discard()
+    assert not left.exists()
+    assert all(file.exists() for file in others)
+
+
+def test_the_file_of_a_living_process_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "O_TMPFILE", raising=False)
+    living, second = PartFile(tmp_path / "out.mp4"), PartFile(tmp_path / "out.mp4")
+    living.file.write(b"first")
+    second.discard()
+    living.commit()
+    assert (tmp_path / "out.mp4").read_bytes() == b"first"
+
+
 def test_places_that_take_no_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
     (tmp_path / "folder.mp4").mkdir()
