@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from stitchedit.errors import DiskFull, NotWritable, OutputError
+from stitchedit.locking import flock
 
 
 class PartFile:
@@ -88,13 +89,9 @@ def _stem(path: Path) -> str:
 
 
 def _hold(handle: int) -> bool:
-    """Lock an open file for as long as it is open in this process; False, when another process has it so."""
+    """Lock an open file; False, when another process has it so, or the system cannot tell whether one has."""
     try:
-        import fcntl
-    except ImportError:  # Windows: nobody's file can be told from a living one's, so all are held
-        return False
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        flock(handle, alone=True)
     except OSError:
         return False
     return True

@@ -36,7 +36,7 @@ class Lock:
         except OSError:
             raise NotAProject(folder) from None
         try:
-            _flock(self._handle, alone)
+            flock(self._handle, alone)
         except OSError as exc:
             if exc.errno in (errno.EWOULDBLOCK, errno.EACCES):
                 holder = _holder(self._handle)
@@ -54,7 +54,8 @@ class Lock:
         self.release()
 
 
-def _flock(handle: int, alone: bool) -> None:
+def flock(handle: int, alone: bool) -> None:
+    """Lock an open file or folder until it is closed, without waiting. Raises OSError, also where there is no flock."""
     try:
         import fcntl
     except ImportError:  # Windows

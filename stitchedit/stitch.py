@@ -163,11 +163,12 @@ def stitch(
             content = generator.synthesis(w, resolution=size)
         ring = masks(index, to_bytes(content[0]))
         inside = interior(ring.content, chain.config.border_px * size / REFERENCE_PX)
+        source = batches.images([index], size)
         added = detail(index, content, inside) if detail else torch.zeros_like(content)
         image, curve = stitch_frame(
             chain,
             w,
-            batches.images([index], size) - added,
+            source - added,
             content,
             torch.from_numpy(ring.border)[None, None].to(device),
             torch.from_numpy(ring.content)[None, None].to(device),
@@ -181,7 +182,7 @@ def stitch(
             image = torch.lerp(image, content, torch.from_numpy(inside).to(device))
         image = (image + added)[0]
         if chain.config.membrane:
-            gap = (batches.images([index], size)[0] - image).permute(1, 2, 0).cpu().numpy()
+            gap = (source[0] - image).permute(1, 2, 0).cpu().numpy()
             smooth = membrane(gap, ring.border, inside, chain.config.border_px * size / REFERENCE_PX)
             image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
