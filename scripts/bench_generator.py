@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import resource
 import statistics
 import subprocess
@@ -71,6 +72,7 @@ def main() -> None:
 
     print(f"torch {torch.__version__}, {args.threads} threads, load {os.getloadavg()[0]:.2f} before the start")
     titles = "".join(f"{title:>17}" for title in ("forward s", "+ backward s", "CPU s"))
+    whole: dict[tuple[int, str], float] = {}
     print(f"{'size':>5} {'allocator':9} {'form':10}{titles} {'peak GB':>8}  difference")
     for size in args.sizes:
         for allocator, settings in ALLOCATORS.items():
@@ -82,11 +84,17 @@ def main() -> None:
                 done = subprocess.run(child, env=env, check=True, stdout=subprocess.PIPE, text=True)
                 found = json.loads(done.stdout)
                 base = base or found
+                whole[size, allocator] = base["backward"]
                 ratios = [
                     f"{found[key]:8.3f} ({found[key] / base[key]:5.2f}x)" for key in ("forward", "backward", "cpu")
                 ]
                 line = f"{size:5} {allocator:9} {form:10}" + "".join(f"{ratio:>17}" for ratio in ratios)
                 print(f"{line} {found['peak']:8.2f}  {found['difference']:.0e}", flush=True)
+    largest = max(args.sizes)
+    for (size, allocator), seconds in whole.items():
+        if size < largest:
+            less = whole[largest, allocator] / seconds
+            print(f"{size} px take {less:.2f}x less than {largest} px, forward + backward, allocator {allocator}")
 
 
 def measure(network: str, form: str, size: int, threads: int, runs: int) -> dict[str, float]:
@@ -169,14 +177,16 @@ def _exported(state: dict[str, Tensor], ws: Tensor, size: int) -> Tensor:
     x = finish(F.conv2d(x, state["first.weight"], padding=1), "first")
     for block in range(7):
         name, row = f"blocks.{block}", 2 * block + 1
-        narrow = f"heads.{size}" if 4 * x.shape[-1] == size < 1024 else name
         x = _transposed_haar(x * style(f"{name}.up", row, 1.0))
-        x = separable(separable(x, f"{narrow}.conv1", row), f"{narrow}.conv2", row + 1)
-        if x.shape[-1] == size == 512:  # the low band of the full head, which a picture half as large consists of
-            weight, bias = state["heads.1024.weight"][:3], state["heads.1024.bias"][:3]
-            return F.conv2d(x * style("heads.1024", row + 2, x.shape[1] ** -0.5), weight, bias) / 2
-        if 2 * x.shape[-1] == size != 512:
-            return head(x, f"heads.{size}" if size == 1024 else f"heads.{size}.head", row + 2)
+        if 2 * x.shape[-1] < size or size == 1024:
+            x = separable(separable(x, f"{name}.conv1", row), f"{name}.conv2", row + 1)
+            if 2 * x.shape[-1] == size:
+                return head(x, f"heads.{size}", row + 2)
+            continue
+        convs = sum(1 for key in state if re.fullmatch(rf"heads\.{size}\.convs\.\d+\.bias", key))
+        for index in range(convs):
+            x = separable(x, f"heads.{size}.convs.{index}", row + index)
+        return head(x, f"heads.{size}.head", row + convs)
     raise ValueError(f"no exit of {size} px")
 
 

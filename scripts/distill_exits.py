@@ -1,14 +1,15 @@
-"""Train the narrow 256 px exit of the default generator to draw what the full image, averaged down, shows.
+"""Train the small exits of the default generator, 256 and 512 px, to draw what the full image, averaged down, shows.
 
-    nice python scripts/distill_exits.py BASE.safetensors EXITS.safetensors --work FOLDER [--minutes 15]
+    nice python scripts/distill_exits.py BASE.safetensors EXITS.safetensors --work FOLDER --size 512 [--minutes 30]
 
-BASE is the file of scripts/build_default_model.py. FOLDER holds a checkpoint: the same command goes on from there,
-`--minutes` more of processor time. One thread, 2.5 GB of memory. The 512 px exit needs no training: the low band of the
-full image's wavelet is that image.
+BASE is the file of scripts/build_default_model.py. An exit of another size that EXITS holds already stays in it. FOLDER
+holds a checkpoint a size: the same command goes on from there, `--minutes` more of processor time. One thread, 4 GB of
+memory.
 
-An exit starts as the block that it stands for, without the weaker half of its channels. Inputs and targets of a few
-hundred faces are kept in memory; one face is replaced every few steps, so that no face is seen often. A step looks at
-one quarter of four faces: the work of one whole face, and a steadier gradient.
+An exit starts as the block that it stands for, without the weaker of its channels; convolutions that the block does not
+have start as ones that change little. Inputs and targets of some hundred faces are kept in memory; one face is replaced
+every few steps, so that no face is seen often. A step looks at one quarter of four faces: the work of one whole face,
+and a steadier gradient.
 """
 
 from __future__ import annotations
@@ -23,20 +24,20 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from torch import Tensor, nn
 
 from stitchedit.generator import read_generator, write_safetensors
 from stitchedit.losses import MobileNetPerceptual
 from stitchedit.mobilestylegan import MobileStyleGAN, haar
-from stitchedit.mobilestylegan.layers import NarrowExit
+from stitchedit.mobilestylegan.layers import Affine, BlockExit, SeparableConv
+from stitchedit.mobilestylegan.networks import FFHQ_HEADS
 
 LICENCE = "distilled from mobilestylegan_ffhq_1024.safetensors, under the same terms"
-SIZE = 256
-HEADS = {str(SIZE): "narrow", "512": "low"}  # a low exit has no weights of its own
+KEYS = "synthesis_network.heads."
 POOL = 250  # faces in memory
 REPLACE_EVERY = 8  # steps
 FACES = 4  # a step
-MARGIN = 2  # pixels of the exit's input: two 3x3 convolutions
 UNSEEN, UNSEEN_SEED = 16, 1 << 30
 REPORT_EVERY = 250  # steps
 LR = 0.01  # of a tensor's own root mean square
@@ -49,6 +50,7 @@ def main() -> None:
     parser.add_argument("base", type=Path)
     parser.add_argument("exits", type=Path)
     parser.add_argument("--work", type=Path, required=True, help="folder of the checkpoints")
+    parser.add_argument("--size", type=int, choices=(256, 512), required=True, help="pixels of the exit to train")
     parser.add_argument("--minutes", type=float, default=15, help="of processor time")
     parser.add_argument("--rate", type=float, default=LR, help="of the optimiser, relative to a tensor's own size")
     parser.add_argument("--perceptual", type=float, default=0.05, help="weight of mbv2-perceptual beside L1 and L2")
@@ -56,13 +58,25 @@ def main() -> None:
     torch.set_num_threads(1)
     args.work.mkdir(parents=True, exist_ok=True)
     base = read_generator(args.base)
-    generator = MobileStyleGAN(**base.config | {"heads": HEADS | {"1024": "styled"}})
+    generator = MobileStyleGAN(**base.config | {"heads": FFHQ_HEADS})
     generator.load_state_dict(base.state_dict(), strict=False)
     generator.requires_grad_(False)
-    trainer = Trainer(generator, SIZE, args.work / f"{SIZE}.pt", args.perceptual)
+    heads, state = others(args.exits, args.size)
+    trainer = Trainer(generator, args.size, args.work / f"{args.size}.pt", args.perceptual)
     trainer.run(60 * args.minutes, args.rate)
-    state = {f"synthesis_network.heads.{SIZE}.{k}": v.half() for k, v in trainer.exit.state_dict().items()}
-    write_safetensors(state, {"heads": json.dumps(HEADS), "licence": LICENCE}, args.exits)
+    state |= {f"{KEYS}{args.size}.{k}": v.half() for k, v in trainer.exit.state_dict().items()}
+    heads |= {str(args.size): FFHQ_HEADS[args.size]}
+    write_safetensors(state, {"heads": json.dumps(heads), "licence": LICENCE}, args.exits)
+
+
+def others(exits: Path, size: int) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Kinds and weights of the exits of other sizes that the file holds."""
+    if not exits.exists():
+        return {}, {}
+    with safe_open(exits, framework="pt") as file:
+        heads = {key: kind for key, kind in json.loads(file.metadata()["heads"]).items() if int(key) != size}
+        own = f"{KEYS}{size}."
+        return heads, {key: file.get_tensor(key) for key in file.keys() if not key.startswith(own)}  # noqa: SIM118
 
 
 class Trainer:
@@ -71,7 +85,7 @@ class Trainer:
     def __init__(self, generator: MobileStyleGAN, size: int, checkpoint: Path, perceptual: float) -> None:
         self.generator, self.size, self.checkpoint = generator, size, checkpoint
         exit = generator.synthesis_network.heads[str(size)]
-        assert isinstance(exit, NarrowExit)
+        assert isinstance(exit, BlockExit)
         self.exit = exit
         self.steps, self.seconds = 0, 0.0
         self.perceptual, self.perceptual_weight = MobileNetPerceptual(), perceptual
@@ -133,7 +147,7 @@ class Trainer:
         target = torch.cat(
             [face[2][:, :, 2 * top :, 2 * left :][..., : 2 * side, : 2 * side] for face in faces]
         ).float()
-        convs = (self.exit.conv1, self.exit.conv2)
+        convs = list(self.exit.convs)
         noises = [conv.noise for conv in convs]
         for conv, noise in zip(convs, noises, strict=True):
             conv.noise = noise[:, :, top : top + side, left : left + side].contiguous()
@@ -142,8 +156,9 @@ class Trainer:
             conv.noise = noise
 
         # Where the square's edge is not the picture's, the convolutions saw zeros in place of neighbours.
-        rows = slice(2 * MARGIN * (top > 0), 2 * side - 2 * MARGIN * (top + side < self.size // 2))
-        columns = slice(2 * MARGIN * (left > 0), 2 * side - 2 * MARGIN * (left + side < self.size // 2))
+        margin = 2 * len(convs)  # each sees one pixel farther, of two of the image
+        rows = slice(margin * (top > 0), 2 * side - margin * (top + side < self.size // 2))
+        columns = slice(margin * (left > 0), 2 * side - margin * (left + side < self.size // 2))
         image, target = image[:, :, rows, columns], target[:, :, rows, columns]
         loss = F.l1_loss(image, target) + 2 * F.mse_loss(image, target)
         if self.perceptual_weight:
@@ -155,7 +170,7 @@ class Trainer:
 
     def draw(self, ws: Tensor, x: Tensor) -> Tensor:
         row = 2 * int(math.log2(self.size)) - 7  # of the exit's first convolution in W+
-        image: Tensor = self.exit(x, ws[:, row : row + 3].unbind(1), True)
+        image: Tensor = self.exit(x, ws[:, row : row + len(self.exit.convs) + 1].unbind(1), True)
         return image
 
     @torch.no_grad()
@@ -185,8 +200,8 @@ def example(generator: MobileStyleGAN, size: int, seed: int) -> Example:
 
 
 @torch.no_grad()
-def start_from_block(generator: MobileStyleGAN, size: int, exit: NarrowExit, faces: list[Example]) -> None:
-    """Copies the half of the block's channels that counts most into the exit; the head starts by least squares."""
+def start_from_block(generator: MobileStyleGAN, size: int, exit: BlockExit, faces: list[Example]) -> None:
+    """Copies those of the block's channels that count most into the exit; the head starts by least squares."""
     block = generator.synthesis_network.blocks[int(math.log2(size)) - 4]
     after = generator.synthesis_network.blocks[int(math.log2(size)) - 3]
     row = 2 * int(math.log2(size)) - 7
@@ -197,17 +212,21 @@ def start_from_block(generator: MobileStyleGAN, size: int, exit: NarrowExit, fac
         firsts.append((y * block.conv2.affine(ws[:, row + 1])).square().mean(dim=(0, 1, 2)))
         seconds.append((z * after.up.affine(ws[:, row + 2])).square().mean(dim=(0, 1, 2)))
     use = block.conv2.pointwise.square().sum(dim=(0, 2, 3))  # how far a first channel reaches into the second ones
-    first = (torch.stack(firsts).mean(dim=0) * use).topk(len(exit.conv1.bias)).indices
-    second = torch.stack(seconds).mean(dim=0).topk(len(exit.conv2.bias)).indices
-    narrow(block.conv1, exit.conv1, slice(None), first)
-    narrow(block.conv2, exit.conv2, first, second)
+    first = (torch.stack(firsts).mean(dim=0) * use).topk(len(exit.convs[0].bias)).indices
+    second = torch.stack(seconds).mean(dim=0).topk(len(exit.convs[1].bias)).indices
+    narrow(block.conv1, exit.convs[0], slice(None), first)
+    narrow(block.conv2, exit.convs[1], first, second)
+    for conv in exit.convs[2:]:
+        pass_on(conv)
 
-    exit.head.affine.weight.zero_()
-    exit.head.affine.bias.fill_(1 / exit.head.affine.gain)
-    gram, moments = torch.zeros(len(second) + 1, len(second) + 1), torch.zeros(len(second) + 1, 12)
+    constant(exit.head.affine)
+    terms = exit.head.weight.shape[1] + 1
+    gram, moments = torch.zeros(terms, terms), torch.zeros(terms, 12)
     for ws, x, target in faces:
-        z = exit.conv2(exit.conv1(x.float(), ws[:, row], True), ws[:, row + 1], True)[0].flatten(0, 1)
-        z = F.pad(z, (0, 1), value=1.0)  # [S * S, C + 1], the last column for the bias
+        z = x.float()
+        for index, conv in enumerate(exit.convs):
+            z = conv(z, ws[:, row + index], True)
+        z = F.pad(z[0].flatten(0, 1), (0, 1), value=1.0)  # [S * S, C + 1], the last column for the bias
         gram += z.T @ z
         moments += z.T @ haar(target.float().permute(0, 2, 3, 1))[0].flatten(0, 1)
     gram += 1e-4 * gram.diagonal().mean() * torch.eye(len(gram))
@@ -224,6 +243,21 @@ def narrow(source: nn.Module, target: nn.Module, inputs: Tensor | slice, outputs
     target.depthwise.copy_(source.depthwise[inputs])
     target.affine.weight.copy_(source.affine.weight[inputs])
     target.affine.bias.copy_(source.affine.bias[inputs])
+
+
+def pass_on(conv: SeparableConv) -> None:
+    """Makes a separable convolution give what it takes, but for its leaky ReLU. It has no noise, and gets none."""
+    conv.noise.zero_()
+    conv.bias.zero_()
+    conv.pointwise.copy_(torch.eye(*conv.pointwise.shape[:2])[:, :, None, None])
+    conv.depthwise.zero_()[:, 0, 1, 1] = 1
+    constant(conv.affine)
+
+
+def constant(affine: Affine) -> None:
+    """Makes a style 1, whatever w."""
+    affine.weight.zero_()
+    affine.bias.fill_(1 / affine.gain)
 
 
 def psnr(image: Tensor, target: Tensor) -> Tensor:

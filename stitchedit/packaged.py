@@ -16,7 +16,7 @@ SHA256 = {
     "omi_ratings.safetensors": "3c397826476082ccf3c560b5f037be620857311b8eb092cf0ce85449cfdd4c7c",
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
     "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",
-    "mobilestylegan_ffhq_1024_exits.safetensors": "495cc9f8268894274ba0a48114a36f11794a02f598273940cb37aafa0026dc90",
+    "mobilestylegan_ffhq_1024_exits.safetensors": "85eeab4b69194773962e77a3715550fa94100eb3509fb3d1981a094a71b4bf77",
     "selfie_segmentation.tflite": "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
     "w_readings_ffhq_1024.safetensors": "0c724a5701226f54a80aa68f821372e1a19c84fddbcd414f6daaedf352dd3640",
     "w_encoder_ffhq_1024.safetensors": "79019e9454789cb3d33198fb5062c0e871d484a72160981873fae410e1802375",

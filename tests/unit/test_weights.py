@@ -127,7 +127,7 @@ def test_the_default_generator() -> None:
 @pytest.fixture
 def light() -> MobileStyleGAN:
     """A generator of the default kind."""
-    return MobileStyleGAN("tiny-64", 16, 16, 2, channels=(16, 16, 16, 16), heads={32: "low", 64: "styled"})
+    return MobileStyleGAN("tiny-64", 16, 16, 2, channels=(16, 16, 16, 16), heads={32: "deep", 64: "styled"})
 
 
 def test_a_generator_of_the_default_kind_from_a_file(tmp_path: Path, light: MobileStyleGAN) -> None:

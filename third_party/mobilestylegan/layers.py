@@ -7,6 +7,7 @@ are most of the work, take half the time that they take channels first.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 import torch.nn.functional as F
@@ -99,28 +100,30 @@ class StyledHead(nn.Module):
     def forward(self, x: Tensor, w: Tensor) -> Tensor:
         return _image(x, self.affine(w)[:, :, None] * self.weight[:, :, 0, 0].T, self.bias)
 
-    def low(self, x: Tensor, w: Tensor) -> Tensor:
-        """The image averaged down by two, RGB [B, 3, S, S], from the low band alone, without the finer ones."""
-        matrix = self.affine(w)[:, :, None] * self.weight[:3, :, 0, 0].T
-        band = torch.baddbmm(self.bias[:3], x.flatten(1, 2), matrix) * 0.5
-        return band.view(*x.shape[:3], 3).permute(0, 3, 1, 2).contiguous()
 
+class BlockExit(nn.Module):
+    """A short way out of a block: separable convolutions of its own, and a styled head.
 
-class NarrowExit(nn.Module):
-    """A short way out of a block: two separable convolutions of half its channels, and a styled head.
+    Takes what the block's wavelet gives, [B, 2 * S, 2 * S, C / 4], and one row of ws for each convolution and one for
+    the head; gives RGB [B, 3, 4 * S, 4 * S].
 
-    Takes what the block's wavelet gives, [B, 2 * S, 2 * S, C / 4], and the rows of ws of the block's two convolutions
-    and of the head; gives RGB [B, 3, 4 * S, 4 * S].
+    Args:
+        channels: of the block's input, C.
+        widths: channels that each convolution gives.
+        size: pixels at which they work, 2 * S.
     """
 
-    def __init__(self, w_dim: int, channels: int, out_channels: int, size: int) -> None:
+    def __init__(self, w_dim: int, channels: int, widths: Sequence[int], size: int) -> None:
         super().__init__()
-        self.conv1 = SeparableConv(w_dim, channels // 4, out_channels // 2, size)
-        self.conv2 = SeparableConv(w_dim, out_channels // 2, out_channels // 2, size)
-        self.head = StyledHead(w_dim, out_channels // 2)
+        self.convs = nn.ModuleList(
+            SeparableConv(w_dim, taken, given, size) for taken, given in pairwise((channels // 4, *widths))
+        )
+        self.head = StyledHead(w_dim, widths[-1])
 
     def forward(self, x: Tensor, rows: Sequence[Tensor], use_noise: bool) -> Tensor:
-        image: Tensor = self.head(self.conv2(self.conv1(x, rows[0], use_noise), rows[1], use_noise), rows[2])
+        for conv, w in zip(self.convs, rows[:-1], strict=True):
+            x = conv(x, w, use_noise)
+        image: Tensor = self.head(x, rows[-1])
         return image
 
 

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from stitchedit.mobilestylegan.layers import (
     SLOPE,
-    NarrowExit,
+    BlockExit,
     SeparableConv,
     StyledConv,
     StyledHead,
@@ -27,7 +27,9 @@ from stitchedit.mobilestylegan.layers import (
 )
 
 FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
-FFHQ_HEADS: dict[int | str, str] = {256: "narrow", 512: "low", 1024: "styled"}
+FFHQ_HEADS: dict[int | str, str] = {256: "narrow", 512: "deep", 1024: "styled"}
+# Widths of an exit's convolutions, by those of the block that it stands for.
+WIDTHS = {"narrow": (0.5, 0.5), "deep": (0.875, 0.875, 0.875)}
 
 
 class MappingNetwork(nn.Module):
@@ -65,9 +67,9 @@ class SynthesisNetwork(nn.Module):
 
     Args:
         channels: features at 4, 8, 16 .. px, each divisible by 4; the full image has 2 * 4 * 2**(len - 1) px.
-        heads: by size of the image that it gives, the kind of head: "styled" on the features of a block; "narrow",
-            which does the work of the last block with half its channels; or "low", the low band of the styled head
-            of twice the size: exactly its image averaged down.
+        heads: by size of the image that it gives, the kind of head: "styled" on the features of a block; or one of
+            `WIDTHS`, convolutions in place of the last block: "narrow", two of half its channels, or "deep", three of
+            seven eighths.
     """
 
     def __init__(self, w_dim: int, channels: Sequence[int], heads: Mapping[int, str]) -> None:
@@ -79,26 +81,20 @@ class SynthesisNetwork(nn.Module):
         )
         self.heads = nn.ModuleDict()
         for size, kind in sorted(heads.items()):
-            if kind == "low":
-                continue
             at = (size // 8).bit_length() - 1  # the head's features are number `at` of `channels`
-            if kind == "narrow":
-                self.heads[str(size)] = NarrowExit(w_dim, channels[at - 1], channels[at], size // 2)
-            else:
+            if kind == "styled":
                 self.heads[str(size)] = StyledHead(w_dim, channels[at])
+            else:
+                widths = [round(part * channels[at]) for part in WIDTHS[kind]]
+                self.heads[str(size)] = BlockExit(w_dim, channels[at - 1], widths, size // 2)
 
     def forward(self, ws: Tensor, resolution: int, use_noise: bool = True) -> Tensor:
         """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution]."""
         image: Tensor
-        if str(resolution) not in self.heads:
-            x, row = self.features(ws, resolution, use_noise)
-            head = self.heads[str(2 * resolution)]
-            assert isinstance(head, StyledHead)
-            return head.low(x, ws[:, row])
         head = self.heads[str(resolution)]
-        if isinstance(head, NarrowExit):
+        if isinstance(head, BlockExit):
             x, row = self.to_exit(ws, resolution, use_noise)
-            image = head(x, ws[:, row : row + 3].unbind(1), use_noise)
+            image = head(x, ws[:, row : row + len(head.convs) + 1].unbind(1), use_noise)
         else:
             x, row = self.features(ws, resolution // 2, use_noise)
             image = head(x, ws[:, row])
@@ -116,7 +112,7 @@ class SynthesisNetwork(nn.Module):
         return x, row
 
     def to_exit(self, ws: Tensor, resolution: int, use_noise: bool = True) -> tuple[Tensor, int]:
-        """What a narrow exit takes: the wavelet's output in the block of half the size, and the block's row of ws."""
+        """What a `BlockExit` takes: the wavelet's output in the block of half the size, and the block's row of ws."""
         x, row = self.features(ws, resolution // 4, use_noise)
         block = self.blocks[(resolution // 16).bit_length() - 1]
         assert isinstance(block, SynthesisBlock)
@@ -130,8 +126,8 @@ class MobileStyleGAN(nn.Module):
         made_for: what edit directions name in `made_for`.
         z_dim, w_dim, mapping_layers: sizes of the mapping network.
         channels: features of the synthesis network at 4, 8, 16 .. px, each divisible by 4.
-        heads: {image size: "styled", "narrow" or "low"}, sizes as numbers or text; the largest is the full
-            size, 8 * 2**(len(channels) - 1).
+        heads: {image size: "styled", "narrow" or "deep"}, sizes as numbers or text; the largest, a styled one, is the
+            full size, 8 * 2**(len(channels) - 1).
     Raises: ValueError, when heads and channels do not fit.
     """
 
@@ -155,11 +151,12 @@ class MobileStyleGAN(nn.Module):
         self.exits = tuple(self.head_kinds)
         self.resolution = 4 << len(self.channels)
         self.num_ws = 2 * len(self.channels)
-        known = {8 << index for index in range(len(self.channels))}
-        whole = all(self.head_kinds.get(2 * s) == "styled" for s, kind in self.head_kinds.items() if kind == "low")
-        narrow = self.head_kinds.get(8) == "narrow"
-        if not set(self.exits) <= known or self.resolution not in self.exits or narrow or not whole:
+        sizes = {8 << index for index in range(len(self.channels))}
+        fits = set(self.exits) <= sizes and self.head_kinds.get(8, "styled") == "styled"
+        if not fits or self.head_kinds.get(self.resolution) != "styled":
             raise ValueError(f"heads {self.exits} do not fit channels {self.channels}")
+        if unknown := set(self.head_kinds.values()) - {"styled", *WIDTHS}:
+            raise ValueError(f"unknown kinds of heads {sorted(unknown)}")
         self.mapping_network = MappingNetwork(z_dim, w_dim, mapping_layers)
         self.synthesis_network = SynthesisNetwork(w_dim, self.channels, self.head_kinds)
         self.register_buffer("w_avg", torch.zeros(w_dim))

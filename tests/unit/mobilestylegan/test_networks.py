@@ -9,7 +9,7 @@ from stitchedit.mobilestylegan.layers import SeparableConv
 @pytest.fixture(scope="module")
 def small() -> MobileStyleGAN:
     torch.manual_seed(0)
-    heads = {8: "low", 16: "styled", 32: "narrow", 64: "styled"}
+    heads = {8: "styled", 16: "deep", 32: "narrow", 64: "styled"}
     return MobileStyleGAN(made_for="test-64", z_dim=8, w_dim=8, mapping_layers=2, channels=(16, 16, 12, 8), heads=heads)
 
 
@@ -33,14 +33,8 @@ def test_exits_give_their_size_and_run_no_block_above(small: MobileStyleGAN, siz
         hook.remove()
     assert image.shape == (2, 3, size, size)
     assert image.is_contiguous()
-    # a narrow exit stands for the last block; a low one takes what the exit of twice the size would take
-    assert max(ran, default=4) == {8: 8, 16: 8, 32: 8, 64: 32}[size]
-
-
-def test_a_low_exit_is_the_larger_image_averaged_down(small: MobileStyleGAN) -> None:
-    ws = torch.randn(2, 8, 8)
-    full = small.synthesis(ws, resolution=16)
-    torch.testing.assert_close(small.synthesis(ws, resolution=8), F.avg_pool2d(full, 2), rtol=1e-4, atol=1e-5)
+    # narrow and deep exits stand for the last block
+    assert max(ran, default=4) == {8: 4, 16: 4, 32: 8, 64: 32}[size]
 
 
 def test_one_row_is_every_row_and_samples_do_not_meet(small: MobileStyleGAN) -> None:
@@ -92,9 +86,11 @@ def test_refuses_what_it_cannot_draw(small: MobileStyleGAN) -> None:
         small.synthesis(ws, noise_mode="random")
     with pytest.raises(ValueError, match=r"not \[1, 5, 8\]"):
         small.synthesis(ws[:, :5])
-    for heads in ({32: "styled"}, {8: "styled"}, {8: "narrow", 16: "styled"}):
+    for heads in ({32: "styled"}, {8: "styled"}, {8: "narrow", 16: "styled"}, {8: "styled", 16: "deep"}):
         with pytest.raises(ValueError, match="do not fit"):
             MobileStyleGAN(channels=(16, 16), heads=heads)
+    with pytest.raises(ValueError, match=r"unknown kinds of heads \['wide'\]"):
+        MobileStyleGAN(channels=(16, 16, 16), heads={16: "wide", 32: "styled"})
 
 
 @pytest.mark.parametrize("batch", [1, 3])
