@@ -36,9 +36,19 @@ KEPT_FREE = ("brow_height", "mouth_width")  # a face's own build more than its e
 
 
 def write_vector(
-    out: Path, name: str, lab: Lab, spec: Spec, step: Floats, effects: dict[str, float], one: CurvePoint
+    out: Path,
+    name: str,
+    lab: Lab,
+    spec: Spec,
+    step: Floats,
+    effects: dict[str, float],
+    one: CurvePoint,
+    known: Direction | None = None,
 ) -> Direction:
-    """NAME.npy and NAME.toml, with what the step does to people: effects [SD] and its curve at strength 1."""
+    """NAME.npy and NAME.toml, with what the step does to people: effects [SD] and its curve at strength 1.
+
+    known: the same direction as it was, when it was only measured: where it comes from stays as it is told there.
+    """
     np.save(out / f"{name}.npy", step.astype(np.float32))
     target = NAMES.index(spec.attribute)
     direction = Direction(
@@ -61,6 +71,9 @@ def write_vector(
         effects=effects,
         curve=(one,),
     )
+    if known:
+        told = {key: getattr(known, key) for key in ("source", "licence", "held_out_r")}
+        direction = replace(direction, **told)
     direction = with_curve(lab, direction, lab.meter.masked(step, spec.layers))
     (out / f"{name}.toml").write_text(tomli_w.dumps(direction.as_toml()))
     return direction

@@ -276,9 +276,10 @@ def main() -> None:
     lab.readings.save(options.folder / WEIGHTS, LICENCE)
 
     vectors = [name for name in options.only if name != "identity"]
-    steps = {}
+    steps, known = {}, {}
     for name in vectors:
         if options.measure_only:
+            known[name] = read_direction(options.out / f"{name}.toml")
             steps[name] = np.load(options.out / f"{name}.npy").astype(np.float64)
         elif options.again:
             steps[name] = again(lab, SPECS[name], read_direction(options.out / f"{name}.toml"))
@@ -286,7 +287,8 @@ def main() -> None:
             steps[name] = calibrate(lab, name, SPECS[name], options.rounds)
         strip(options.folder / f"{name}.png", lab, lab.meter.masked(steps[name], SPECS[name].layers), SPECS[name].range)
     for name in vectors:
-        direction = write_vector(options.out, name, lab, SPECS[name], *to_unit(lab, SPECS[name], steps[name]))
+        unit = to_unit(lab, SPECS[name], steps[name])
+        direction = write_vector(options.out, name, lab, SPECS[name], *unit, known.get(name))
         print(json.dumps(direction.as_json(), indent=1), flush=True)
     if "identity" in options.only:
         if not options.measure_only:
