@@ -36,9 +36,9 @@ class EncodeConfig:
     most_steps: int = 400
     # Where a trained network gave the start: this share of the steps, a frame a step, and frames set apart gently, for
     # their codes have no time to come back from too far a step.
-    started_share: float = 0.75
+    started_share: float = 0.325
     started_lr_clip: float = 0.08
-    started_lr_frame: float = 0.01
+    started_lr_frame: float = 0.0015
     frames_per_step: int = 2
     lr_clip: float = 0.05  # Adam, the clip's common code, in units of W's spread
     lr_frame: float = 0.02  # Adam, what sets frames apart
@@ -53,7 +53,7 @@ class EncodeConfig:
 @dataclass(frozen=True, slots=True)
 class TuneConfig:
     steps: int = 340  # budget in optimiser steps, at least; clips of fewer frames than `full_frames` take less
-    full_frames: int = 48
+    full_frames: int = 50
     steps_per_frame: float = 4.0  # more of them where the clip has many frames, so that each is drawn about eight times
     most_steps: int = 1500
     frames_per_step: int = 2
@@ -75,7 +75,7 @@ class TuneConfig:
 @dataclass(frozen=True, slots=True)
 class StitchConfig:
     steps: int = 8  # at most, a frame
-    first_steps: int = 40  # at most, for the first frame of a chain
+    first_steps: int = 20  # at most, for the first frame of a chain
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
     content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame

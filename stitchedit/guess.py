@@ -11,7 +11,7 @@ from torch import Tensor
 
 from stitchedit.batches import Batches
 from stitchedit.config import EncodeConfig
-from stitchedit.data import Latents
+from stitchedit.data import FloatArray, Latents
 from stitchedit.encode import Encoder, Prior, Start, scores_of, search
 from stitchedit.errors import ConfigError
 from stitchedit.generator import Generator
@@ -21,7 +21,13 @@ from stitchedit.w_encoder import MADE_FOR, WEncoder
 
 PICTURE_SIZE = 256  # pixels of the crops that the network is shown
 FRAMES_GUESSED = 64  # of a clip, at most, are shown to it
-DOUBT = 0.1  # ridge penalty of the fit to its codes, against scores of variance 1
+DOUBT = 0.3  # ridge penalty of the fit to its codes, in variances of each score
+LEAST = 1e-3  # of a variance: what only frames that are not shown have is left alone
+# Tuning can only tell frames apart whose codes lie apart, and a network tells them apart less than they are, the fit
+# to it once more. So offsets are made larger, and in the end those that are smaller than the median are lifted to it:
+# of what is rare in a clip, such as a mouth that opens once, network and fit know least.
+SPREAD = 3.0
+LIFT = 2.0  # by no more than this: a frame like the mean one lies in no direction of its own
 
 
 def from_guess(load: Callable[[], WEncoder], name: str = "network") -> Encoder:
@@ -53,8 +59,8 @@ def from_guess(load: Callable[[], WEncoder], name: str = "network") -> Encoder:
             u = torch.cat([network.whitened(batches.images([index], PICTURE_SIZE)) for index in seen])
         clip = _typical(u)
         few = scores[seen]  # [M, K]
-        ridge = few.T @ few + DOUBT * len(seen) * torch.eye(few.shape[1], device=few.device)
-        shared = torch.linalg.solve(ridge, few.T @ (u - clip))
+        ridge = few.T @ few + DOUBT * torch.diag(few.square().sum(0).clamp_min(LEAST * len(seen)))
+        shared = SPREAD * torch.linalg.solve(ridge, few.T @ (u - clip))
         start = Start(Prior(network.mean, network.color), scores, clip, shared, alone=0.0)
         steps = max(1, round(config.steps * config.started_share))
         short = replace(
@@ -64,9 +70,20 @@ def from_guess(load: Callable[[], WEncoder], name: str = "network") -> Encoder:
             lr_clip=config.started_lr_clip,
             lr_frame=config.started_lr_frame,
         )
-        return search(start, batches, generator, perceptual, short, seed, progress)
+        return Latents(set_apart(search(start, batches, generator, perceptual, short, seed, progress).ws))
 
     return encode
+
+
+def set_apart(ws: FloatArray) -> FloatArray:
+    """Codes [N, L, w_dim], those nearer to the mean code than the median one is moved out toward that distance."""
+    mean = ws.mean(0, keepdims=True)
+    away: FloatArray = ws - mean
+    distance = np.sqrt(np.einsum("nld,nld->n", away, away))
+    lift = np.clip(np.median(distance) / np.maximum(distance, 1e-12), 1, LIFT).astype(np.float32)
+    away *= lift[:, None, None]
+    away += mean
+    return away
 
 
 def fits(generator: Generator) -> bool:

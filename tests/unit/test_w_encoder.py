@@ -13,7 +13,7 @@ from stitchedit.data import Crops
 from stitchedit.encode import optimize
 from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.generator import load_default_generator, write_safetensors
-from stitchedit.guess import from_guess
+from stitchedit.guess import LIFT, from_guess, set_apart
 from stitchedit.losses import MobileNetPerceptual
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.packaged import SHA256, packaged_file
@@ -99,6 +99,24 @@ def test_the_guess_is_the_start_and_a_strange_frame_does_not_move_it(tiny_crops:
     for crops in (crops_of(alike), crops_of([*alike, 255 - alike[0]])):
         ws = encode(Batches(crops), small_generator(), MobileNetPerceptual(), config).ws
         np.testing.assert_allclose(ws[0], wanted, atol=0.05 * np.abs(wanted).max())
+
+
+def test_frames_near_the_mean_are_set_apart() -> None:
+    random = np.random.default_rng(0)
+    away = random.standard_normal((5, 2, 8)).astype(np.float32)
+    away[4] = -away[:4].sum(0)  # so that the mean is zero
+    far = np.linalg.norm(away.reshape(5, -1), axis=1)
+    nearest = int(far.argmin())
+    moved = set_apart(3 + away) - 3
+    distance = np.linalg.norm(moved.reshape(5, -1), axis=1)
+    np.testing.assert_allclose(distance, np.maximum(far, np.minimum(np.median(far), LIFT * far)), rtol=1e-4)
+    np.testing.assert_allclose(moved[nearest], away[nearest] * distance[nearest] / far[nearest], rtol=1e-3, atol=1e-5)
+    assert distance[nearest] > far[nearest]
+
+
+def test_frames_all_alike_stay_where_they_are() -> None:
+    ws = np.full((3, 2, 8), 0.5, np.float32)
+    np.testing.assert_array_equal(set_apart(ws), ws)
 
 
 def test_another_generator_is_refused(tiny_generator: StyleGAN2, tiny_crops: Crops) -> None:
