@@ -81,7 +81,14 @@ SPECS: dict[str, Spec] = {
         extra={"mouth_open": 0.2},
         slope=True,
     ),
-    "gender": Spec("gender", 0.0, "log odds", f"{SD} (log odds), toward male", (-1, 1)),
+    "gender": Spec(
+        "gender",
+        0.0,
+        "log odds",
+        f"{SD} (log odds), toward male, half of what lies between -1 and 1, as half of all are men already",
+        (-1, 1),
+        slope=True,
+    ),
     "yaw": Spec(
         "yaw",
         10.0,
