@@ -132,7 +132,7 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
         "file": "identity.npz",
         "sha256": _sha256(out / "identity.npz"),
         "unit": "strength 1 goes all the way to a person who does not exist, chosen by --seed",
-        "range": [-0.5, 1.5],
+        "range": [-0.5, 1.0],  # at 1.5 one in six is no face any more
         "fidelity": 0.1,  # tuning holds on to the clip's person
         "made_for": "ffhq-1024",
         "source": SOURCE.format(samples=len(table.w)),
