@@ -26,6 +26,7 @@ from stitchedit.losses import masked_l1, masked_l2
 State = dict[str, Tensor]
 REFERENCE_PX = 1024  # crops at which border_px is given
 MEMBRANE_SIGMA = 0.15  # of the ring's width
+MEMBRANE_EDGE = 0.02  # variance of brightness, in [-1, 1], from which on an edge counts as one
 LOSSES = {"l2": masked_l2, "l1": masked_l1}
 
 
@@ -182,8 +183,8 @@ def stitch(
             image = torch.lerp(image, content, torch.from_numpy(inside).to(device))
         image = (image + added)[0]
         if chain.config.membrane:
-            gap = (source[0] - image).permute(1, 2, 0).cpu().numpy()
-            smooth = membrane(gap, ring.border, inside, chain.config.border_px * size / REFERENCE_PX)
+            there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (source[0], image))
+            smooth = membrane(there - here, there, ring.content, inside, chain.config.border_px * size / REFERENCE_PX)
             image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
 
@@ -196,21 +197,32 @@ def interior(content_mask: FloatArray, width: float) -> FloatArray:
     return smooth
 
 
-def membrane(gap: FloatArray, border: FloatArray, inside: FloatArray, width: float) -> FloatArray:
+def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: FloatArray, width: float) -> FloatArray:
     """What steps in light and colour few optimiser steps leave at the border, float32 [S, S, 3], to be added.
 
-    A smooth surface that follows the gap along the ring and is let out toward the inside, as in cloning by membrane
+    A smooth surface that follows the gap outside of the face, let out toward the inside, as in cloning by membrane
     interpolation (Pérez et al. 2003, doi:10.1145/882262.882269). Folds and hairs are left to the optimiser: they are
-    finer than the surface, so nothing of the source shows through doubled.
+    finer than the surface, so nothing of the source shows through doubled. Across strong edges, from skin to a strip of
+    hair, the gap may jump: so it is, near every pixel, a linear function of the source's brightness, as in the guided
+    filter (He et al. 2013, doi:10.1109/TPAMI.2012.213). A plain mean would draw a halo along such an edge.
 
     Args:
-        gap: [S, S, 3] source minus picture; border: [S, S], where it counts; inside: see `interior`.
+        gap: [S, S, 3] source minus picture; source: [S, S, 3] in [-1, 1].
+        content: [S, S], 1 in the face: there the gap is the edit's and does not count; inside: see `interior`.
         width: of the ring, pixels.
     """
     sigma = MEMBRANE_SIGMA * max(width, 1.0)
-    weighed = cv2.GaussianBlur(gap * border[..., None], (0, 0), sigma)
-    counted = cv2.GaussianBlur(border, (0, 0), sigma)
-    surface: FloatArray = weighed / np.maximum(counted, 1e-3)[..., None] * (1 - inside)[..., None]
+    weight = 1 - content
+    counted = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)[..., None]
+
+    def near(values: FloatArray) -> FloatArray:
+        mean: FloatArray = cv2.GaussianBlur(values * weight[..., None], (0, 0), sigma).reshape(values.shape) / counted
+        return mean
+
+    light = source.mean(-1, keepdims=True)
+    light_here, gap_here = near(light), near(gap)
+    slope = (near(light * gap) - light_here * gap_here) / (near(light**2) - light_here**2 + MEMBRANE_EDGE)
+    surface: FloatArray = (near(slope) * light + near(gap_here - slope * light_here)) * (1 - inside)[..., None]
     return surface
 
 

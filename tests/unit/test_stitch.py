@@ -104,12 +104,22 @@ def test_interior_is_nothing_near_the_border_and_all_in_the_middle() -> None:
 
 def test_the_membrane_takes_a_step_in_light_away_and_leaves_structure_alone() -> None:
     inside, ring = interior(1 - RING, 8.0), RING > 0
+    random = np.random.default_rng(0)
+    source = 0.05 * random.standard_normal((128, 128, 3)).astype(np.float32)
     light = np.full((128, 128, 3), [0.2, -0.1, 0.0], np.float32)
-    np.testing.assert_allclose(membrane(light, RING, inside, 8.0)[ring], light[ring], atol=1e-5)
-    np.testing.assert_array_equal(membrane(light, RING, inside, 8.0)[inside == 1], 0)
-    fine = 0.2 * np.sign(np.random.default_rng(0).standard_normal((128, 128, 3))).astype(np.float32)
-    left = fine - membrane(fine, RING, inside, 8.0)
+    np.testing.assert_allclose(membrane(light, source, 1 - RING, inside, 8.0)[ring], light[ring], atol=1e-4)
+    np.testing.assert_array_equal(membrane(light, source, 1 - RING, inside, 8.0)[inside == 1], 0)
+    fine = 0.2 * np.sign(random.standard_normal((128, 128, 3))).astype(np.float32)
+    left = fine - membrane(fine, source, 1 - RING, inside, 8.0)
     assert left[ring].std() > 0.85 * fine[ring].std()
+
+
+def test_the_membrane_draws_no_halo_along_a_strong_edge() -> None:
+    inside, ring = interior(1 - RING, 8.0), RING > 0
+    source, gap = np.full((128, 128, 3), 0.5, np.float32), np.full((128, 128, 3), 0.2, np.float32)
+    source[60:64], gap[60:64] = -0.8, 0.0  # a strip of hair, which came out right, on skin, which did not
+    left = (gap - membrane(gap, source, 1 - RING, inside, 8.0))[ring]
+    assert np.abs(left).max() < 0.03
 
 
 def test_the_picture_meets_the_source_without_a_step_where_steps_are_few(tiny_generator: StyleGAN2) -> None:
