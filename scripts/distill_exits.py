@@ -24,10 +24,9 @@ from pathlib import Path
 
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
 from torch import Tensor, nn
 
-from stitchedit.generator import read_generator, write_safetensors
+from stitchedit.generator import read_generator, read_safetensors, write_safetensors
 from stitchedit.losses import MobileNetPerceptual
 from stitchedit.mobilestylegan import MobileStyleGAN, haar
 from stitchedit.mobilestylegan.layers import Affine, BlockExit, SeparableConv
@@ -73,10 +72,9 @@ def others(exits: Path, size: int) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Kinds and weights of the exits of other sizes that the file holds."""
     if not exits.exists():
         return {}, {}
-    with safe_open(exits, framework="pt") as file:
-        heads = {key: kind for key, kind in json.loads(file.metadata()["heads"]).items() if int(key) != size}
-        own = f"{KEYS}{size}."
-        return heads, {key: file.get_tensor(key) for key in file.keys() if not key.startswith(own)}  # noqa: SIM118
+    texts, state = read_safetensors(exits)
+    heads = {key: kind for key, kind in json.loads(texts["heads"]).items() if int(key) != size}
+    return heads, {key: value.half() for key, value in state.items() if not key.startswith(f"{KEYS}{size}.")}
 
 
 class Trainer:

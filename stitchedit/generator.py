@@ -90,12 +90,12 @@ def read_generator(path: Path, exits: Path | None = None) -> Generator:
     Raises: UnknownCheckpoint, when it is no such file, or one that does not fit its own description.
     """
     try:
-        metadata, state = _read_safetensors(path)
+        metadata, state = read_safetensors(path)
         if metadata.get("format") != FORMAT:
             raise UnknownCheckpoint(path, f"it is no {FORMAT} file")
         config = json.loads(metadata["config"])
         if exits is not None:
-            extra, more = _read_safetensors(exits)
+            extra, more = read_safetensors(exits)
             config["heads"] |= json.loads(extra["heads"])
             state |= more
         generator = _build(metadata["architecture"], config, state)
@@ -150,7 +150,7 @@ def _build(architecture: str, config: Mapping[str, object], state: Mapping[str, 
     return generator
 
 
-def _read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
-    """Header texts and float32 tensors of a file."""
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header texts and float32 tensors of a file. Raises OSError or SafetensorError, when it is none."""
     with safe_open(path, framework="pt") as file:
         return file.metadata() or {}, {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118

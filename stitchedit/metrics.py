@@ -101,6 +101,7 @@ _NOISE = {
     "truth_psnr": 0.2,
     "truth_attribute": 1.2,
 }
+
 METRICS: dict[str, Metric] = {
     "inversion_psnr": Metric("inversion", "PSNR inside the mask", "dB", "higher", 32.0),
     "inversion_ssim": Metric("inversion", "SSIM inside the mask", "0..1", "higher"),

@@ -72,7 +72,7 @@ def test_default_is_what_it_says(default: Generator) -> None:
     assert packaged_file("mobilestylegan_ffhq_1024.safetensors").stat().st_size < 22e6
 
 
-@pytest.mark.parametrize(("size", "floor_db"), [(256, 24), (512, 28)])
+@pytest.mark.parametrize(("size", "floor_db"), [(256, 24), (512, 30)])
 def test_exits_resemble_the_full_image(default: Generator, size: int, floor_db: float) -> None:
     random = torch.Generator().manual_seed(5)
     with torch.no_grad():

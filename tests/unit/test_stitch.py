@@ -107,11 +107,11 @@ def test_the_membrane_takes_a_step_in_light_away_and_leaves_structure_alone() ->
     random = np.random.default_rng(0)
     source = 0.05 * random.standard_normal((128, 128, 3)).astype(np.float32)
     light = np.full((128, 128, 3), [0.2, -0.1, 0.0], np.float32)
-    np.testing.assert_allclose(membrane(light, source, 1 - RING, inside, 8.0)[ring], light[ring], atol=1e-4)
+    np.testing.assert_allclose(membrane(light, source, 1 - RING, inside, 8.0)[ring], light[ring], atol=1e-5)
     np.testing.assert_array_equal(membrane(light, source, 1 - RING, inside, 8.0)[inside == 1], 0)
     fine = 0.2 * np.sign(random.standard_normal((128, 128, 3))).astype(np.float32)
     left = fine - membrane(fine, source, 1 - RING, inside, 8.0)
-    assert left[ring].std() > 0.85 * fine[ring].std()
+    assert left[ring].std() > 0.9 * fine[ring].std()
 
 
 def test_the_membrane_draws_no_halo_along_a_strong_edge() -> None:
