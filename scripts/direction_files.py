@@ -30,7 +30,8 @@ LICENCE = (
     "whose terms are non-commercial"
 )
 CURVE_PEOPLE = 40  # those on whom all strengths but 1 are measured
-NO_GLASSES = -0.4  # SD of the glasses reading that identity adds: strangers tend to wear some
+ASIDE = {"glasses": -0.2, "brow_height": -0.3, "gaze": -0.15}  # SD that identity adds: strangers tend to have more
+RATED = ("weight", "hair_colour")  # read by a fit to human ratings, of another licence than the rest
 ENOUGH = 0.46  # change of the linear reading of the embedding; the embedding itself changes half as much again
 KEPT_FREE = ("brow_height", "mouth_width")  # a face's own build more than its expression
 
@@ -54,7 +55,7 @@ def write_vector(
     direction = Direction(
         name=name,
         file=out / f"{name}.npy",
-        space="W" if spec.layers is None else "W+",
+        space="W" if spec.layers is None and step.ndim == 1 else "W+",
         layers=spec.layers or (0, lab.generator.num_ws),
         sha256=_sha256(out / f"{name}.npy"),
         unit=spec.says,
@@ -110,8 +111,8 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
     chosen = np.flatnonzero(good)[:persons]
     held = [i for name, i in index.items() if name not in KEPT_FREE]
     rows = lab.readings.rows[held]
-    aside = np.zeros(len(held))
-    aside[held.index(index["glasses"])] = NO_GLASSES
+    unrated = [name for name in NAMES if name not in RATED]
+    aside = np.array([ASIDE.get(name, 0.0) for name in unrated])
     lead = likeness(lab.covariance, rows, lab.embed)
     arrays = {
         "persons": table.w[chosen].astype(np.float16),
@@ -120,7 +121,9 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
         "embed": lab.embed.astype(np.float16),
         "lead": lead.astype(np.float32),
         "cost": (lead.T @ np.linalg.solve(lab.covariance, lead)).astype(np.float32),
-        "aside": smallest_step(lab.covariance, rows, aside).astype(np.float32),
+        "aside": smallest_step(lab.covariance, lab.readings.rows[[index[n] for n in unrated]], aside).astype(
+            np.float32
+        ),
         "enough": np.float32(ENOUGH),
     }
     np.savez(out / "identity.npz", **arrays)  # type: ignore[arg-type]

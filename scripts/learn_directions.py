@@ -62,6 +62,7 @@ class Spec:
     extra: dict[str, float] = field(default_factory=dict)  # SD to aim at for others
     layers: tuple[int, int] | None = None  # rows of W+ that move
     slope: bool = False  # the unit is half of what lies between strength -1 and 1
+    trim: dict[str, float] = field(default_factory=dict)  # how much of other directions of --out is taken off
 
 
 SD = "strength 1 is one standard deviation of the attribute over samples at psi 0.7"
@@ -69,8 +70,17 @@ MOUTH = ("mouth_open", "mouth_width", "mouth_curve")
 # Older people in FFHQ wear glasses: asked to stay as they are, one in five gets a pair. Hair that keeps all of its
 # colour costs more of the person.
 OLDER = {"glasses": -0.2, "hair_colour": 0.24}
+LESS_GREY = {"hair_colour": 0.12}  # that moves fine rows alone, and so costs little of the person
 SPECS: dict[str, Spec] = {
-    "age": Spec("age", 10.0, "years", "strength 1 is 10 years older by the age predictor", (-2.5, 3.5), extra=OLDER),
+    "age": Spec(
+        "age",
+        10.0,
+        "years",
+        "strength 1 is 10 years older by the age predictor",
+        (-2.5, 3.5),
+        extra=OLDER,
+        trim=LESS_GREY,
+    ),
     "smile": Spec(
         "smile",
         0.0,
@@ -194,6 +204,14 @@ def again(lab: Lab, spec: Spec, known: Direction) -> Floats:
     return step
 
 
+def trimmed(lab: Lab, step: Floats, trim: dict[str, float], out: Path) -> Floats:
+    """The step [w_dim] without its part of other directions: [num_ws, w_dim], or as it was if there is none."""
+    for name, part in trim.items():
+        other = np.load(out / f"{name}.npy").astype(np.float64)
+        step = lab.meter.masked(step, None) - part * lab.meter.masked(other, SPECS[name].layers)
+    return step
+
+
 def asked_of(spec: Spec) -> tuple[list[int], Floats]:
     """Which attributes are held, and by how many SD [K] the others than its own are to change."""
     held = [i for i, other in enumerate(NAMES) if other not in spec.free]
@@ -291,7 +309,8 @@ def main() -> None:
         elif options.again:
             steps[name] = again(lab, SPECS[name], read_direction(options.out / f"{name}.toml"))
         else:
-            steps[name] = calibrate(lab, name, SPECS[name], options.rounds)
+            step = calibrate(lab, name, SPECS[name], options.rounds)
+            steps[name] = trimmed(lab, step, SPECS[name].trim, options.out)
         strip(options.folder / f"{name}.png", lab, lab.meter.masked(steps[name], SPECS[name].layers), SPECS[name].range)
     for name in vectors:
         unit = to_unit(lab, SPECS[name], steps[name])

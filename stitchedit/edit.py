@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.becoming import FUNCTIONS, read_arrays
-from stitchedit.data import EditedLatents, Latents
+from stitchedit.data import EditedLatents, FloatArray, Latents
 from stitchedit.direction import Direction, find_direction
 from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, WrongShape
 
@@ -82,7 +82,8 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
     else:
         from stitchedit.vectors import read_vector, shape_direction
 
-        vector = shape_direction(read_vector(direction.file), space.num_ws, space.w_dim, direction.file)
+        vector = _same_rows(read_vector(direction.file), direction.layers, space.num_ws)
+        vector = shape_direction(vector, space.num_ws, space.w_dim, direction.file)
         step = np.atleast_2d(np.asarray(vector)).astype(np.float64)
     if step.shape not in {(1, space.w_dim), (space.num_ws, space.w_dim)}:
         raise WrongShape(direction.file, step.shape, space.num_ws, space.w_dim)
@@ -94,6 +95,19 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
         moved[first:end] = 1.0
         step = step * moved
     return step
+
+
+def _same_rows(vector: FloatArray, layers: tuple[int, int] | None, num_ws: int) -> FloatArray:
+    """A vector of a generator of the same W but another size, [K, w_dim], with rows for this one, [num_ws, w_dim].
+
+    Row k is that of the same resolution in both; those that only one of them has do not move. Only where the direction
+    says that its rows are K: a bare vector of another length is another generator's.
+    """
+    if vector.ndim != 2 or layers != (0, len(vector)) or len(vector) == num_ws:
+        return vector
+    rows = np.zeros((num_ws, vector.shape[1]), vector.dtype)
+    rows[: len(vector)] = vector[:num_ws]
+    return rows
 
 
 def check_made_for(direction: Direction, space: LatentSpace, force: bool) -> None:

@@ -66,7 +66,7 @@ def test_the_directions_that_come_along() -> None:
         assert direction.range[0] <= 0 < direction.range[1]
         assert direction.sha256
         step = load_step(direction, _latents(), Space(), seed=1)
-        assert step.shape == (1 if direction.layers in (None, (0, 16)) else 16, 512)
+        assert step.shape == (1 if direction.space == "W" else 16, 512)
         assert 0.1 < np.linalg.norm(step, axis=1).max() < 40
     assert known["identity"].kind == "function"
     assert known["age"].as_json()["file"] == "age.npy"
@@ -77,7 +77,7 @@ def test_the_vector_files_are_plain_float32() -> None:
         if direction.kind == "vector":
             vector = np.load(direction.file, allow_pickle=False)
             assert vector.dtype == np.float32
-            assert vector.shape == (512,)
+            assert vector.shape in ((512,), (16, 512))
 
 
 def test_a_w_vector_keeps_one_row_and_adds_up(tmp_path: Path) -> None:
@@ -127,7 +127,9 @@ def test_layers_and_w_plus_take_all_rows(tmp_path: Path) -> None:
 def test_strength_zero_changes_nothing(seed: int, rows: int) -> None:
     latents = Latents(np.random.default_rng(seed).normal(size=(2, rows, 512)).astype(np.float32))
     edited = edit(latents, [("age", 0.0), ("smile", -0.0), ("identity", 0.0)], Space(), seed=seed)
-    np.testing.assert_array_equal(edited.ws, latents.ws)
+    np.testing.assert_array_equal(
+        edited.ws, np.broadcast_to(latents.ws, (2, 16, 512))
+    )  # `age` moves rows by themselves
 
 
 def test_no_edit_is_the_clip_itself() -> None:
@@ -160,7 +162,18 @@ def test_unknown_names_come_with_the_nearest() -> None:
 def test_another_generator_is_refused_unless_forced() -> None:
     with pytest.raises(OtherGenerator, match="cats-256"):
         edit(_latents(), [("age", 1.0)], Space(made_for="cats-256"))
-    assert edit(_latents(), [("age", 1.0)], Space(made_for="cats-256"), force=True).ws.shape == (3, 1, 512)
+    assert edit(_latents(), [("age", 1.0)], Space(made_for="cats-256"), force=True).ws.shape == (3, 16, 512)
+
+
+def test_rows_of_the_same_resolution_move_in_a_generator_of_another_size(tmp_path: Path) -> None:
+    vector = np.random.default_rng(0).normal(size=(16, 512)).astype(np.float32)
+    nose = _write(tmp_path, vector, space="W+", layers=[0, 16])
+    larger, smaller = (edit(_latents(), [(str(nose), 1.0)], Space(num_ws=rows)).ws - _latents().ws for rows in (18, 14))
+    np.testing.assert_allclose(larger[0, :16], vector, atol=1e-5)
+    assert not larger[:, 16:].any()
+    np.testing.assert_allclose(smaller[0], vector[:14], atol=1e-5)
+    with pytest.raises(WrongShape):
+        edit(_latents(), [(str(_write(tmp_path, vector, "bare", space="W+")), 1.0)], Space(num_ws=18))
 
 
 def test_a_changed_file_is_refused(tmp_path: Path) -> None:
