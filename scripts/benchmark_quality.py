@@ -148,7 +148,7 @@ def do_invert(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> 
         "crop_px": summary.crop_px,
         "edited_frames": summary.edited_frames,
         "encode_passes": round(encode.steps * encode.started_share),  # a frame each, from the trained start
-        "tune_passes": int(summary.tuning.split()[0]) * config.tune.frames_per_step,
+        "tune_passes": int(summary.tuning.split()[0]),
     }
 
 

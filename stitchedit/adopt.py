@@ -64,7 +64,8 @@ def adopt(
         progress("align", frame.index + 1, len(quads))
     crops = Crops(np.arange(len(quads)), quads, pictures, size)
     artefacts.save_crops(project.crops, crops, mesh_points(crops, tracks, progress))
-    artefacts.save_latents(project.latents, Latents(_rows(pivots, generator.num_ws)))
+    for path in (project.latents, project.pivots):  # there they stay where they were
+        artefacts.save_latents(path, Latents(_rows(pivots, generator.num_ws)))
     artefacts.save_tensors(project.generator, generator.state_dict(), {})
     for stage in INVERT_STAGES:
         project.records.finish(stage, inputs)

@@ -177,10 +177,12 @@ def load_checkpoint(path: Path, fingerprint: str, shapes: Mapping[str, Shape]) -
     return state
 
 
-def tuning_shapes(generator: Generator, frames: int) -> dict[str, Shape]:
+def tuning_shapes(generator: Generator, latents: Latents) -> dict[str, Shape]:
     """What a checkpoint of tuning holds."""
-    weights: dict[str, Shape] = {f"generator.{name}": tuple(t.shape) for name, t in generator.state_dict().items()}
-    return weights | {"curve": (None, 3), "frame_loss": (frames,), "ramp_from": (1,)}
+    frames, *code = latents.ws.shape
+    shapes: dict[str, Shape] = {f"generator.{name}": tuple(t.shape) for name, t in generator.state_dict().items()}
+    shapes |= {f"codes.{k}": tuple(code) for k in range(frames)}
+    return shapes | {"curve": (None, 3), "frame_loss": (frames,), "ramp_from": (1,)}
 
 
 def stitching_shapes(named: Iterable[tuple[str, Tensor]]) -> dict[str, Shape]:

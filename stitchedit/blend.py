@@ -16,6 +16,7 @@ import numpy as np
 from stitchedit.align import PixelBox, crop_to_source, sides, to_source, uncrop
 from stitchedit.blenders import Blender, feather, match_colours, multiband, none, poisson
 from stitchedit.data import ByteArray, FloatArray
+from stitchedit.detail import unchanged
 from stitchedit.errors import EmptyMask
 from stitchedit.fade import width_at
 from stitchedit.resample import apply, inverse
@@ -38,10 +39,11 @@ BLENDERS: dict[str, Blender] = {"feather": feather, "poisson": poisson, "multiba
 def compose(
     read: Callable[[PixelBox], FloatArray],
     frame_size: tuple[int, int],
-    image: ByteArray,
+    image: ByteArray | FloatArray,
     quad: FloatArray,
     shape: Shape,
     *,
+    own: ByteArray | None = None,
     border_px: float = 50.0,
     fade: FloatArray | None = None,
     blender: Blender = feather,
@@ -53,9 +55,11 @@ def compose(
     Args:
         read: gives the source of a box, RGB float32 [h, w, 3] on 0..255 (`Frame.rgb_float`).
         frame_size: (width, height) of the source.
-        image: the edited crop [S, S, 3].
+        image: the edited crop [S, S, 3] on 0..255.
         quad: [4, 2] where it was cut.
         shape: what of the crop is to be shown.
+        own: the source's crop there, if only what the edit changed of it is to be carried over: where both show the
+            same thing, finer detail than a crop can hold stays, and what did not change stays exactly.
         border_px: width of the fade around it in pixels of a 1024 px crop: the ring of stitching tuning.
         fade: the part of that width to use, as one of `fade.fade_widths`; None: all of it.
         match: give the edit's colours the mean and contrast that the source has in the border.
@@ -67,6 +71,9 @@ def compose(
         raise EmptyMask(frame)
     edited = np.clip(uncrop(image.astype(np.float32), quad, box), 0.0, 255.0)
     source = read(box)
+    if own is not None:
+        changed = source + uncrop(image.astype(np.float32) - own, quad, box)
+        edited += uncrop(unchanged(own, image), quad, box, smooth=False)[..., None] * (changed - edited)
     rgb, alpha = blender(source, match_colours(source, edited, alpha) if match else edited, alpha)
     return Patch(rgb, alpha, box)
 

@@ -52,13 +52,15 @@ class EncodeConfig:
 
 @dataclass(frozen=True, slots=True)
 class TuneConfig:
-    steps: int = 340  # budget in optimiser steps, at least; clips of fewer frames than `full_frames` take less
+    # Budget in optimiser steps of a frame each, at least; clips of fewer frames than `full_frames` take less. Steps of
+    # two frames learn less from as many passes.
+    steps: int = 680
     full_frames: int = 50
-    steps_per_frame: float = 4.0  # more of them where the clip has many frames, so that each is drawn about eight times
-    most_steps: int = 1500
-    frames_per_step: int = 2
+    steps_per_frame: float = 8.0  # more of them where the clip has many frames
+    most_steps: int = 3000
     shuffle: bool = True  # random order; False is the fixed order of the reference
     lr: float = 3e-4  # Adam
+    lr_codes: float = 0.01  # Adam, the pivots; 0 keeps them where they were, as in the reference
     anchor: float = 0.005  # part of the way back to the untuned weights taken at each step; 0 in the reference
     ramp_down: float = 0.4  # last part of the budget in which the rate falls to zero
     coarse_part: float = 0.3  # first part of the budget, worked at the coarse exit
@@ -68,8 +70,8 @@ class TuneConfig:
     perceptual_size: int = 512  # pixels at which the perceptual loss looks, at most
     weighted: bool = True  # look at the face, eyes and lips most; the reference looks everywhere alike
     locality: bool = False  # hold faces beside the pivots where they were (STIT: off)
-    plateau: float = 0.01  # the ramp starts early when the mean loss of 50 steps fell by less than this part
-    checkpoint_every: int = 50  # steps
+    plateau: float = 0.01  # the ramp starts early when the mean loss of 100 steps fell by less than this part
+    checkpoint_every: int = 100  # steps
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +88,7 @@ class StitchConfig:
     # the border reaches in; the reference does neither.
     interior: bool = True
     detail: bool = True  # give the edited face what tuning missed of the source, see `stitchedit.detail`; STIT: off
-    steady: float = 2.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
+    steady: float = 4.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
     membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
@@ -144,10 +146,10 @@ def invert_preset(name: str) -> InvertConfig:
             base,
             max_size=256,
             encode=EncodeConfig(steps=80, most_steps=200),
-            tune=TuneConfig(steps=150, steps_per_frame=2.5, most_steps=800),
+            tune=TuneConfig(steps=300, steps_per_frame=5, most_steps=1600),
         )
     if name == "quality":
-        tune = TuneConfig(steps=900, steps_per_frame=10, most_steps=4000, plateau=0.003)
+        tune = TuneConfig(steps=1800, steps_per_frame=20, most_steps=8000, plateau=0.003)
         return replace(base, tune=tune)
     if name == "stit":
         # Schedule, rates and loss weights of the reference; encoder, perceptual loss and mask are those of balanced.
@@ -155,9 +157,9 @@ def invert_preset(name: str) -> InvertConfig:
             steps=300,
             steps_per_frame=300,
             most_steps=NO_LIMIT,
-            frames_per_step=1,
             shuffle=False,
             lr=3e-5,
+            lr_codes=0,
             anchor=0,
             ramp_down=0,
             coarse_part=0,

@@ -66,6 +66,14 @@ class CropImages(Protocol):
     def __getitem__(self, index: int, /) -> ByteArray: ...
 
 
+class FineImages(Protocol):
+    """Likewise, with fractions of a grey level where they are float32, on 0..255 too."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int, /) -> ByteArray | FloatArray: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Crops:
     """The aligned faces of the edited frames."""

@@ -55,6 +55,12 @@ def carried(
     return missed
 
 
+def unchanged(source: ByteArray, edited: ByteArray | FloatArray) -> FloatArray:
+    """[S, S] in 0..1: how far two crops [S, S, 3] on 0..255 show the same thing, coarse light and colour apart."""
+    a, b = (picture.astype(np.float32) / np.float32(127.5) for picture in (edited, source))
+    return _same(a, b, OTHER)
+
+
 def _flow(of: FloatArray, to: FloatArray) -> FloatArray:
     """[S, S, 2] pixels: where in `to` what stands in `of` is found."""
     side = of.shape[0]

@@ -18,7 +18,7 @@ from stitchedit import loading, metrics
 from stitchedit.attributes import Predictors
 from stitchedit.blend import BLENDERS
 from stitchedit.config import united
-from stitchedit.data import CropImages, FloatArray
+from stitchedit.data import FineImages, FloatArray
 from stitchedit.errors import ConfigError, ProjectError, WeightsError
 from stitchedit.evaluation import Evaluation
 from stitchedit.figures import Measured, gap_lines, make_figures
@@ -51,7 +51,7 @@ class Job:
     clips: Mapping[str, VideoSource]  # files: source, and edit and truth where there are such
     places: Places
     takes: Mapping[str, Take]  # pictures: source, edit, and truth and ceiling where there are such
-    images: CropImages | None  # the crops that were put into the edit; None: only its file is there
+    images: FineImages | None  # the crops that were put into the edit; None: only its file is there
     marks: Mapping[str, str]  # what each take's pictures depend on
     device: str
     progress: Progress
@@ -147,8 +147,12 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
         put = subject.records.inputs("video")
         match = put.get("match_colours") == "True"
         every = put.get("every_frame") != "False"  # older edits know nothing else
-        takes["edit"] = composed(source, places, images, put["blender"], match=match, every_frame=every)
-        marks["edit"] = f"{put['blender']}, colours matched {match}, all {every}, before encoding {hashes['edit']}"
+        changes = put.get("changes") == "True"  # older edits have whole pictures put in
+        takes["edit"] = composed(
+            source, places, images, put["blender"], match=match, every_frame=every, changes=changes
+        )
+        told = f"{put['blender']}, changes {changes}, colours matched {match}, all {every}"
+        marks["edit"] = f"{told}, before encoding {hashes['edit']}"
         takes["encoded"], marks["encoded"] = decoded(clips["edit"]), hashes["edit"]
     else:
         takes["edit"], marks["edit"] = decoded(clips["edit"]), hashes["edit"]
@@ -197,7 +201,7 @@ def _places(subject: Subject, source: VideoSource, progress: Progress) -> Places
     return places_of_project(subject.project, float(settings.get("border_px", 50.0)), united(regions), progress)
 
 
-def _crops(subject: Subject, places: Places, device: str) -> CropImages | None:
+def _crops(subject: Subject, places: Places, device: str) -> FineImages | None:
     """The crops that were put into the edit, if they are there still, and it is known by which blender."""
     if subject.video is None:
         assert subject.project is not None, "an inversion is a project's"

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from stitchedit.data import ByteArray, CropImages, FaceState, FloatArray, Tracks
+from stitchedit.data import ByteArray, CropImages, FaceState, FineImages, FloatArray, Tracks
 from stitchedit.shape import Shape, Shapes
 
 DIRECTIONS = 72  # around the middle of the face, every 5 degrees, from the crop's +x axis toward +y
@@ -37,7 +37,7 @@ Around = Callable[[FloatArray, NDArray[np.bool_]], FloatArray]
 
 def fade_widths(
     sources: CropImages | Sequence[ByteArray],
-    edited: CropImages | Sequence[ByteArray],
+    edited: FineImages | Sequence[ByteArray],
     shapes: Shapes | Sequence[Shape],
     runs: Sequence[slice],
     border_px: float = 50.0,
@@ -108,7 +108,7 @@ def direction(place: FloatArray, center: FloatArray) -> FloatArray:
     return turn
 
 
-def _width(source: ByteArray, edited: ByteArray, shape: Shape, border_px: float) -> FloatArray:
+def _width(source: ByteArray, edited: ByteArray | FloatArray, shape: Shape, border_px: float) -> FloatArray:
     old, new = (cv2.resize(p, (_PX, _PX), interpolation=cv2.INTER_AREA).astype(np.float32) for p in (source, edited))
     far = shape.distance(_PX)
     ring = border_px * _PX / _REFERENCE_PX

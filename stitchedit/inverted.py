@@ -71,7 +71,7 @@ def load_inverted(project: Project, device: str) -> Inverted:
     if tracks.frame_size != (source.info.width, source.info.height) or not np.array_equal(tracks.frames, crops.frames):
         raise ProjectError(f"tracks, crops and clip of {project.root} do not fit", "run `stitchedit invert` again")
     restore_crops(project, source, crops)
-    latents = artefacts.load_latents(project.latents, generator, len(crops.frames))
+    latents = artefacts.load_latents(project.pivots, generator, len(crops.frames))
     return Inverted(project, source, tracks, crops, points, latents, generator)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stitchedit import metrics
 from stitchedit.align import crop, sides
-from stitchedit.data import ByteArray, CropImages, FloatArray
+from stitchedit.data import ByteArray, FineImages, FloatArray
 from stitchedit.errors import EmptyMask
 from stitchedit.losses import Perceptual
 from stitchedit.metrics import Flicker
@@ -51,7 +51,7 @@ def closeness(take: Take, goal: Take, places: Places, perceptual: Perceptual, ti
     return {name: np.array(values, np.float32) for name, values in rows.items()}
 
 
-def border(images: CropImages, places: Places) -> FloatArray:
+def border(images: FineImages, places: Places) -> FloatArray:
     """`metrics.border_mse` of each crop before it is put back, [N]."""
     size, values = places.crops.size, []
     for row in range(len(places.crops.frames)):
@@ -124,8 +124,8 @@ def _perceptual(rgb: ByteArray, other: ByteArray, places: Places, row: int, perc
     return float(distance)
 
 
-def _signed(picture: ByteArray) -> FloatArray:
-    """uint8 -> float32 in [-1, 1]."""
+def _signed(picture: ByteArray | FloatArray) -> FloatArray:
+    """0..255 -> float32 in [-1, 1]."""
     return picture.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 

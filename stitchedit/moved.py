@@ -20,7 +20,7 @@ from stitchedit.edit import edit as move_latents
 from stitchedit.errors import ProjectError
 from stitchedit.inverted import Inverted, load_inverted, soften, source_detail
 from stitchedit.people import Edits
-from stitchedit.pictures import PictureFolder
+from stitchedit.pictures import FinePictures, PictureFolder
 from stitchedit.progress import Progress
 from stitchedit.project import Records, atomic, inputs_of, make_folder
 from stitchedit.regions import edited_shape, project_shapes, region_inputs
@@ -51,14 +51,15 @@ class Moved:
     mark: str = ""  # of the stage `stitch`
 
     @property
-    def stitched(self) -> PictureFolder:
+    def stitched(self) -> FinePictures:
         """What is pasted."""
-        return self._pictures("stitched")
+        return FinePictures(self.folder / "stitched", len(self.inverted.crops.frames), self.inverted.crops.size)
 
     @property
     def drawn(self) -> PictureFolder:
         """The stitched crops before they are made steady; gone once they are."""
-        return self._pictures("drawn" if self.config.stitch.steady else "stitched")
+        folder = self.folder / "drawn" if self.config.stitch.steady else self.stitched.folder
+        return PictureFolder(folder, len(self.stitched), self.stitched.size)
 
     def see_room(self) -> None:
         """Raises TooLittleRoom."""
@@ -86,9 +87,6 @@ class Moved:
     def log(self) -> tuple[list[float], list[float]]:
         """Steps and border loss of every stitched frame. Raises ProjectError."""
         return read_log(self.folder / "stitch.json")
-
-    def _pictures(self, name: str) -> PictureFolder:
-        return PictureFolder(self.folder / name, len(self.inverted.crops.frames), self.inverted.crops.size)
 
 
 def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> Moved:
@@ -142,7 +140,7 @@ def _steady_all(face: Moved, progress: Progress) -> None:
     make_folder(stitched.folder)
     pictures = steadied(face.drawn, crops.images, face.inverted.tracks.runs, face.config.stitch.steady)
     for index, picture in enumerate(pictures):
-        stitched.save(index, picture)
+        stitched.save_fine(index, picture)
         progress("steady", index + 1, len(stitched))
 
 

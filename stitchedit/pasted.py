@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from stitchedit.align import sides
 from stitchedit.blend import compose
 from stitchedit.blenders import Blender, feather
-from stitchedit.data import CropImages, Crops, Tracks
+from stitchedit.data import Crops, FineImages, Tracks
 from stitchedit.fade import fade_widths, presence
 from stitchedit.shape import Shapes
 from stitchedit.video import Frame, VideoSource, paste
@@ -24,9 +24,10 @@ class Layer:
 
     crops: Crops  # where its crops were cut
     shapes: Shapes  # what of each is to be shown
-    images: CropImages  # what to put there, picture k at crop k
+    images: FineImages  # what to put there, picture k at crop k
     tracks: Tracks  # where the face is lost and found: there the edit comes and goes softly
     doubtful: NDArray[np.bool_] | None = None  # crops that are not to be shown, see `doubt`: likewise
+    changes: bool = False  # only what the pictures change of the crops is carried over, see `compose`
 
 
 def pasted(
@@ -59,6 +60,7 @@ def pasted(
             if shown[number][k] == 0:
                 continue
             place = layer.images[k], layer.crops.quads[k], layer.shapes[k]
-            patch = put(frame.rgb_float, frame.size, *place, fade=fades[number][k], frame=frame.index)
+            own = layer.crops.images[k] if layer.changes else None
+            patch = put(frame.rgb_float, frame.size, *place, own=own, fade=fades[number][k], frame=frame.index)
             frame = paste(frame, *patch._replace(alpha=patch.alpha * shown[number][k]))
         yield frame

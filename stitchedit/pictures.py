@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
+import cv2
 import numpy as np
 from PIL import Image
 
-from stitchedit.data import ByteArray
+from stitchedit.data import ByteArray, FloatArray
 from stitchedit.errors import ProjectError
 from stitchedit.project import atomic
+
+Pixels = TypeVar("Pixels")
+_DAMAGE = (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError, cv2.error)
+_STEPS = 4  # to a grey level, in the finer pictures
 
 
 def save_png(picture: ByteArray, path: Path) -> None:
@@ -41,11 +48,37 @@ class PictureFolder:
 
     def __getitem__(self, index: int, /) -> ByteArray:
         """uint8 [size, size, 3]. Raises ProjectError, when the file is missing, damaged or of another size."""
+        return self._read(index, lambda picture, _: np.asarray(picture.convert("RGB")))
+
+    def _read(self, index: int, decode: Callable[[Image.Image, Path], Pixels]) -> Pixels:
         path = self.path(index)
         try:
             with Image.open(path, formats=["PNG"]) as picture:
                 if picture.size != (self.size, self.size):  # known before anything is decoded
                     raise ValueError(f"{picture.width}x{picture.height} in place of {self.size} pixels")
-                return np.asarray(picture.convert("RGB"))
-        except (OSError, ValueError, SyntaxError, EOFError, struct.error, Image.DecompressionBombError) as exc:
+                return decode(picture, path)
+        except _DAMAGE as exc:
             raise ProjectError(f"{path} cannot be read: {exc}", "remove the folder and invert the clip again") from exc
+
+
+class FinePictures(PictureFolder):
+    """The same with quarters of a grey level, as PNG of 16 bits a channel; those of 8 bits can be read as well."""
+
+    def save_fine(self, index: int, picture: FloatArray) -> None:
+        """float32 [size, size, 3] on 0..255, rounded. Raises NotWritable, DiskFull."""
+        quarters = np.rint(picture.clip(0, 255) * _STEPS).astype(np.uint16) * np.uint16(256 // _STEPS)
+        with atomic(self.path(index)) as temp:
+            temp.write_bytes(cv2.imencode(".png", quarters[..., ::-1])[1].tobytes())
+
+    def __getitem__(self, index: int, /) -> FloatArray:  # type: ignore[override]
+        """float32 [size, size, 3] on 0..255. Raises as `PictureFolder` does."""
+        return self._read(index, _fine)
+
+
+def _fine(_: Image.Image, path: Path) -> FloatArray:
+    # PIL keeps eight of the bits
+    found = cv2.imdecode(np.frombuffer(path.read_bytes(), np.uint8), cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH)
+    if found is None:
+        raise ValueError("no whole picture")
+    levels: FloatArray = found[..., ::-1].astype(np.float32)
+    return levels / np.float32(256) if found.dtype == np.uint16 else levels

@@ -129,7 +129,7 @@ def _invert_face(face: Followed, source: VideoSource, config: InvertConfig, tool
     latents = artefacts.load_latents(project.latents, generator, len(batches))
 
     def do_tune(mark: str) -> None:
-        shapes = artefacts.tuning_shapes(generator, len(batches))
+        shapes = artefacts.tuning_shapes(generator, latents)
         report = tune(
             generator.requires_grad_(True),
             latents,
@@ -142,10 +142,11 @@ def _invert_face(face: Followed, source: VideoSource, config: InvertConfig, tool
             save=lambda state: artefacts.save_tensors(project.checkpoint, state, {"fingerprint": mark}),
             progress=progress,
         )
+        artefacts.save_latents(project.pivots, report.pivots)
         artefacts.save_tensors(project.generator, generator.state_dict(), {"fingerprint": mark})
         project.note("tuning", f"{len(report.curve)} steps, ended by {report.ended}")
 
-    stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.generator], do_tune)
+    stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.pivots, project.generator], do_tune)
     project.checkpoint.unlink(missing_ok=True)  # not before the stage is on record: a kill in between would cost it all
 
 
@@ -183,7 +184,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
 
     def do_write(mark: str) -> None:
         layers = [
-            Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks, bad > 0)
+            Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks, bad > 0, config.stitch.detail)
             for f, bad in zip(moved, doubtful, strict=True)
         ]
         frames = pasted(
@@ -206,6 +207,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         "output": str(output.resolve()),
         "c2pa": str(seal is not None),
         "every_frame": str(config.every_frame),
+        "changes": str(config.stitch.detail),
     }
     stages = moved[0].stages
     stages.run("video", inputs, written_files(output, source), do_write)

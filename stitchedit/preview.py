@@ -57,14 +57,15 @@ def preview(
         if index is None:
             continue
         row = [frame.rgb()]
-        shape, quad = still_shape(regions, crops.images[index], inverted.points.points[index]), crops.quads[index]
+        own, quad = crops.images[index], crops.quads[index]
+        shape = still_shape(regions, own, inverted.points.points[index])
         for codes in edited:
             with torch.no_grad():
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
                 drawn = generator.synthesis(w, resolution=crops.size)
                 crop = to_bytes((drawn + detail(index, drawn, None))[0])
-            fade = fade_widths([crops.images[index]], [crop], [shape], [])[0]
-            patch = put(frame.rgb_float, frame.size, crop, quad, shape, fade=fade, frame=frame.index)
+            fade = fade_widths([own], [crop], [shape], [])[0]
+            patch = put(frame.rgb_float, frame.size, crop, quad, shape, own=own, fade=fade, frame=frame.index)
             row.append(paste(frame, *patch).rgb())
         rows.append(row)
         progress("preview", len(rows), len(wanted))

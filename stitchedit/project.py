@@ -1,7 +1,8 @@
 """The project folder: what `invert` leaves for `edit`, readable by hand.
 
     clip.stitch/  project.toml    schema, source sha256, settings, one record a finished stage
-                  tracks.npz  crops/  latents.safetensors  generator.safetensors
+                  tracks.npz  crops/  latents.safetensors (as encoded)
+                  generator.safetensors and pivots.safetensors (as tuned)
                   edits/smile+2/     edit.toml  stitched/  stitch.json  sheet.png
                   persons/2/         the same of the second face that is edited, and so on (see `people`)
 
@@ -260,6 +261,10 @@ class Project:
     @property
     def latents(self) -> Path:
         return self.root / "latents.safetensors"
+
+    @property
+    def pivots(self) -> Path:
+        return self.root / "pivots.safetensors"
 
     @property
     def generator(self) -> Path:

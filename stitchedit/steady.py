@@ -4,7 +4,8 @@ Each frame is drawn by itself, so the change that an edit makes trembles a littl
 codes and by texture that sticks to the crop's grid. The source does not: its own optical flow says where each point of
 the face was a few frames before and will be after. The *change* (edited minus source) is averaged along these paths;
 the source's share of the picture is left alone, so nothing of it blurs and its own grain stays. Where a neighbour does
-not show the same thing (a blink, a hand, flow that went wrong) it has no say.
+not show the same thing (a blink, a hand, flow that went wrong) it has no say. What comes out has fractions of a grey
+level: rounded, a change of a few levels would tremble again by what rounding does.
 """
 
 from __future__ import annotations
@@ -22,8 +23,8 @@ UNLIKE = 12.0  # grey levels between a neighbour brought here and this frame, at
 FLOW_PX = 512  # flow is found in pictures of this size at most
 
 
-def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigma: float) -> Iterator[ByteArray]:
-    """The edited crops in turn, uint8 [S, S, 3] RGB.
+def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigma: float) -> Iterator[FloatArray]:
+    """The edited crops in turn, float32 [S, S, 3] RGB on 0..255.
 
     Args:
         edited, source: the crops of the same N frames.
@@ -31,20 +32,25 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
         sigma: frames, of the Gaussian that neighbours count by; 0 gives the pictures as they are.
     """
     reach = round(REACH * sigma)
-    own = lru_cache(maxsize=2 * reach + 2)(lambda index: source[index].astype(np.float32))
-    change = lru_cache(maxsize=2 * reach + 2)(lambda index: edited[index].astype(np.float32) - own(index))
+    kept = lru_cache(maxsize=2 * reach + 2)(lambda index: (source[index], edited[index]))  # as bytes: they are many
     grey = lru_cache(maxsize=2 * reach + 2)(lambda index: _grey(source[index]))
     for run in runs:
         for index in range(run.start, run.stop):
-            here = own(index)
-            total, count = change(index).copy(), np.ones((*here.shape[:2], 1), np.float32)
+            here, total = _own_and_change(*kept(index))
+            count = np.ones((*here.shape[:2], 1), np.float32)
             for other in range(max(run.start, index - reach), min(run.stop, index + reach + 1)):
                 if other != index:
                     path = _path(grey(index), grey(other), here.shape[0])
-                    says = _alike(here, _along(own(other), path)) * np.exp(-(((other - index) / sigma) ** 2) / 2)
-                    total += says * _along(change(other), path)
+                    own, change = _own_and_change(*kept(other))
+                    says = _alike(here, _along(own, path)) * np.exp(-(((other - index) / sigma) ** 2) / 2)
+                    total += says * _along(change, path)
                     count += says
-            yield (here + total / count).round().clip(0, 255).astype(np.uint8)
+            yield (here + total / count).clip(0, 255)
+
+
+def _own_and_change(source: ByteArray, edited: ByteArray) -> tuple[FloatArray, FloatArray]:
+    own = source.astype(np.float32)
+    return own, edited.astype(np.float32) - own
 
 
 def _path(here: ByteArray, there: ByteArray, side: int) -> FloatArray:

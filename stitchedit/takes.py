@@ -16,10 +16,10 @@ from stitchedit import artefacts
 from stitchedit.align import align
 from stitchedit.blend import BLENDERS, shape_alpha
 from stitchedit.config import AlignConfig, TrackConfig
-from stitchedit.data import ByteArray, CropImages, Crops, FacePoints, FloatArray, Tracks
+from stitchedit.data import ByteArray, Crops, FacePoints, FineImages, FloatArray, Tracks
 from stitchedit.doubt import doubts
 from stitchedit.pasted import Layer, pasted
-from stitchedit.pictures import PictureFolder
+from stitchedit.pictures import FinePictures
 from stitchedit.progress import Progress, silent
 from stitchedit.project import INVERT_STAGES, Project, Records
 from stitchedit.regions import project_shapes
@@ -95,22 +95,23 @@ def decoded(frames: Iterable[Frame]) -> Take:
 def composed(
     source: VideoSource,
     places: Places,
-    images: CropImages,
+    images: FineImages,
     blender: str = "feather",
     *,
+    changes: bool = False,
     match: bool = False,
     every_frame: bool = True,
 ) -> Take:
-    """The clip with pictures put over its faces, as it is before it is encoded."""
+    """The clip with pictures put over its faces, as it is before it is encoded. For `changes` see `Layer`."""
     doubtful = None if every_frame else doubts(places.tracks, places.crops, places.points) > 0
-    put = partial(pasted, source, [Layer(places.crops, places.shapes, images, places.tracks, doubtful)])
+    put = partial(pasted, source, [Layer(places.crops, places.shapes, images, places.tracks, doubtful, changes)])
     blend = BLENDERS[blender]
     return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=blend, match=match))
 
 
-def stitched_crops(records: Records, crops: Crops) -> PictureFolder:
+def stitched_crops(records: Records, crops: Crops) -> FinePictures:
     """What stitching left of an edit."""
-    return PictureFolder(records.path.parent / "stitched", len(crops.frames), crops.size)
+    return FinePictures(records.path.parent / "stitched", len(crops.frames), crops.size)
 
 
 def reencoded(take: Take, rate: Fraction, crf: int = 18) -> Take:

@@ -1,14 +1,15 @@
-"""Latents -> a generator tuned on the clip: pivotal tuning (PTI).
+"""Latents -> a generator tuned on the clip, and its pivots: pivotal tuning (PTI).
 
-The pivots stay, the generator's weights move until every frame comes out right: one generator for the whole clip, so
-that what it learns of the person serves all frames alike.
+The generator's weights move until every frame comes out right: one generator for the whole clip, so that what it
+learns of the person serves all frames alike. The pivots, which stay in the reference, move along a little: what sets
+one frame apart goes into its code, and the weights, left with what all frames share, change less of what an edit does.
 Source: Roich et al. 2021, arXiv:2106.05744; for video Tzaban et al. 2022, arXiv:2201.08361.
 """
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,10 +30,11 @@ Save = Callable[[State], None]
 
 @dataclass(frozen=True, slots=True)
 class TuneReport:
-    """What a tuning did: losses a step [steps, 3] (total, L2, perceptual), and why it ended."""
+    """What a tuning did, beside changing the generator."""
 
-    curve: Tensor
-    ended: str
+    curve: Tensor  # losses a step, [steps, 3]: total, L2, perceptual
+    ended: str  # why
+    pivots: Latents  # as they ended
 
 
 def tune(
@@ -48,7 +50,7 @@ def tune(
     save: Save | None = None,
     progress: Progress = silent,
 ) -> TuneReport:
-    """Tune `generator` in place, at its exit of `size` pixels.
+    """Tune `generator` in place, at its exit of `size` pixels, and move the pivots of `latents` with it.
 
     The first part of the steps runs at the lowest exit that still shows the face well, for a fraction of the cost;
     the rest at `size`. Frames come in random order, those that come out badly more often. The rate falls to zero
@@ -58,52 +60,69 @@ def tune(
         generator: untuned, also when resuming: its weights are where the anchor pulls to.
         resume: a state that `save` was given earlier; the run goes on exactly from there.
         save: called every `config.checkpoint_every` steps with the whole state of the run.
-    Returns: the curve of losses, in the order of the steps.
+    Returns: the pivots that go with the generator, and the curve of losses, in the order of the steps.
     """
-    parameters: list[Tensor] = [p for _, p in _trainable(generator)]
-    optimizer = torch.optim.Adam(parameters, lr=config.lr, betas=(0.9, 0.999))
-    ws = torch.from_numpy(latents.ws).to(generator.w_avg.device)
+    weights: list[Tensor] = [p for _, p in _trainable(generator)]
+    device = generator.w_avg.device
+    # A tensor a frame: the optimiser then counts the steps of each frame by itself.
+    codes: list[Tensor] = [
+        w.requires_grad_(config.lr_codes > 0) for w in torch.from_numpy(latents.ws.copy()).to(device)
+    ]
+    optimizer = torch.optim.Adam([{"params": weights, "lr": config.lr}, {"params": codes, "lr": config.lr_codes}])
+    rates = [group["lr"] for group in optimizer.param_groups]
     count, coarse = len(batches), _coarse_exit(generator, config, size)
     frozen = copy.deepcopy(generator).requires_grad_(False) if config.locality else None
-    start = [p.detach().clone() for p in parameters]
+    start = [p.detach().clone() for p in weights]
     run = _Run(count)
     if resume:
-        run.resume(resume, generator, optimizer)
+        run.resume(resume, generator, codes, optimizer)
     while run.step < run.budget(config):
         step = run.step
-        for group in optimizer.param_groups:
-            group["lr"] = config.lr * run.rate(config)
-        picks = run.picks(config, seed)
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate * run.rate(config)
+        pick = run.pick(config, seed)
         now = coarse if step < config.coarse_part * config.steps else size
-        target, weight = batches.images(picks, now), batches.weights(picks, now) if config.weighted else None
-        image = generator.synthesis(ws[picks], resolution=now)
-        l2 = (image - target).square() if weight is None else (image - target).square() * weight
-        l2 = l2.mean((1, 2, 3))
-        look_size = min(now, config.perceptual_size)
-        with torch.no_grad():
-            wanted = perceptual.features(shrink(target, look_size))
-        look = perceptual.distance(
-            perceptual.features(shrink(image, look_size)), wanted, None if weight is None else shrink(weight, look_size)
-        )
-        each = config.l2_weight * l2 + config.perceptual_weight * look
-        loss = each.mean()
+        losses = _losses(generator, codes[pick], batches, pick, now, perceptual, config)
+        loss = losses[0]
         if frozen is not None:
             random = torch.Generator().manual_seed(seed * 1_000_003 + step)
-            z = torch.randn(1, generator.z_dim, generator=random).to(ws.device)
-            loss = loss + locality_loss(generator, frozen, ws[picks[:1]], z, perceptual)
+            z = torch.randn(1, generator.z_dim, generator=random).to(device)
+            loss = loss + locality_loss(generator, frozen, codes[pick].detach()[None], z, perceptual)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if config.anchor > 0:
-            _pull_back(parameters, start, config.anchor * run.rate(config))
-        run.record([loss.item(), l2.mean().item(), look.mean().item()], config)
-        run.frame_loss[picks] = each.detach().cpu().double()
+            _pull_back(weights, start, config.anchor * run.rate(config))
+        run.frame_loss[pick] = losses[0].item()
+        run.record([loss.item(), *losses[1:].tolist()], config)
         progress("tune", run.step, run.budget(config), f"loss {loss.item():.4f}")
         if save is not None and run.step % config.checkpoint_every == 0:
-            save(run.state(generator, optimizer))
-    return TuneReport(
-        torch.tensor(run.curve), "budget" if run.ramp_from is None else f"plateau at step {run.ramp_from}"
-    )
+            save(run.state(generator, codes, optimizer))
+    ended = "budget" if run.ramp_from is None else f"plateau at step {run.ramp_from}"
+    return TuneReport(torch.tensor(run.curve), ended, Latents(torch.stack(codes).detach().cpu().numpy()))
+
+
+def _losses(
+    generator: Generator,
+    code: Tensor,
+    batches: Batches,
+    pick: int,
+    size: int,
+    perceptual: Perceptual,
+    config: TuneConfig,
+) -> Tensor:
+    """[3]: total, L2 and perceptual loss of a frame with its code [L, w_dim]."""
+    target = batches.images([pick], size)
+    weight = batches.weights([pick], size) if config.weighted else None
+    image = generator.synthesis(code[None], resolution=size)
+    l2 = (image - target).square() if weight is None else (image - target).square() * weight
+    look_size = min(size, config.perceptual_size)
+    with torch.no_grad():
+        wanted = perceptual.features(shrink(target, look_size))
+    look = perceptual.distance(
+        perceptual.features(shrink(image, look_size)), wanted, None if weight is None else shrink(weight, look_size)
+    )[0]
+    return torch.stack([config.l2_weight * l2.mean() + config.perceptual_weight * look, l2.mean(), look])
 
 
 def locality_loss(
@@ -167,24 +186,21 @@ class _Run:
         left = self.budget(config) - self.step
         return min(1.0, left / (length + 1)) if length else 1.0
 
-    def picks(self, config: TuneConfig, seed: int) -> list[int]:
-        """The frames of this step: half in shuffled order, half drawn by how badly they came out last time.
+    def pick(self, config: TuneConfig, seed: int) -> int:
+        """The frame of this step: one from the shuffled order, and one drawn by how badly it came out last, in turn.
 
         A blink of two frames would else be drawn too rarely to be learned. Before every frame was seen, all are
         drawn in shuffled order.
         """
-        count, per_step = len(self.frame_loss), config.frames_per_step
+        count = len(self.frame_loss)
         if not config.shuffle:
-            return [(self.step * per_step + i) % count for i in range(per_step)]
-        drawn = shuffled(count, min(per_step, count), self.step, seed)
-        hard = len(drawn) // 2
-        if hard == 0 or not torch.isfinite(self.frame_loss).all():
-            return drawn
+            return self.step % count
+        turn, hard = divmod(self.step - count, 2)
+        if self.step < count or not hard:
+            return shuffled(count, 1, self.step if self.step < count else count + turn, seed)[0]
         chance = self.frame_loss.square().numpy()
-        chance[drawn[hard:]] = 0
         random = np.random.default_rng((seed, self.step, HARD_STREAM))
-        again: list[int] = random.choice(count, hard, replace=False, p=chance / chance.sum()).tolist()
-        return drawn[hard:] + again
+        return int(random.choice(count, p=chance / chance.sum()))
 
     def record(self, losses: list[float], config: TuneConfig) -> None:
         self.curve.append(losses)
@@ -197,11 +213,12 @@ class _Run:
             if before - sum(row[0] for row in self.curve[-window:]) < config.plateau * before:
                 self.ramp_from = self.step
 
-    def state(self, generator: Generator, optimizer: torch.optim.Adam) -> State:
+    def state(self, generator: Generator, codes: Sequence[Tensor], optimizer: torch.optim.Adam) -> State:
         state = {f"generator.{k}": v.detach() for k, v in generator.state_dict().items()}
-        for name, parameter in _trainable(generator):
+        state |= {f"codes.{k}": code.detach() for k, code in enumerate(codes)}
+        for name, parameter in _named(generator, codes):
             kept = optimizer.state.get(parameter)
-            if kept:  # a block above the coarse exit has none yet
+            if kept:  # a block above the coarse exit has none yet, nor a frame that was not drawn
                 state[f"exp_avg.{name}"], state[f"exp_avg_sq.{name}"] = kept["exp_avg"], kept["exp_avg_sq"]
                 state[f"adam_step.{name}"] = kept["step"].reshape(1).float()
         state["curve"] = torch.tensor(self.curve, dtype=torch.float64)
@@ -209,10 +226,15 @@ class _Run:
         state["ramp_from"] = torch.tensor([-1 if self.ramp_from is None else self.ramp_from])
         return state
 
-    def resume(self, state: Mapping[str, Tensor], generator: Generator, optimizer: torch.optim.Adam) -> None:
+    def resume(
+        self, state: Mapping[str, Tensor], generator: Generator, codes: Sequence[Tensor], optimizer: torch.optim.Adam
+    ) -> None:
         prefix = "generator."
         generator.load_state_dict({k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)})
-        for name, parameter in _trainable(generator):
+        with torch.no_grad():
+            for k, code in enumerate(codes):
+                code.copy_(state[f"codes.{k}"])
+        for name, parameter in _named(generator, codes):
             if f"exp_avg.{name}" in state:
                 optimizer.state[parameter] = {
                     "step": state[f"adam_step.{name}"].reshape(()),
@@ -233,12 +255,17 @@ def _pull_back(parameters: list[Tensor], start: list[Tensor], part: float) -> No
 
 
 HARD_STREAM = 0x4A  # sets the draw of hard frames apart from that of the order
-PLATEAU_WINDOW = 50  # steps of which the mean loss is compared with that of the 50 before
+PLATEAU_WINDOW = 100  # steps of which the mean loss is compared with that of as many before
 
 
 def _trainable(generator: Generator) -> list[tuple[str, torch.nn.Parameter]]:
     """All weights but the mapping's: pivots are given, so the mapping gets no gradient."""
     return [(name, p) for name, p in generator.named_parameters() if not name.startswith("mapping") and p.requires_grad]
+
+
+def _named(generator: Generator, codes: Sequence[Tensor]) -> list[tuple[str, Tensor]]:
+    """What the optimiser moves, by the names that a checkpoint has for it; a frame's code has its number."""
+    return [*_trainable(generator), *((str(k), code) for k, code in enumerate(codes))]
 
 
 def _coarse_exit(generator: Generator, config: TuneConfig, size: int) -> int:

@@ -162,7 +162,7 @@ class Project:
         from stitchedit import moved
         from stitchedit.errors import ProjectError
         from stitchedit.inverted import InversionImages, load_inverted, soften
-        from stitchedit.pictures import PictureFolder
+        from stitchedit.pictures import FinePictures
         from stitchedit.project import Project, Records, inputs_of
         from stitchedit.subject import find_subject
         from stitchedit.takes import places_of_project
@@ -177,7 +177,7 @@ class Project:
         folder = opened.edit_folder("push+1.5")
         records = Records.open_or_create(folder / "edit.toml")
         records.why_redo("stitch", inputs_of(killed_runs.INVERT), [])
-        pictures = PictureFolder(folder / "stitched", len(inverted.crops.frames), inverted.crops.size)
+        pictures = FinePictures(folder / "stitched", len(inverted.crops.frames), inverted.crops.size)
         [pictures[index] for index in range(len(pictures))]
         moved.read_log(folder / "stitch.json")
         opened.fact("notes", "tuning")

@@ -72,9 +72,9 @@ def close(a: Tensor, b: Tensor, tolerance: float) -> None:
 def test_pivotal_tuning(golden: dict[str, Tensor], generator: StyleGAN2, lpips: Lpips, name: str, lr: float) -> None:
     config = TuneConfig(
         steps=8,
-        frames_per_step=1,
         shuffle=False,
         lr=lr,
+        lr_codes=0,
         anchor=0,
         ramp_down=0,
         coarse_part=0,

@@ -11,7 +11,7 @@ from stitchedit.config import StitchConfig, TuneConfig
 from stitchedit.data import Crops, FacePoints, Latents, Tracks
 from stitchedit.errors import ProjectError
 from stitchedit.losses import MobileNetPerceptual
-from stitchedit.pictures import PictureFolder
+from stitchedit.pictures import FinePictures, PictureFolder
 from stitchedit.stitch import Chain
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.tune import tune
@@ -43,6 +43,24 @@ def test_crops_come_back(tmp_path: Path) -> None:
     assert (crops.images[1] == 40).all()
     np.testing.assert_array_equal(crops.quads, quads)
     np.testing.assert_array_equal(again.points, points)
+
+
+def test_fine_pictures_keep_quarters_of_a_level_and_read_plain_ones_too(tmp_path: Path) -> None:
+    levels = 255 * np.random.default_rng(0).random((16, 16, 3)).astype(np.float32)
+    pictures = FinePictures(tmp_path, 3, 16)
+    pictures.save_fine(0, levels)
+    pictures.save_fine(1, levels + 1)
+    pictures.save(2, levels.astype(np.uint8))
+    assert pictures[0].dtype == np.float32
+    assert np.abs(pictures[0] - levels).max() <= 0.125
+    assert pictures[1].max() <= 255
+    np.testing.assert_array_equal(pictures[2], levels.astype(np.uint8))
+    whole = pictures.path(1).read_bytes()
+    pictures.path(1).write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ProjectError):
+        pictures[1]
+    with pytest.raises(ProjectError):
+        FinePictures(tmp_path, 3, 32)[0]
 
 
 def test_latents_of_another_clip_or_generator_are_refused(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
@@ -81,14 +99,14 @@ def test_the_states_of_tuning_and_stitching_are_taken_up_again(
     tmp_path: Path, tiny_generator: StyleGAN2, tiny_crops: Crops
 ) -> None:
     path, batches = tmp_path / "c.safetensors", Batches(tiny_crops)
-    shapes = artefacts.tuning_shapes(tiny_generator, len(batches))
+    latents = Latents(np.zeros((5, 1, 16), np.float32))
+    shapes = artefacts.tuning_shapes(tiny_generator, latents)
 
     def save(state: dict[str, torch.Tensor]) -> None:
         artefacts.save_tensors(path, state, {"fingerprint": "a"})
         assert artefacts.load_checkpoint(path, "a", shapes) is not None
 
     config = TuneConfig(steps=4, checkpoint_every=1)
-    latents = Latents(np.zeros((5, 1, 16), np.float32))
     tune(tiny_generator, latents, batches, MobileNetPerceptual(), config, size=128, save=save)
     assert path.exists()
     chain = Chain(tiny_generator, StitchConfig())

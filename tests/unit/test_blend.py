@@ -66,6 +66,33 @@ def test_an_unedited_crop_put_back_is_the_source(points, picture):
     assert 10 * np.log10(255**2 / np.square(shown - source).mean()) > 45
 
 
+def test_what_an_edit_leaves_stays_exactly_and_finer_than_its_crop(points):
+    picture = np.random.default_rng(0).integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)  # nothing but fine detail
+    place = quad()
+    own = crop(picture, place, 64)
+    patch = compose(reader(picture), SIZE, own, place, face_shape(points), own=own)
+    source = reader(picture)(patch.box)
+    np.testing.assert_array_equal(patch.rgb, source)
+    lighter = np.minimum(own.astype(np.float32) + 20, 255)
+    patch = compose(reader(picture), SIZE, lighter, place, face_shape(points), own=own)
+    assert patch.rgb[patch.alpha == 1].std() > 0.9 * source[patch.alpha == 1].std()
+    assert (patch.rgb - source)[patch.alpha == 1].mean() == pytest.approx(20, abs=1)
+
+
+def test_where_an_edit_draws_something_else_the_source_does_not_shine_through(points):
+    random = np.random.default_rng(0)
+    picture = random.integers(0, 256, (SIZE[1], SIZE[0], 3), np.uint8)
+    place, other = quad(), random.integers(0, 256, (64, 64, 3), np.uint8)
+    own = crop(picture, place, 64)
+    inside = shape_alpha(face_shape(points), place, SIZE)[1] == 1
+    plain, changes = (
+        compose(reader(picture), SIZE, other, place, face_shape(points), own=given).rgb[inside] for given in (None, own)
+    )
+    source = compose(reader(picture), SIZE, own, place, face_shape(points), own=own).rgb[inside]
+    alike = [np.corrcoef(shown.ravel(), source.ravel())[0, 1] for shown in (plain, changes)]
+    assert alike[1] < alike[0] + 0.25
+
+
 def test_faces_at_the_edge_of_the_picture_are_cut_there(points, picture):
     place = quad(x=300, y=230)
     patch = compose(reader(picture), SIZE, np.zeros((128, 128, 3), np.uint8), place, face_shape(points))

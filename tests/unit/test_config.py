@@ -46,7 +46,7 @@ def test_the_step_budget_grows_with_the_clip_up_to_a_limit() -> None:
 def test_the_reference_preset_has_the_constants_of_the_reference() -> None:
     """STIT as published: 300 passes, one frame a step, Adam 3e-5; stitching 100 steps at 3e-4 from a fresh copy."""
     tune = for_frames(invert_preset("stit").tune, 12)
-    assert (tune.steps, tune.frames_per_step, tune.shuffle, tune.lr) == (3600, 1, False, 3e-5)
+    assert (tune.steps, tune.shuffle, tune.lr, tune.lr_codes) == (3600, False, 3e-5, 0)
     assert (tune.l2_weight, tune.perceptual_weight, tune.perceptual_size, tune.weighted) == (10, 1, 1024, False)
     assert (tune.anchor, tune.ramp_down, tune.coarse_part, tune.plateau, tune.locality) == (0, 0, 0, 0, False)
     stitch = edit_preset("stit").stitch

@@ -35,7 +35,7 @@ def test_tuning_reproduces_the_clip_and_leaves_the_mapping(
     batches, before = Batches(tiny_crops), copy.deepcopy(tiny_generator.state_dict())
     start = error(tiny_generator, latents, batches)
     report = tune(tiny_generator, latents, batches, MobileNetPerceptual(), CONFIG, size=128)
-    assert error(tiny_generator, latents, batches) < 0.5 * start
+    assert error(tiny_generator, report.pivots, batches) < 0.5 * start
     assert report.curve.shape == (40, 3)
     assert report.ended == "budget"
     after = tiny_generator.state_dict()
@@ -50,7 +50,7 @@ def test_a_run_taken_up_at_a_checkpoint_ends_bit_for_bit_alike(
     batches, perceptual = Batches(tiny_crops), MobileNetPerceptual()
     saved: list[dict[str, Tensor]] = []
     whole = copy.deepcopy(tiny_generator)
-    curve = tune(
+    done = tune(
         whole,
         latents,
         batches,
@@ -58,20 +58,33 @@ def test_a_run_taken_up_at_a_checkpoint_ends_bit_for_bit_alike(
         CONFIG,
         size=128,
         save=lambda state: saved.append({k: v.clone() for k, v in state.items()}),
-    ).curve
+    )
     for state in (saved[0], saved[2]):  # before and after the change from coarse to fine
         again = copy.deepcopy(tiny_generator)
         report = tune(again, latents, batches, perceptual, CONFIG, size=128, resume=state)
-        assert torch.equal(report.curve, curve)
+        assert torch.equal(report.curve, done.curve)
+        np.testing.assert_array_equal(report.pivots.ws, done.pivots.ws)
         for name, value in whole.state_dict().items():
             assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_pivots_that_move_serve_the_clip_better_and_stay_where_they_are_told_to(
+    tiny_generator: StyleGAN2, tiny_crops: Crops, latents: Latents
+) -> None:
+    batches, still = Batches(tiny_crops), copy.deepcopy(tiny_generator)
+    before = latents.ws.copy()
+    moved = tune(tiny_generator, latents, batches, MobileNetPerceptual(), replace(CONFIG, lr_codes=0.03), size=128)
+    kept = tune(still, latents, batches, MobileNetPerceptual(), replace(CONFIG, lr_codes=0), size=128)
+    np.testing.assert_array_equal(kept.pivots.ws, before)
+    np.testing.assert_array_equal(latents.ws, before)  # what was handed in is not touched
+    assert error(tiny_generator, moved.pivots, batches) < error(still, kept.pivots, batches)
 
 
 def test_a_plateau_ends_the_level_part(
     tiny_generator: StyleGAN2, tiny_crops: Crops, latents: Latents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("stitchedit.tune.PLATEAU_WINDOW", 5)
-    config = replace(CONFIG, steps=30, lr=0.0, coarse_part=0.0, plateau=0.01, frames_per_step=5)
+    config = replace(CONFIG, steps=30, lr=0.0, lr_codes=0.0, coarse_part=0.0, plateau=0.01)
     report = tune(tiny_generator, latents, Batches(tiny_crops), MobileNetPerceptual(), config, size=128)
     assert report.ended == "plateau at step 10"
     assert len(report.curve) == 10 + round(0.4 * 30)
@@ -84,7 +97,7 @@ def test_weights_say_where_it_must_be_right(tiny_generator: StyleGAN2, tiny_crop
         return mask
 
     batches = Batches(tiny_crops, left)
-    tune(tiny_generator, latents, batches, MobileNetPerceptual(), CONFIG, size=128)
+    pivots = tune(tiny_generator, latents, batches, MobileNetPerceptual(), CONFIG, size=128).pivots
     with torch.no_grad():
-        off = (tiny_generator.synthesis(torch.from_numpy(latents.ws)) - batches.images(range(5), 128)).square()
+        off = (tiny_generator.synthesis(torch.from_numpy(pivots.ws)) - batches.images(range(5), 128)).square()
     assert off[..., :64].mean() < 0.7 * off[..., 64:].mean()
