@@ -70,9 +70,9 @@ def poisson(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[
 def multiband(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Every band of detail faded over a width of its own: fine ones across a narrow seam, light over half the face.
 
-    Bands are those of a Laplacian pyramid. The contrast of each band of the edited picture is matched to that of the
-    source in the border, so that neither grain nor sharpness jumps; light is matched by the widest fade. All fades
-    end where alpha does: nothing leaks outside, as it does in the classic form.
+    Bands are those of a Laplacian pyramid. As far as a band of the edit is drawn anew, its contrast is matched
+    to that of the source in the border, so that neither grain nor sharpness jumps; light is matched by the widest fade.
+    All fades end where alpha does: nothing leaks outside, as it does in the classic form.
 
     Source: Burt and Adelson 1983, doi:10.1145/245.247.
     """
@@ -176,12 +176,20 @@ def _rimmed(alpha: FloatArray) -> FloatArray:
 
 
 def _contrast(own: FloatArray, new: FloatArray, ring: FloatArray) -> float:
-    """By how much a band of the edit must grow to be as strong in the border as the source's."""
+    """By how much a band of the edit must grow to be as strong in the border as the source's.
+
+    Only as far as it is not the source's own, though: grain that was kept is as strong as it should be already, and
+    would flicker with the gain.
+    """
     total = float(ring.sum())
     if total <= 0:
         return 1.0
-    strong, weak = (float((np.square(band).mean(-1) * ring).sum()) / total + _GRAIN**2 for band in (own, new))
-    return float(np.clip(np.sqrt(strong / weak), *_GAIN))
+    strong, weak, shared = (
+        float(((a * b).mean(-1) * ring).sum()) / total for a, b in ((own, own), (new, new), (own, new))
+    )
+    kept = shared**2 / (strong * weak + _GRAIN**4)
+    gain = np.clip(np.sqrt((strong + _GRAIN**2) / (weak + _GRAIN**2)), *_GAIN)
+    return float(1 + (gain - 1) * (1 - kept))
 
 
 def _smoothstep(t: FloatArray) -> FloatArray:

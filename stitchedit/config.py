@@ -88,7 +88,7 @@ class StitchConfig:
     # the border reaches in; the reference does neither.
     interior: bool = True
     detail: bool = True  # give the edited face what tuning missed of the source, see `stitchedit.detail`; STIT: off
-    steady: float = 4.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
+    steady: float = 6.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
     membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 

@@ -179,7 +179,8 @@ def _curves(direction: Direction) -> Image.Image:
     changes = [(p.strength, p.change) for p in points if p.change is not None]
     away = [(p.strength, p.identity_distance) for p in points if p.identity_distance is not None]
     unit = direction.measured_in or "units"
-    _plot(pen, font, (60, 34, PANEL_PX - 20, 170), changes, f"{direction.attribute or 'attribute'}, {unit}", GOOD)
+    if len(changes) > 1:  # `identity` moves no attribute
+        _plot(pen, font, (60, 34, PANEL_PX - 20, 170), changes, f"{direction.attribute or 'attribute'}, {unit}", GOOD)
     _plot(pen, font, (60, 210, PANEL_PX - 20, 310), away, "identity distance", BAD)
     return panel
 

@@ -24,7 +24,7 @@ from stitchedit.pictures import FinePictures, PictureFolder
 from stitchedit.progress import Progress
 from stitchedit.project import Records, atomic, inputs_of, make_folder
 from stitchedit.regions import edited_shape, project_shapes, region_inputs
-from stitchedit.room import folder_bytes, pictures_bytes, see_room
+from stitchedit.room import FINER, folder_bytes, pictures_bytes, see_room
 from stitchedit.segment import ring_masks
 from stitchedit.shape import Shapes
 from stitchedit.stages import Stages
@@ -63,8 +63,9 @@ class Moved:
 
     def see_room(self) -> None:
         """Raises TooLittleRoom."""
-        kinds = 2 if self.config.stitch.steady else 1
-        needed = kinds * pictures_bytes(len(self.stitched), self.inverted.crops.size)
+        needed = pictures_bytes(len(self.stitched), self.inverted.crops.size)
+        if self.config.stitch.steady:
+            needed += round(needed * FINER)
         see_room(self.folder, needed - folder_bytes(self.folder))
 
     def stitch(self, progress: Progress) -> None:

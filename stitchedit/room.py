@@ -19,6 +19,8 @@ from stitchedit.video import VideoSource
 
 BYTES_PER_PIXEL = 2.0  # of a PNG as `pictures.save_png` writes them; faces at 256 to 1024 px took 1.3 to 1.9
 
+FINER = 1.5  # times that, of one with quarters of a level
+
 
 def pictures_bytes(count: int, size: int) -> int:
     """About what `count` square pictures take."""
