@@ -20,6 +20,8 @@ STRUCTURE_SIGMA = 1 / 40  # of the crop's side: coarser differences (light, colo
 OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail is left out
 OTHER_EYES = 4.0  # times that in the eyes
 OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws
+OWN_LIPS = 0.7  # part of the lips' colour that is
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def carried(
@@ -29,6 +31,8 @@ def carried(
     inside: FloatArray | None = None,
     eyes: FloatArray | None = None,
     own_eyes: float = OWN_EYES,
+    lips: FloatArray | None = None,
+    own_lips: float = OWN_LIPS,
 ) -> FloatArray:
     """What to add to the edited drawing.
 
@@ -42,6 +46,9 @@ def carried(
             something else, for a generator draws the gaze worst of all, and most edits make irises paler that nobody
             asked to change. None: 0 everywhere.
         own_eyes: 0..1, the part of the source's own look, bent to where the edit draws it, that is put there.
+        lips: [S, S], 1 on the lips, 0 well outside: there the source's colour, but not its light, is kept likewise, for
+            most edits turn lips grey that nobody asked to change. None: 0 everywhere.
+        own_lips: 0..1, the part of that colour.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
     flow = _flow(edited, drawn) * inside[..., None]
@@ -52,6 +59,9 @@ def carried(
     missed *= 1 - (inside * (1 - same))[..., None]
     if eyes is not None:
         missed += (own_eyes * inside * eyes * same)[..., None] * (here - edited)
+    if lips is not None:
+        change = here - edited
+        missed += (own_lips * inside * lips * same)[..., None] * (change - (change @ _LUMA)[..., None])
     return missed
 
 

@@ -16,13 +16,13 @@ from stitchedit import artefacts, loading
 from stitchedit.align import sides
 from stitchedit.batches import Batches, WeightMap
 from stitchedit.data import ByteArray, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
-from stitchedit.detail import OWN_EYES, carried
+from stitchedit.detail import OWN_EYES, OWN_LIPS, carried
 from stitchedit.doubt import doubtful_runs, doubts
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.project import INVERT_STAGES, Project, clip_sha256, newest_project
 from stitchedit.room import restore_crops
-from stitchedit.segment import attention, eyes_map, ring_masks
+from stitchedit.segment import attention, eyes_map, lips_map, ring_masks
 from stitchedit.shape import face_shape
 from stitchedit.stills import inversion_psnr
 from stitchedit.stitch import to_bytes
@@ -108,8 +108,9 @@ def source_detail(inverted: Inverted, fidelity: float) -> Callable[[int, Tensor,
     def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
         pictures = (inverted.batches.images([index], size), before_edit(index), edited)
         source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
-        eyes = eyes_map(inverted.points.points[index], size)
-        missed = carried(source, before, after, inside, eyes, OWN_EYES * fidelity**2)
+        mesh, own = inverted.points.points[index], fidelity**2
+        eyes, lips = eyes_map(mesh, size), lips_map(mesh, size)
+        missed = carried(source, before, after, inside, eyes, OWN_EYES * own, lips, OWN_LIPS * own)
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail

@@ -143,10 +143,17 @@ def eyes_map(points: FloatArray, size: int) -> FloatArray:
     return _around((LEFT_EYE, RIGHT_EYE), points, size)
 
 
-def _around(outlines: Sequence[tuple[int, ...]], points: FloatArray, size: int) -> FloatArray:
+def lips_map(points: FloatArray, size: int) -> FloatArray:
+    """The lips and what is between them with a narrow soft margin, float32 [size, size] in 0..1."""
+    return _around((LIPS,), points, size, _ATTENTION_MARGIN / 2)
+
+
+def _around(
+    outlines: Sequence[tuple[int, ...]], points: FloatArray, size: int, margin: float = 2 * _ATTENTION_MARGIN
+) -> FloatArray:
     parts = [points[list(outline)] * size for outline in outlines]
     nearest = np.minimum.reduce([distance(part, (size, size)) for part in parts])
-    weight: FloatArray = np.clip(1.0 - nearest / (2 * _ATTENTION_MARGIN * size), 0.0, 1.0)
+    weight: FloatArray = np.clip(1.0 - nearest / (margin * size), 0.0, 1.0)
     return weight
 
 

@@ -115,6 +115,14 @@ def test_multiband_matches_the_contrast_of_the_border():
     assert soft[middle].std() < 7
 
 
+def test_multiband_leaves_the_contrast_of_what_is_the_sources_own():
+    alpha = disc()
+    source, paler = grey(100) + texture(4, 8), grey(100) + texture(4, 6.5)
+    made = shown(multiband, source, paler, alpha)
+    middle = np.s_[45:75, 45:75]
+    assert made[middle].std() == pytest.approx(paler[middle].std(), rel=0.02)
+
+
 def test_matching_colours_undoes_a_tint_and_leaves_a_face_without_border_alone():
     alpha = disc()
     source = grey(100) + texture(6, 12) + np.float32([10, 0, -10])

@@ -68,6 +68,21 @@ def test_in_the_eyes_more_is_kept() -> None:
     assert kept > 1.2 * other > 0
 
 
+def test_lips_keep_their_colour_and_take_the_edits_light() -> None:
+    drawn = drawing()
+    source = drawn + np.float32([0.2, -0.1, -0.1])  # redder than it is drawn
+    edited = drawn - np.float32(0.2)  # paler and darker
+    lips = np.zeros((SIDE, SIDE), np.float32)
+    lips[60:80, 30:50] = 1
+    found = edited + carried(source, source, edited, lips=lips, own_lips=1)
+    luma = np.array([0.299, 0.587, 0.114])
+    there = np.s_[64:76, 34:46]
+    colour, wanted = (p[there] - (p[there] @ luma)[..., None] for p in (found, source))
+    np.testing.assert_allclose(colour, wanted, atol=0.02)
+    assert np.abs((found - edited)[there] @ luma).max() < 1e-5
+    np.testing.assert_array_equal(found[lips == 0], edited[lips == 0])
+
+
 def test_the_eyes_keep_their_own_look() -> None:
     drawn = drawing()
     paler = drawn * 0.7 + 0.25

@@ -49,6 +49,14 @@ def test_a_steady_edit_stays_as_it_is() -> None:
         assert np.abs(out.astype(int) - given)[8:-8, 8:-8].mean() < 0.5
 
 
+def test_fractions_of_a_level_are_kept() -> None:
+    source = scene()
+    change = [k % 2 for k in range(FRAMES)]  # a level in every other frame: half a level, once it is averaged
+    edited = [np.clip(f.astype(int) + c, 0, 255).astype(np.uint8) for f, c in zip(source, change, strict=True)]
+    middle = list(steadied(edited, source, WHOLE, 2.0))[FRAMES // 2] - source[FRAMES // 2]
+    assert 0.3 < middle[16:-16, 16:-16].mean() < 0.7
+
+
 def test_nothing_comes_across_a_cut() -> None:
     source = scene()
     edited = trembling(source)
