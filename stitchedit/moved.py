@@ -141,7 +141,7 @@ def _steady_all(face: Moved, progress: Progress) -> None:
     make_folder(stitched.folder)
     pictures = steadied(face.drawn, crops.images, face.inverted.tracks.runs, face.config.stitch.steady)
     for index, picture in enumerate(pictures):
-        stitched.save_fine(index, picture)
+        stitched.save(index, picture)
         progress("steady", index + 1, len(stitched))
 
 

@@ -26,7 +26,7 @@ def save_png(picture: ByteArray, path: Path) -> None:
         Image.fromarray(picture).save(temp, format="PNG", compress_level=1)
 
 
-class PictureFolder:
+class _Folder:
     """`000000.png`, `000001.png` ... in a folder: square RGB pictures of one size, decoded when asked for."""
 
     def __init__(self, folder: Path, count: int, size: int) -> None:
@@ -37,6 +37,20 @@ class PictureFolder:
 
     def path(self, index: int) -> Path:
         return self.folder / f"{index:06d}.png"
+
+    def _read(self, index: int, decode: Callable[[Image.Image, Path], Pixels]) -> Pixels:
+        path = self.path(index)
+        try:
+            with Image.open(path, formats=["PNG"]) as picture:
+                if picture.size != (self.size, self.size):  # known before anything is decoded
+                    raise ValueError(f"{picture.width}x{picture.height} in place of {self.size} pixels")
+                return decode(picture, path)
+        except _DAMAGE as exc:
+            raise ProjectError(f"{path} cannot be read: {exc}", "remove the folder and invert the clip again") from exc
+
+
+class PictureFolder(_Folder):
+    """Pictures in whole grey levels."""
 
     def save(self, index: int, picture: ByteArray) -> None:
         """Raises NotWritable, DiskFull."""
@@ -50,27 +64,17 @@ class PictureFolder:
         """uint8 [size, size, 3]. Raises ProjectError, when the file is missing, damaged or of another size."""
         return self._read(index, lambda picture, _: np.asarray(picture.convert("RGB")))
 
-    def _read(self, index: int, decode: Callable[[Image.Image, Path], Pixels]) -> Pixels:
-        path = self.path(index)
-        try:
-            with Image.open(path, formats=["PNG"]) as picture:
-                if picture.size != (self.size, self.size):  # known before anything is decoded
-                    raise ValueError(f"{picture.width}x{picture.height} in place of {self.size} pixels")
-                return decode(picture, path)
-        except _DAMAGE as exc:
-            raise ProjectError(f"{path} cannot be read: {exc}", "remove the folder and invert the clip again") from exc
 
+class FinePictures(_Folder):
+    """Pictures in quarters of a grey level, as PNG of 16 bits a channel; those of 8 bits can be read as well."""
 
-class FinePictures(PictureFolder):
-    """The same with quarters of a grey level, as PNG of 16 bits a channel; those of 8 bits can be read as well."""
-
-    def save_fine(self, index: int, picture: FloatArray) -> None:
+    def save(self, index: int, picture: FloatArray) -> None:
         """float32 [size, size, 3] on 0..255, rounded. Raises NotWritable, DiskFull."""
         quarters = np.rint(picture.clip(0, 255) * _STEPS).astype(np.uint16) * np.uint16(256 // _STEPS)
         with atomic(self.path(index)) as temp:
             temp.write_bytes(cv2.imencode(".png", quarters[..., ::-1])[1].tobytes())
 
-    def __getitem__(self, index: int, /) -> FloatArray:  # type: ignore[override]
+    def __getitem__(self, index: int, /) -> FloatArray:
         """float32 [size, size, 3] on 0..255. Raises as `PictureFolder` does."""
         return self._read(index, _fine)
 

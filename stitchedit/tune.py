@@ -68,9 +68,10 @@ def tune(
     codes: list[Tensor] = [
         w.requires_grad_(config.lr_codes > 0) for w in torch.from_numpy(latents.ws.copy()).to(device)
     ]
-    optimizer = torch.optim.Adam([{"params": weights, "lr": config.lr}, {"params": codes, "lr": config.lr_codes}])
-    rates = [group["lr"] for group in optimizer.param_groups]
     count, coarse = len(batches), _coarse_exit(generator, config, size)
+    # A frame that is drawn once or twice has learned little of where to go, and its neighbours may not be drawn at all.
+    rates = [config.lr, config.lr_codes * min(1.0, config.steps / (ENOUGH_DRAWS * count))]
+    optimizer = torch.optim.Adam([{"params": weights, "lr": rates[0]}, {"params": codes, "lr": rates[1]}])
     frozen = copy.deepcopy(generator).requires_grad_(False) if config.locality else None
     start = [p.detach().clone() for p in weights]
     run = _Run(count)
@@ -200,7 +201,8 @@ class _Run:
             return shuffled(count, 1, self.step if self.step < count else count + turn, seed)[0]
         chance = self.frame_loss.square().numpy()
         random = np.random.default_rng((seed, self.step, HARD_STREAM))
-        return int(random.choice(count, p=chance / chance.sum()))
+        known = 0 < chance.sum() < np.inf  # false for NaN
+        return int(random.choice(count, p=chance / chance.sum() if known else None))
 
     def record(self, losses: list[float], config: TuneConfig) -> None:
         self.curve.append(losses)
@@ -255,6 +257,7 @@ def _pull_back(parameters: list[Tensor], start: list[Tensor], part: float) -> No
 
 
 HARD_STREAM = 0x4A  # sets the draw of hard frames apart from that of the order
+ENOUGH_DRAWS = 8  # of a frame, from which on its code moves at the full rate
 PLATEAU_WINDOW = 100  # steps of which the mean loss is compared with that of as many before
 
 

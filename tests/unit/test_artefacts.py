@@ -48,9 +48,9 @@ def test_crops_come_back(tmp_path: Path) -> None:
 def test_fine_pictures_keep_quarters_of_a_level_and_read_plain_ones_too(tmp_path: Path) -> None:
     levels = 255 * np.random.default_rng(0).random((16, 16, 3)).astype(np.float32)
     pictures = FinePictures(tmp_path, 3, 16)
-    pictures.save_fine(0, levels)
-    pictures.save_fine(1, levels + 1)
-    pictures.save(2, levels.astype(np.uint8))
+    pictures.save(0, levels)
+    pictures.save(1, levels + 1)
+    PictureFolder(tmp_path, 3, 16).save(2, levels.astype(np.uint8))
     assert pictures[0].dtype == np.float32
     assert np.abs(pictures[0] - levels).max() <= 0.125
     assert pictures[1].max() <= 255

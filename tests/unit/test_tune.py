@@ -11,7 +11,7 @@ from stitchedit.config import TuneConfig
 from stitchedit.data import Crops, FloatArray, Latents
 from stitchedit.losses import MobileNetPerceptual
 from stitchedit.stylegan2 import StyleGAN2
-from stitchedit.tune import tune
+from stitchedit.tune import _Run, tune
 
 CONFIG = TuneConfig(steps=40, lr=1e-2, coarse_size=64, checkpoint_every=10, plateau=0)
 
@@ -78,6 +78,27 @@ def test_pivots_that_move_serve_the_clip_better_and_stay_where_they_are_told_to(
     np.testing.assert_array_equal(kept.pivots.ws, before)
     np.testing.assert_array_equal(latents.ws, before)  # what was handed in is not touched
     assert error(tiny_generator, moved.pivots, batches) < error(still, kept.pivots, batches)
+
+
+def test_codes_of_frames_that_are_drawn_rarely_hardly_move(
+    tiny_generator: StyleGAN2, tiny_crops: Crops, latents: Latents
+) -> None:
+    config = replace(CONFIG, steps=5, ramp_down=0, lr_codes=0.04)  # each of five frames once
+    pivots = tune(tiny_generator, latents, Batches(tiny_crops), MobileNetPerceptual(), config, size=128).pivots
+    assert 0 < np.abs(pivots.ws - latents.ws).max() <= 1.01 * 0.04 / 8
+
+
+def test_frames_that_come_out_badly_are_drawn_more_often_and_no_frame_is_left_out() -> None:
+    run = _Run(10)
+    drawn = []
+    for step in range(210):
+        run.step = step
+        drawn.append(run.pick(CONFIG, 0))
+        run.frame_loss[drawn[-1]] = 1.0 if drawn[-1] == 3 else 0.1
+    assert sorted(drawn[:10]) == list(range(10))
+    often = np.bincount(drawn[10:], minlength=10)
+    assert often[3] > 80
+    assert often.min() >= 9
 
 
 def test_a_plateau_ends_the_level_part(
