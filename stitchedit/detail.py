@@ -20,7 +20,9 @@ STRUCTURE_SIGMA = 1 / 40  # of the crop's side: coarser differences (light, colo
 OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail is left out
 OTHER_EYES = 4.0  # times that in the eyes
 OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws
-OWN_LIPS = 0.7  # part of the lips' colour that is
+OWN_LIPS = 0.7  # part of the lips' colour that is, where an edit is not meant to change colours
+OWN_SKIN = 0.7  # likewise of the skin's
+SKIN_SIGMA = 1 / 24  # of the crop's side: finer differences of colour (spots, folds) are the edit's
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -32,7 +34,7 @@ def carried(
     eyes: FloatArray | None = None,
     own_eyes: float = OWN_EYES,
     lips: FloatArray | None = None,
-    own_lips: float = OWN_LIPS,
+    skin: FloatArray | None = None,
 ) -> FloatArray:
     """What to add to the edited drawing.
 
@@ -46,9 +48,9 @@ def carried(
             something else, for a generator draws the gaze worst of all, and most edits make irises paler that nobody
             asked to change. None: 0 everywhere.
         own_eyes: 0..1, the part of the source's own look, bent to where the edit draws it, that is put there.
-        lips: [S, S], 1 on the lips, 0 well outside: there the source's colour, but not its light, is kept likewise, for
-            most edits turn lips grey that nobody asked to change. None: 0 everywhere.
-        own_lips: 0..1, the part of that colour.
+        lips: [S, S] in 0..1, the part of the source's colour, but not of its light, that is put there likewise: many
+            edits turn lips grey that nobody asked to change. None: 0 everywhere.
+        skin: [S, S] in 0..1, the same for coarse differences of colour alone, by which a face would part from its neck.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
     flow = _flow(edited, drawn) * inside[..., None]
@@ -60,8 +62,9 @@ def carried(
     if eyes is not None:
         missed += (own_eyes * inside * eyes * same)[..., None] * (here - edited)
     if lips is not None:
-        change = here - edited
-        missed += (own_lips * inside * lips * same)[..., None] * (change - (change @ _LUMA)[..., None])
+        missed += (inside * lips * same)[..., None] * _colour(here - edited)
+    if skin is not None:
+        missed += (inside * skin)[..., None] * _colour(_around(here - edited, skin))
     return missed
 
 
@@ -69,6 +72,20 @@ def unchanged(source: ByteArray, edited: ByteArray | FloatArray) -> FloatArray:
     """[S, S] in 0..1: how far two crops [S, S, 3] on 0..255 show the same thing, coarse light and colour apart."""
     a, b = (picture.astype(np.float32) / np.float32(127.5) for picture in (edited, source))
     return _same(a, b, OTHER)
+
+
+def _colour(change: FloatArray) -> FloatArray:
+    """What of a change [S, S, 3] is not light."""
+    colour: FloatArray = change - (change @ _LUMA)[..., None]
+    return colour
+
+
+def _around(change: FloatArray, weight: FloatArray) -> FloatArray:
+    """A change [S, S, 3] averaged over the neighbourhood of each place, as far as the weight [S, S] reaches."""
+    sigma = change.shape[0] * SKIN_SIGMA
+    total, count = (cv2.GaussianBlur(v, (0, 0), sigma) for v in (change * weight[..., None], weight))
+    mean: FloatArray = total / np.maximum(count, 1e-3)[..., None]
+    return mean
 
 
 def _flow(of: FloatArray, to: FloatArray) -> FloatArray:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 MAX_TOML_BYTES = 1 << 20
 MAX_POINTS = 1000  # of a curve
+SIDE_EFFECT = 0.3  # SD, the aim: no other attribute moves more at strength 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,11 @@ class Direction:
         points = [{k: v for k, v in point.items() if v is not None} for point in table.pop("curve", [])]
         effects = table.pop("effects", {})  # tables come last in TOML
         return table | ({"effects": effects} if effects else {}) | ({"curve": points} if points else {})
+
+
+def keeps_colours(direction: Direction) -> bool:
+    """Whether it is known, by its measured effects, to leave the colour of skin as it is: at most `SIDE_EFFECT` SD."""
+    return all(abs(direction.effects.get(name, math.inf)) <= SIDE_EFFECT for name in ("skin", "red", "yellow"))
 
 
 def list_directions() -> list[Direction]:

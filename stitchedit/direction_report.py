@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from stitchedit.data import ByteArray, FloatArray, Latents
-from stitchedit.direction import CurvePoint, Direction
+from stitchedit.direction import SIDE_EFFECT, CurvePoint, Direction
 from stitchedit.edit import check_made_for, load_step
 from stitchedit.generator import Generator
 from stitchedit.meter import Meter, drawing_size, people
@@ -23,7 +23,7 @@ from stitchedit.project import make_folder, write_file
 from stitchedit.samples import render
 from stitchedit.sheet import BACKGROUND, INK, contact_sheet
 
-SIDE_EFFECT, IDENTITY = 0.3, 0.35  # aims: no other attribute moves more, SD; nor identity, at strength 1
+IDENTITY = 0.35  # aim: the person's moves no more at strength 1
 CELL_PX = 128
 PERSONS = 6  # in the strip
 ROW_PX, TEXT_PX, PANEL_PX = 22, 14, 520

@@ -16,13 +16,13 @@ from stitchedit import artefacts, loading
 from stitchedit.align import sides
 from stitchedit.batches import Batches, WeightMap
 from stitchedit.data import ByteArray, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
-from stitchedit.detail import OWN_EYES, OWN_LIPS, carried
+from stitchedit.detail import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
 from stitchedit.doubt import doubtful_runs, doubts
 from stitchedit.errors import ProjectError
 from stitchedit.generator import Generator
 from stitchedit.project import INVERT_STAGES, Project, clip_sha256, newest_project
 from stitchedit.room import restore_crops
-from stitchedit.segment import attention, eyes_map, lips_map, ring_masks
+from stitchedit.segment import attention, eyes_map, face_mask, lips_map, ring_masks
 from stitchedit.shape import face_shape
 from stitchedit.stills import inversion_psnr
 from stitchedit.stitch import to_bytes
@@ -91,11 +91,14 @@ class InversionImages:
             return to_bytes(generator.synthesis(ws, resolution=self.inverted.crops.size)[0])
 
 
-def source_detail(inverted: Inverted, fidelity: float) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
+def source_detail(
+    inverted: Inverted, fidelity: float, own_colours: bool
+) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
     """What the tuned generator misses of each frame, carried to where an edit moves it.
 
     Args:
         fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look.
+        own_colours: whether the skin and the lips are to keep theirs, as far as fidelity goes.
     """
     generator, size = inverted.generator, inverted.crops.size
 
@@ -109,8 +112,12 @@ def source_detail(inverted: Inverted, fidelity: float) -> Callable[[int, Tensor,
         pictures = (inverted.batches.images([index], size), before_edit(index), edited)
         source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
         mesh, own = inverted.points.points[index], fidelity**2
-        eyes, lips = eyes_map(mesh, size), lips_map(mesh, size)
-        missed = carried(source, before, after, inside, eyes, OWN_EYES * own, lips, OWN_LIPS * own)
+        eyes, lips, skin = eyes_map(mesh, size), None, None
+        if own_colours:
+            lips = lips_map(mesh, size)
+            skin = (OWN_SKIN * own) * face_mask(mesh, size) * (1 - lips) * (1 - eyes)
+            lips = OWN_LIPS * own * lips
+        missed = carried(source, before, after, inside, eyes, OWN_EYES * own, lips, skin)
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from stitchedit import artefacts
 from stitchedit.config import EditConfig
 from stitchedit.data import ByteArray, EditedLatents, FloatArray
-from stitchedit.direction import find_direction
+from stitchedit.direction import find_direction, keeps_colours
 from stitchedit.edit import edit as move_latents
 from stitchedit.errors import ProjectError
 from stitchedit.inverted import Inverted, load_inverted, soften, source_detail
@@ -45,6 +45,7 @@ class Moved:
     edited: EditedLatents
     shapes: Shapes
     fidelity: float
+    own_colours: bool  # skin and lips are to keep theirs
     config: EditConfig
     folder: Path
     stages: Stages
@@ -79,6 +80,7 @@ class Moved:
 
         tune = inverted.project.records.fingerprint("tune")
         inputs = {"tune": tune, "codes": _digest(self.edited.ws), "fidelity": str(self.fidelity)}
+        inputs |= {"own_colours": str(self.own_colours)}
         inputs |= region_inputs(inverted.project, self.config.regions) | inputs_of(self.config.stitch)
         self.mark = self.stages.run("stitch", inputs, [self.stitched.path(len(self.stitched) - 1)], work)
         # Not before the stage is on record: a kill in between would cost it all.
@@ -99,11 +101,12 @@ def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> Move
     fidelity = config.fidelity
     if fidelity is None:
         fidelity = min((find_direction(n).fidelity for n, s in face.edits if s), default=1.0)
+    own_colours = all(keeps_colours(find_direction(n)) for n, s in face.edits if s)
     tuned = soften(inverted, fidelity)
     folder = face.project.take_edit(name)
     stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
     shapes = project_shapes(face.project, config.regions, crops, inverted.points, inverted.tracks, progress)
-    return Moved(face.number, inverted, tuned, edited, shapes, fidelity, config, folder, stages)
+    return Moved(face.number, inverted, tuned, edited, shapes, fidelity, own_colours, config, folder, stages)
 
 
 def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) -> None:
@@ -124,7 +127,7 @@ def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) ->
         now = edited_shape(config.regions, edited) if config.stitch.interior else None
         return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now)
 
-    detail = source_detail(face.tuned, face.fidelity) if config.stitch.detail else None
+    detail = source_detail(face.tuned, face.fidelity, face.own_colours) if config.stitch.detail else None
     for crop in stitch(chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail):
         drawn.save(crop.index, crop.image)
         records.append([float(crop.steps), crop.border_loss])

@@ -11,7 +11,7 @@ import torch
 
 from stitchedit.blend import BLENDERS, compose
 from stitchedit.config import EditConfig
-from stitchedit.direction import find_direction
+from stitchedit.direction import find_direction, keeps_colours
 from stitchedit.edit import edit as move_latents
 from stitchedit.fade import fade_widths
 from stitchedit.inverted import load_inverted, soften, source_detail
@@ -47,8 +47,8 @@ def preview(
     wanted = spread(np.arange(len(crops.frames)), frames)
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
     edited = [move_latents(inverted.latents, [(direction, s)], generator, seed=seed, force=force) for s in strengths]
-    fidelity = find_direction(direction).fidelity
-    detail = source_detail(soften(inverted, fidelity), fidelity)
+    known = find_direction(direction)
+    detail = source_detail(soften(inverted, known.fidelity), known.fidelity, keeps_colours(known))
     crop_of = {int(crops.frames[index]): index for index in wanted}
     put = partial(compose, blender=BLENDERS[EditConfig().blender])
     rows = []

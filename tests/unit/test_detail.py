@@ -74,13 +74,31 @@ def test_lips_keep_their_colour_and_take_the_edits_light() -> None:
     edited = drawn - np.float32(0.2)  # paler and darker
     lips = np.zeros((SIDE, SIDE), np.float32)
     lips[60:80, 30:50] = 1
-    found = edited + carried(source, source, edited, lips=lips, own_lips=1)
+    found = edited + carried(source, source, edited, lips=lips)
     luma = np.array([0.299, 0.587, 0.114])
     there = np.s_[64:76, 34:46]
     colour, wanted = (p[there] - (p[there] @ luma)[..., None] for p in (found, source))
     np.testing.assert_allclose(colour, wanted, atol=0.02)
     assert np.abs((found - edited)[there] @ luma).max() < 1e-5
     np.testing.assert_array_equal(found[lips == 0], edited[lips == 0])
+
+
+def test_skin_keeps_its_coarse_colour_and_takes_spots_and_light_from_the_edit() -> None:
+    drawn = drawing()
+    freckle = np.zeros((SIDE, SIDE, 3), np.float32)
+    freckle[63:66, 63:66] = [0.1, -0.1, -0.1]
+    edited = drawn + np.float32([-0.3, 0.1, 0.1]) + freckle  # paler and greener, with a spot
+    skin = np.zeros((SIDE, SIDE), np.float32)
+    skin[16:112, 16:112] = 1
+    found = edited + carried(drawn, drawn, edited, skin=skin)
+    luma = np.array([0.299, 0.587, 0.114])
+    change = found - drawn
+    np.testing.assert_allclose(change @ luma, (edited - drawn) @ luma, atol=1e-5)
+    colour = change - (change @ luma)[..., None]
+    assert np.abs(colour[40:56, 40:56]).max() < 0.02
+    spot = freckle[64, 64] - freckle[64, 64] @ luma
+    np.testing.assert_allclose(colour[64, 64], spot, atol=0.03)
+    np.testing.assert_array_equal(found[skin == 0], edited[skin == 0])
 
 
 def test_the_eyes_keep_their_own_look() -> None:

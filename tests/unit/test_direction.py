@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import tomli_w
 
-from stitchedit.direction import CurvePoint, Direction, list_directions, read_direction, years_a_strength
+from stitchedit.direction import CurvePoint, Direction, keeps_colours, list_directions, read_direction, years_a_strength
 from stitchedit.errors import DirectionError
 
 
@@ -75,3 +76,12 @@ def test_each_that_comes_along_says_what_it_was_measured_to_do() -> None:
             assert direction.amount > 0
             assert direction.measured_in
             assert direction.effects[direction.attribute] > 0.4
+
+
+def test_colours_are_kept_where_a_direction_is_known_to_leave_them_alone(tmp_path: Path) -> None:
+    assert all(keeps_colours(direction) for direction in list_directions())
+    bare = Direction(name="nose", file=tmp_path / "nose.npy")
+    assert not keeps_colours(bare), "nothing is known"
+    effects = {"skin": 0.1, "red": 0.2, "yellow": -0.1}
+    assert keeps_colours(replace(bare, effects=effects))
+    assert not keeps_colours(replace(bare, effects=effects | {"red": -0.5}))
