@@ -26,7 +26,7 @@ LEAST = 1e-3  # of a variance: what only frames that are not shown have is left 
 # Tuning can only tell frames apart whose codes lie apart, and a network tells them apart less than they are, the fit
 # to it once more. So offsets are made larger, and in the end those that are smaller than the median are lifted to it:
 # of what is rare in a clip, such as a mouth that opens once, network and fit know least.
-SPREAD = 2.0
+SPREAD = 3.0
 LIFT = 2.0  # by no more than this: a frame like the mean one lies in no direction of its own
 
 
