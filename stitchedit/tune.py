@@ -196,9 +196,9 @@ class _Run:
         count = len(self.frame_loss)
         if not config.shuffle:
             return self.step % count
-        turn, hard = divmod(self.step - count, 2)
-        if self.step < count or not hard:
-            return shuffled(count, 1, self.step if self.step < count else count + turn, seed)[0]
+        turn, hard = divmod(max(self.step - count, 0), 2)
+        if not hard:
+            return shuffled(count, 1, min(self.step, count) + turn, seed)[0]
         chance = self.frame_loss.square().numpy()
         random = np.random.default_rng((seed, self.step, HARD_STREAM))
         known = 0 < chance.sum() < np.inf  # false for NaN
