@@ -21,8 +21,9 @@ OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail
 OTHER_EYES = 4.0  # times that in the eyes
 OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws
 OWN_LIPS = 0.7  # part of the lips' colour that is, where an edit is not meant to change colours
-OWN_SKIN = 0.7  # likewise of the skin's
+OWN_SKIN = 0.7  # likewise of the skin's colour and of the light on it
 SKIN_SIGMA = 1 / 24  # of the crop's side: finer differences of colour (spots, folds) are the edit's
+LIGHT_SIGMA = 1 / 12  # likewise of light (folds, a beard's shadow)
 _LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
@@ -50,7 +51,8 @@ def carried(
         own_eyes: 0..1, the part of the source's own look, bent to where the edit draws it, that is put there.
         lips: [S, S] in 0..1, the part of the source's colour, but not of its light, that is put there likewise: many
             edits turn lips grey that nobody asked to change. None: 0 everywhere.
-        skin: [S, S] in 0..1, the same for coarse differences of colour alone, by which a face would part from its neck.
+        skin: [S, S] in 0..1, the same for coarse differences of colour alone, by which a face would part from its neck,
+            and for still coarser ones of light, by which it would part from the light of its scene.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
     flow = _flow(edited, drawn) * inside[..., None]
@@ -64,7 +66,9 @@ def carried(
     if lips is not None:
         missed += (inside * lips * same)[..., None] * _colour(here - edited)
     if skin is not None:
-        missed += (inside * skin)[..., None] * _colour(_around(here - edited, skin))
+        change = here - edited
+        own = _colour(_around(change, skin, SKIN_SIGMA)) + _around(_light(change), skin, LIGHT_SIGMA)
+        missed += (inside * skin)[..., None] * own
     return missed
 
 
@@ -74,16 +78,28 @@ def unchanged(source: ByteArray, edited: ByteArray | FloatArray) -> FloatArray:
     return _same(a, b, OTHER)
 
 
+def _light(change: FloatArray) -> FloatArray:
+    """[S, S, 1], what of a change [S, S, 3] is light."""
+    light: FloatArray = (change @ _LUMA)[..., None]
+    return light
+
+
 def _colour(change: FloatArray) -> FloatArray:
-    """What of a change [S, S, 3] is not light."""
-    colour: FloatArray = change - (change @ _LUMA)[..., None]
+    """[S, S, 3], the rest of it."""
+    colour: FloatArray = change - _light(change)
     return colour
 
 
-def _around(change: FloatArray, weight: FloatArray) -> FloatArray:
-    """A change [S, S, 3] averaged over the neighbourhood of each place, as far as the weight [S, S] reaches."""
-    sigma = change.shape[0] * SKIN_SIGMA
-    total, count = (cv2.GaussianBlur(v, (0, 0), sigma) for v in (change * weight[..., None], weight))
+def _around(change: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
+    """A change [S, S, C] averaged over the neighbourhood of each place, as far as the weight [S, S] reaches.
+
+    Args:
+        sigma: of the Gaussian, in crop sides.
+    """
+    total, count = (
+        cv2.GaussianBlur(v, (0, 0), change.shape[0] * sigma).reshape(v.shape)
+        for v in (change * weight[..., None], weight)
+    )
     mean: FloatArray = total / np.maximum(count, 1e-3)[..., None]
     return mean
 

@@ -78,8 +78,8 @@ class Direction:
 
 
 def keeps_colours(direction: Direction) -> bool:
-    """Whether it is known, by its measured effects, to leave the colour of skin as it is: at most `SIDE_EFFECT` SD."""
-    return all(abs(direction.effects.get(name, math.inf)) <= SIDE_EFFECT for name in ("skin", "red", "yellow"))
+    """Whether it is known to leave skin's colour and light alone: measured effects of at most `SIDE_EFFECT` SD."""
+    return all(abs(direction.effects.get(name, math.inf)) <= SIDE_EFFECT for name in ("skin", "red", "yellow", "light"))
 
 
 def list_directions() -> list[Direction]:

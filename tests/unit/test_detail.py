@@ -83,18 +83,21 @@ def test_lips_keep_their_colour_and_take_the_edits_light() -> None:
     np.testing.assert_array_equal(found[lips == 0], edited[lips == 0])
 
 
-def test_skin_keeps_its_coarse_colour_and_takes_spots_and_light_from_the_edit() -> None:
+def test_skin_keeps_its_coarse_colour_and_light_and_takes_spots_and_folds_from_the_edit() -> None:
     drawn = drawing()
-    freckle = np.zeros((SIDE, SIDE, 3), np.float32)
+    freckle, fold = np.zeros((2, SIDE, SIDE, 3), np.float32)
     freckle[63:66, 63:66] = [0.1, -0.1, -0.1]
-    edited = drawn + np.float32([-0.3, 0.1, 0.1]) + freckle  # paler and greener, with a spot
+    fold[80:83, 30:100] = -0.3
+    edited = drawn + np.float32([-0.4, 0, 0]) + freckle + fold  # darker and greener, with a spot and a fold
     skin = np.zeros((SIDE, SIDE), np.float32)
     skin[16:112, 16:112] = 1
     found = edited + carried(drawn, drawn, edited, skin=skin)
     luma = np.array([0.299, 0.587, 0.114])
     change = found - drawn
-    np.testing.assert_allclose(change @ luma, (edited - drawn) @ luma, atol=1e-5)
-    colour = change - (change @ luma)[..., None]
+    light = change @ luma
+    assert np.abs(light[40:56, 40:56]).max() < 0.04, "0.12 darker before"
+    np.testing.assert_allclose(light[81, 64] - light[74, 64], -0.3, atol=0.05)
+    colour = change - light[..., None]
     assert np.abs(colour[40:56, 40:56]).max() < 0.02
     spot = freckle[64, 64] - freckle[64, 64] @ luma
     np.testing.assert_allclose(colour[64, 64], spot, atol=0.03)

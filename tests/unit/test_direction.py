@@ -82,6 +82,7 @@ def test_colours_are_kept_where_a_direction_is_known_to_leave_them_alone(tmp_pat
     assert all(keeps_colours(direction) for direction in list_directions())
     bare = Direction(name="nose", file=tmp_path / "nose.npy")
     assert not keeps_colours(bare), "nothing is known"
-    effects = {"skin": 0.1, "red": 0.2, "yellow": -0.1}
+    effects = {"skin": 0.1, "red": 0.2, "yellow": -0.1, "light": 0.0}
     assert keeps_colours(replace(bare, effects=effects))
-    assert not keeps_colours(replace(bare, effects=effects | {"red": -0.5}))
+    for name in effects:
+        assert not keeps_colours(replace(bare, effects=effects | {name: -0.5}))
