@@ -31,6 +31,7 @@ import torch
 
 from stitchedit import config as settings
 from stitchedit.console import MALLOC, THREADS
+from stitchedit.figures import CEILING
 from stitchedit.metrics import METRICS
 
 Row = dict[str, Any]
@@ -176,7 +177,8 @@ def do_evaluate(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -
     figures = {figure.name: figure.value for figure in found.figures}
     worst = {f"{figure.name}, worst": figure.worst[0] for figure in found.figures if figure.worst is not None}
     asked = {f"{a.name}, change": a.change for a in found.attributes if a.asked}
-    ceiling = {"ceiling": found.figure("expression_correlation").beside.get("ceiling", np.nan)}
+    beside = found.figure("expression_correlation").beside
+    ceiling = {name: beside[name] for name in CEILING if name in beside}
     return {"figures": figures | worst | asked | ceiling, "page": str(folder / "page.html")}
 
 
@@ -226,7 +228,7 @@ def table(name: str, rows: dict[tuple[str, int], Row], args: argparse.Namespace)
         f"| figure | {' | '.join(preset for preset, _ in shown)} | noise | better |",
         "|---" * (len(shown) + 3) + "|",
     ]
-    for key in [k for k in some["figures"] if k.split(",")[0] in METRICS or k.endswith("change") or k == "ceiling"]:
+    for key in [k for k in some["figures"] if k.split(",")[0] in METRICS or k.endswith("change") or k in CEILING]:
         metric = METRICS.get(key.split(",")[0])
         better = "" if metric is None else metric.better + ("" if metric.target is None else f" ({metric.target:g})")
         values = [number(row["figures"].get(key, np.nan)) for row in shown.values()]

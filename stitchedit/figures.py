@@ -16,6 +16,11 @@ from stitchedit.readings import Readings
 
 UNITS = {**PREDICTED, **GEOMETRY, **APPEARANCE}
 EXPRESSION = ("mouth_open", "mouth_width", "eyes_open", "gaze", "brow_height", "smile")
+# Least correlation of a curve with itself after H.264. One that moves no more than its reading trembles (a gaze that
+# rests, say) has less of it, and says nothing of an edit.
+READABLE = 0.9
+# What stands beside the mean of the curves: its ceiling, and both over those alone that can be read.
+CEILING = ("ceiling", "readable curves", "their ceiling")
 # What a direction is meant to change; every other attribute's change is a side effect.
 ASKED: Mapping[str, tuple[str, ...]] = {
     "smile": ("smile", "mouth_width", "mouth_curve", "mouth_open"),
@@ -93,7 +98,7 @@ def _over_time(measured: Measured) -> list[Figure]:
     source, edit, flicker = measured.source, measured.edit, measured.flicker
     faceless = _left_out(measured, _faceless(measured), NO_FACE)
     mean, each = _expression(measured, edit)
-    ceiling = {} if measured.ceiling is None else {"ceiling": _expression(measured, measured.ceiling)[0]}
+    ceiling = _ceiling(measured, each)
     landmarks = metrics.jitter_ratio(edit.landmarks, source.landmarks, measured.rate)
     smoothness = "too few frames in a row, or too few a second, to tell motion above 3 Hz"
 
@@ -110,6 +115,16 @@ def _over_time(measured: Measured) -> list[Figure]:
         _attribute_jitter(measured, smoothness),
         figure("expression_correlation", mean, faceless, "no curve moves", **ceiling, **each),
     ]
+
+
+def _ceiling(measured: Measured, each: Mapping[str, float]) -> dict[str, float]:
+    """The values of CEILING; without a curve that can be read the first alone."""
+    if measured.ceiling is None:
+        return {}
+    most, at_best = _expression(measured, measured.ceiling)
+    read = [name for name, r in at_best.items() if r >= READABLE and np.isfinite(each.get(name, np.nan))]
+    of_these = [float(np.mean([found[name] for name in read])) for found in (each, at_best)] if read else []
+    return dict(zip(CEILING, [most, *of_these], strict=False))
 
 
 def _flicker(measured: Measured, name: str, value: float) -> Figure:

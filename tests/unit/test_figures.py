@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from stitchedit.evaluation import Figure, Gap, frame_ranges, shown
-from stitchedit.figures import UNITS, Measured, gap_lines, make_figures
+from stitchedit.figures import EXPRESSION, UNITS, Measured, gap_lines, make_figures
 from stitchedit.metrics import METRICS, Flicker
 from stitchedit.readings import Readings
 
@@ -111,6 +111,24 @@ def test_without_predictors_their_figures_are_gaps_that_say_how_to_fetch_them() 
     assert np.isfinite(found["expression_correlation"].value), "the other curves are there"
     assert "smile" not in found["expression_correlation"].beside
     assert any("age, gender, smile" in line for line in gap_lines(facts, figures, []))
+
+
+def test_curves_that_hardly_move_do_not_count_among_those_that_can_be_read() -> None:
+    noise = np.random.default_rng(5).normal(size=(2, COUNT))
+    again = readings(gaze=readings().values["gaze"] + 2 * noise[0])  # reads as badly after H.264
+    duller = readings(gaze=noise[1], smile=np.sin(3 * TIME))
+    figures, _, _ = make_figures(measured(edit=duller, ceiling=again))
+    figure = by_name(figures)["expression_correlation"]
+    beside = figure.beside
+    assert beside["gaze"] < 0.9
+    assert beside["smile"] < 0.9
+    assert beside["their ceiling"] == pytest.approx(1), "smile can be read, and so counts as it is"
+    assert beside["readable curves"] == pytest.approx((4 + beside["smile"]) / 5)
+    assert figure.value == pytest.approx((4 + beside["smile"] + beside["gaze"]) / 6)
+    assert beside["ceiling"] < 1
+    nothing = readings(**{name: noise[0] for name in EXPRESSION})
+    figures, _, _ = make_figures(measured(ceiling=nothing))
+    assert "readable curves" not in by_name(figures)["expression_correlation"].beside
 
 
 def test_an_edit_of_which_nothing_is_known() -> None:
