@@ -52,7 +52,8 @@ def carried(
         lips: [S, S] in 0..1, the part of the source's colour, but not of its light, that is put there likewise: many
             edits turn lips grey that nobody asked to change. None: 0 everywhere.
         skin: [S, S] in 0..1, the same for coarse differences of colour alone, by which a face would part from its neck,
-            and for still coarser ones of light, by which it would part from the light of its scene.
+            and for still coarser ones of light, by which it would part from the light of its scene. Also where
+            `inside` is 0, fading out beyond the skin.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
     flow = _flow(edited, drawn) * inside[..., None]
@@ -68,7 +69,8 @@ def carried(
     if skin is not None:
         change = here - edited
         own = _colour(_around(change, skin, SKIN_SIGMA)) + _around(_light(change), skin, LIGHT_SIGMA)
-        missed += (inside * skin)[..., None] * own
+        # Beyond `inside` and gently, for stitching to meet: else a dull ring is left there, or a line at its edge.
+        missed += cv2.GaussianBlur(skin, (0, 0), len(skin) * SKIN_SIGMA)[..., None] * own
     return missed
 
 

@@ -90,18 +90,21 @@ def test_skin_keeps_its_coarse_colour_and_light_and_takes_spots_and_folds_from_t
     fold[80:83, 30:100] = -0.3
     edited = drawn + np.float32([-0.4, 0, 0]) + freckle + fold  # darker and greener, with a spot and a fold
     skin = np.zeros((SIDE, SIDE), np.float32)
-    skin[16:112, 16:112] = 1
+    skin[32:96, 32:96] = 1
     found = edited + carried(drawn, drawn, edited, skin=skin)
     luma = np.array([0.299, 0.587, 0.114])
     change = found - drawn
     light = change @ luma
-    assert np.abs(light[40:56, 40:56]).max() < 0.04, "0.12 darker before"
+    assert np.abs(light[48:60, 48:60]).max() < 0.04, "0.12 darker before"
     np.testing.assert_allclose(light[81, 64] - light[74, 64], -0.3, atol=0.05)
     colour = change - light[..., None]
-    assert np.abs(colour[40:56, 40:56]).max() < 0.02
+    assert np.abs(colour[48:60, 48:60]).max() < 0.02
     spot = freckle[64, 64] - freckle[64, 64] @ luma
     np.testing.assert_allclose(colour[64, 64], spot, atol=0.03)
-    np.testing.assert_array_equal(found[skin == 0], edited[skin == 0])
+    np.testing.assert_array_equal(found[:8], edited[:8])
+    at_border = carried(drawn, drawn, edited, np.zeros_like(skin), skin=skin)
+    assert at_border[54, 54] @ luma > 0.1, "where stitching meets the source too, or there would be a ring"
+    assert np.abs(np.diff(at_border @ luma, axis=1)).max() < 0.02, "and without an edge of its own"
 
 
 def test_the_eyes_keep_their_own_look() -> None:
