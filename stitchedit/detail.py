@@ -62,15 +62,16 @@ def carried(
     limit = OTHER if eyes is None else OTHER * (1 + eyes * (OTHER_EYES - 1))
     same = _same(edited, here, limit)
     missed *= 1 - (inside * (1 - same))[..., None]
+    change = here - edited
     if eyes is not None:
-        missed += (own_eyes * inside * eyes * same)[..., None] * (here - edited)
+        missed += (own_eyes * inside * eyes * same)[..., None] * change
     if lips is not None:
-        missed += (inside * lips * same)[..., None] * _colour(here - edited)
+        missed += (inside * lips * same)[..., None] * _colour(change)
     if skin is not None:
-        change = here - edited
-        own = _colour(_around(change, skin, SKIN_SIGMA)) + _around(_light(change), skin, LIGHT_SIGMA)
         # Beyond `inside` and gently, for stitching to meet: else a dull ring is left there, or a line at its edge.
-        missed += cv2.GaussianBlur(skin, (0, 0), len(skin) * SKIN_SIGMA)[..., None] * own
+        weight = skin[..., None]
+        light = _near(_light(change) * weight, LIGHT_SIGMA) / np.maximum(_near(weight, LIGHT_SIGMA), 1e-3)
+        missed += _colour(_near(change * weight, SKIN_SIGMA)) + _near(weight, SKIN_SIGMA) * light
     return missed
 
 
@@ -92,17 +93,9 @@ def _colour(change: FloatArray) -> FloatArray:
     return colour
 
 
-def _around(change: FloatArray, weight: FloatArray, sigma: float) -> FloatArray:
-    """A change [S, S, C] averaged over the neighbourhood of each place, as far as the weight [S, S] reaches.
-
-    Args:
-        sigma: of the Gaussian, in crop sides.
-    """
-    total, count = (
-        cv2.GaussianBlur(v, (0, 0), change.shape[0] * sigma).reshape(v.shape)
-        for v in (change * weight[..., None], weight)
-    )
-    mean: FloatArray = total / np.maximum(count, 1e-3)[..., None]
+def _near(values: FloatArray, sigma: float) -> FloatArray:
+    """[S, S, C] averaged over the neighbourhood of each place; sigma in crop sides."""
+    mean: FloatArray = cv2.GaussianBlur(values, (0, 0), len(values) * sigma).reshape(values.shape)
     return mean
 
 

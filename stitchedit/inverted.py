@@ -98,7 +98,7 @@ def source_detail(
 
     Args:
         fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look.
-        own_colours: whether the skin and the lips are to keep theirs, as far as fidelity goes.
+        own_colours: whether lips are to keep their colour, skin its colour and light, as far as fidelity goes.
     """
     generator, size = inverted.generator, inverted.crops.size
 

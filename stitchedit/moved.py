@@ -45,7 +45,7 @@ class Moved:
     edited: EditedLatents
     shapes: Shapes
     fidelity: float
-    own_colours: bool  # skin and lips are to keep theirs
+    own_colours: bool  # see `source_detail`
     config: EditConfig
     folder: Path
     stages: Stages
