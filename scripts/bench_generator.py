@@ -26,9 +26,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stitchedit.console import MALLOC
-from stitchedit.generator import Generator, load_default_generator
+from stitchedit.cli.console import MALLOC
 from stitchedit.mobilestylegan import layers
+from stitchedit.models.generator import Generator, load_default_generator
 
 ALLOCATORS: dict[str, dict[str, str]] = {"plain": {}, "kept": MALLOC}
 Draw = Callable[[Tensor, int], Tensor]  # ws [1, num_ws, w_dim], size -> image

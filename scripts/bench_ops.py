@@ -4,7 +4,7 @@
 
 CPU: the polyphase form in use beside the definition (zeros inserted, depthwise convolution), and `bias_act` beside its
 plain form, forward and with the gradient. Every row is a process of its own; its peak is all of its memory, some 200 MB
-of it torch. "kept" rows run with the allocator told to keep freed memory (`stitchedit.console.MALLOC`), "plain" rows
+of it torch. "kept" rows run with the allocator told to keep freed memory (`cli.console.MALLOC`), "plain" rows
 without.
 
 CUDA: the kernels beside the definition in torch and, where it can be had, torch.compile of the definition. "moved" is
@@ -29,7 +29,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from stitchedit.console import MALLOC
+from stitchedit.cli.console import MALLOC
 from stitchedit.cuda_ops import ACTIVATIONS, bias_act, reference, setup_filter, upfirdn2d
 from stitchedit.cuda_ops._spec import BiasActSpec, Resampling
 

@@ -7,7 +7,7 @@ number of the synthesis network, as tuning takes them. "reference" is the networ
 out in plain torch below: pictures scaled by styles, zeros inserted before a depthwise filter, bias, activation and gain
 one after the other. Every row is a process of its own, the median of the runs after one that is not counted; CPU
 seconds are those of all threads; the peak is the process's resident memory. "kept" rows run with the allocator told to
-keep freed memory, as the command line does (`stitchedit.console.MALLOC`), "plain" rows without. Let nothing else run.
+keep freed memory, as the command line does (`cli.console.MALLOC`), "plain" rows without. Let nothing else run.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stitchedit.console import MALLOC
+from stitchedit.cli.console import MALLOC
 from stitchedit.stylegan2 import StyleGAN2
 
 ALLOCATORS: dict[str, dict[str, str]] = {"plain": {}, "kept": MALLOC}

@@ -30,8 +30,8 @@ import numpy as np
 import torch
 
 from stitchedit import config as settings
-from stitchedit.console import MALLOC, THREADS
-from stitchedit.figures import CEILING
+from stitchedit.cli.console import MALLOC, THREADS
+from stitchedit.evaluation.aggregate import CEILING
 from stitchedit.metrics import METRICS
 
 Row = dict[str, Any]
@@ -137,13 +137,13 @@ def do_job(said: Row, args: argparse.Namespace) -> None:
 
 
 def do_invert(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> Row:
-    from stitchedit import pipeline
+    from stitchedit.pipeline import edit_clip
 
     config = replace(settings.invert_preset(said["preset"]), seed=said["seed"])
     if said["preset"] == "stit":
         config = replace(config, tune=replace(config.tune, steps_per_frame=args.stit[0], steps=args.stit[0]))
     source = cut(clip, folder / clip.name, said["frames"])
-    summary = pipeline.invert(source, folder / "project", config)
+    summary = edit_clip.invert(source, folder / "project", config)
     encode = settings.for_frames(config.encode, summary.edited_frames)
     return {
         "crop_px": summary.crop_px,
@@ -154,26 +154,26 @@ def do_invert(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> 
 
 
 def do_edit(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> Row:
-    from stitchedit import pipeline
-    from stitchedit.project import Project
-    from stitchedit.strengths import parse_strength
+    from stitchedit.pipeline import edit_clip
+    from stitchedit.project.folder import Project
+    from stitchedit.strength import parse_strength
 
     edits = ((args.direction, parse_strength(args.strength)),)
     config = replace(settings.edit_preset(said["preset"]), edits=edits, seed=0)
     if said["preset"] == "stit":
         config = replace(config, stitch=replace(config.stitch, steps=args.stit[1], first_steps=args.stit[1]))
-    summary = pipeline.edit(Project.open(folder / "project"), config, folder / f"edited{clip.suffix}")
+    summary = edit_clip.edit(Project.open(folder / "project"), config, folder / f"edited{clip.suffix}")
     drawn = 3 if config.stitch.detail else 2  # after the last step, before the first, and unedited
     return {"stitch_passes": round((summary.stitch_steps + drawn) * summary.edited_frames)}
 
 
 def do_evaluate(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> Row:
-    from stitchedit import page
-    from stitchedit.evaluate import evaluate
+    from stitchedit.evaluation import html_report
+    from stitchedit.evaluation.run import evaluate
 
     truth = None if said["truth"] is None else cut(Path(said["truth"]), folder / "truth.mp4", said["frames"])
     found, job = evaluate(folder / f"edited{clip.suffix}", project=folder / "project", truth=truth)
-    page.write_page(found, job, folder / "page.html")
+    html_report.write_page(found, job, folder / "page.html")
     figures = {figure.name: figure.value for figure in found.figures}
     worst = {f"{figure.name}, worst": figure.worst[0] for figure in found.figures if figure.worst is not None}
     asked = {f"{a.name}, change": a.change for a in found.attributes if a.asked}

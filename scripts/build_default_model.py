@@ -21,8 +21,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stitchedit.generator import save_generator
 from stitchedit.mobilestylegan import MobileStyleGAN
+from stitchedit.models.generator import save_generator
 
 # sha256 of the four files in the wheel of 2021.7.21.1. They are checked before anything of them is parsed, so no
 # other XML than this one reaches the parser.

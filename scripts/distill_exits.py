@@ -26,11 +26,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stitchedit.generator import read_generator, read_safetensors, write_safetensors
-from stitchedit.losses import MobileNetPerceptual
 from stitchedit.mobilestylegan import MobileStyleGAN, haar
 from stitchedit.mobilestylegan.layers import Affine, BlockExit, SeparableConv
 from stitchedit.mobilestylegan.networks import FFHQ_HEADS
+from stitchedit.models.generator import read_generator, read_safetensors, write_safetensors
+from stitchedit.models.perceptual import MobileNetPerceptual
 
 LICENCE = "distilled from mobilestylegan_ffhq_1024.safetensors, under the same terms"
 KEYS = "synthesis_network.heads."

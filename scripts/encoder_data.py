@@ -15,9 +15,9 @@ import torch
 from numpy.random import Generator as Random
 from torch import Tensor
 
-from stitchedit.data import ByteArray, FloatArray
-from stitchedit.generator import Generator
-from stitchedit.samples import PICTURE_PX, draw_ws, render
+from stitchedit.learning.generator_samples import PICTURE_PX, draw_ws, render
+from stitchedit.models.generator import Generator
+from stitchedit.types import ByteArray, FloatArray
 
 CHUNK = 250  # samples a file
 SAMPLE_SEED = 7

@@ -10,10 +10,10 @@ import torch
 from encoder_data import Samples, face_weight
 from torch import Tensor
 
-from stitchedit.encode import Prior, w_prior
-from stitchedit.generator import Generator
-from stitchedit.losses import MobileNetPerceptual
-from stitchedit.samples import read_identities
+from stitchedit.inversion.latent_optimization import Prior, w_prior
+from stitchedit.learning.generator_samples import read_identities
+from stitchedit.models.generator import Generator
+from stitchedit.models.perceptual import MobileNetPerceptual
 
 PIXEL, PERCEPTUAL, IDENTITY = 1.0, 1.0, 0.5
 

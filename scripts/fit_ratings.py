@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Fit weight and hair colour to human ratings: makes `stitchedit/data/omi_ratings.safetensors`.
+"""Fit weight and hair colour to human ratings: makes `stitchedit/assets/omi_ratings.safetensors`.
 
     scripts/fit_ratings.py FOLDER OUT [--cache FILE.npz]
 
@@ -18,11 +18,11 @@ import numpy as np
 from encoder_data import face_files, read_picture
 from safetensors.numpy import save_file
 
-from stitchedit.learn import Floats, ridge
-from stitchedit.packaged import SHA256
-from stitchedit.rated import RATED, features
-from stitchedit.samples import aligned_landmarks
-from stitchedit.w_encoder import WEIGHTS as ENCODER
+from stitchedit.learning.generator_samples import aligned_landmarks
+from stitchedit.learning.human_ratings import RATED, features
+from stitchedit.learning.linear_regression import Floats, ridge
+from stitchedit.models.bundled_weights import SHA256
+from stitchedit.models.w_encoder import WEIGHTS as ENCODER
 
 FOLD_SEED = 1
 

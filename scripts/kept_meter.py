@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from stitchedit.data import FloatArray
-from stitchedit.meter import Faces, Meter
-from stitchedit.samples import NAMES
+from stitchedit.learning.effect_measurement import Faces, Meter
+from stitchedit.learning.generator_samples import NAMES
+from stitchedit.types import FloatArray
 
 BLOCK = 20  # people a file
 

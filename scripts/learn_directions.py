@@ -10,7 +10,7 @@ of the README, half as much again where its identity is followed; `--threads` ta
 1. Draw people, two thirds at psi 0.7, the others at 1.0; read age, gender, smile, geometry, light, ratings and (of the
    first 950) identity off each.
 2. Fit a linear reading of each attribute in W; take the smallest step that moves one and holds the others
-   (`stitchedit.learn`), the identity embedding softly; let it move only the rows of W+ that it needs.
+   (`learning.linear_regression`), the identity embedding softly; let it move only the rows of W+ that it needs.
 3. Measure what the step does to people who were in no fit, ask for the difference, and repeat. `--again` does so with
    what is known of the directions in --out already.
 4. Bring it to its unit, and measure effects and curve, on 200 others. FOLDER/NAME.png is to be looked at.
@@ -30,13 +30,13 @@ import torch
 from direction_files import CURVE_PEOPLE, LICENCE, measure_identity, strip, write_identity, write_vector
 from kept_meter import KeptMeter
 
-from stitchedit.attributes import Predictors
-from stitchedit.direction import CurvePoint, Direction, read_direction
-from stitchedit.generator import Generator, load_default_generator
-from stitchedit.learn import Floats, ridge, smallest_step
-from stitchedit.meter import PEOPLE_SEED, people
-from stitchedit.samples import NAMES, Table, draw_ws, load_table, read_chunk, sample_chunk
-from stitchedit.w_readings import WEIGHTS, WReadings
+from stitchedit.editing.direction import CurvePoint, Direction, read_direction
+from stitchedit.faces.attributes import Predictors
+from stitchedit.learning.attribute_regressors import WEIGHTS, WReadings
+from stitchedit.learning.effect_measurement import PEOPLE_SEED, people
+from stitchedit.learning.generator_samples import NAMES, Table, draw_ws, load_table, read_chunk, sample_chunk
+from stitchedit.learning.linear_regression import Floats, ridge, smallest_step
+from stitchedit.models.generator import Generator, load_default_generator
 
 CHUNK = 50
 IDENTITIES = 950  # samples whose identity embedding is read

@@ -23,16 +23,16 @@ import numpy as np
 import torch
 from encoder_data import HELD_OUT, as_images, face_files, face_weight, read_picture
 
-from stitchedit.batches import Batches
 from stitchedit.config import EncodeConfig
-from stitchedit.data import ByteArray, Crops, FloatArray
-from stitchedit.encode import optimize
-from stitchedit.generator import Generator, load_default_generator
-from stitchedit.guess import from_guess
-from stitchedit.losses import MobileNetPerceptual
-from stitchedit.pictures import save_png
-from stitchedit.samples import read_identities, render
-from stitchedit.w_encoder import WEncoder, load_w_encoder
+from stitchedit.files.image_folder import save_png
+from stitchedit.inversion.crop_batches import Batches
+from stitchedit.inversion.encoder_initialization import from_guess
+from stitchedit.inversion.latent_optimization import optimize
+from stitchedit.learning.generator_samples import read_identities, render
+from stitchedit.models.generator import Generator, load_default_generator
+from stitchedit.models.perceptual import MobileNetPerceptual
+from stitchedit.models.w_encoder import WEncoder, load_w_encoder
+from stitchedit.types import ByteArray, Crops, FloatArray
 
 SHORT, LONG = "network, short search", "search from the mean"
 SHOWN = 8  # faces on the sheet

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from stitchedit.direction import list_directions
-from stitchedit.direction_report import IDENTITY, SIDE_EFFECT, missed
+from stitchedit.editing.direction import list_directions
+from stitchedit.learning.direction_report import IDENTITY, SIDE_EFFECT, missed
 
 
 def main() -> None:

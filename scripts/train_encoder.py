@@ -35,10 +35,10 @@ from encoder_target import IDENTITY, PERCEPTUAL, PIXEL, make_target
 from safetensors.torch import load_file
 from torch import Tensor
 
-from stitchedit.generator import Generator, load_default_generator, write_safetensors
-from stitchedit.packaged import packaged_file
-from stitchedit.samples import PICTURE_PX, draw_ws, read_identities, render
-from stitchedit.w_encoder import FORMAT, WEncoder, load_w_encoder
+from stitchedit.learning.generator_samples import PICTURE_PX, draw_ws, read_identities, render
+from stitchedit.models.bundled_weights import packaged_file
+from stitchedit.models.generator import Generator, load_default_generator, write_safetensors
+from stitchedit.models.w_encoder import FORMAT, WEncoder, load_w_encoder
 
 LICENCE = "CC BY-NC-SA 4.0: learned from One Million Impressions faces and samples of a generator distilled from FFHQ"
 START_SAMPLES = 3000  # that the ridge regression sees

@@ -29,14 +29,14 @@ from encoder_data import spoil
 from numpy.random import Generator as Random
 from torch import Tensor
 
-from stitchedit import faces
-from stitchedit.data import ByteArray, FloatArray
-from stitchedit.generator import Generator, load_default_generator, write_safetensors
-from stitchedit.losses import MobileNetPerceptual
-from stitchedit.outline import distance, face_axes, face_outline
-from stitchedit.parser import FORMAT, SIZE, HeadParser, places
-from stitchedit.samples import draw_ws, render
-from stitchedit.segment import crop_mesh
+from stitchedit.faces import detectors
+from stitchedit.faces.head_parser import FORMAT, SIZE, HeadParser, places
+from stitchedit.faces.mesh import crop_mesh
+from stitchedit.faces.mesh_topology import distance, face_axes, face_outline
+from stitchedit.learning.generator_samples import draw_ws, render
+from stitchedit.models.generator import Generator, load_default_generator, write_safetensors
+from stitchedit.models.perceptual import MobileNetPerceptual
+from stitchedit.types import ByteArray, FloatArray
 
 LICENCE = "as the default generator, of whose samples it learned: Apache-2.0, with the caution of its card"
 CHUNK, SEED = 50, 78  # samples a file, and what they are drawn by
@@ -109,7 +109,7 @@ def draw(folder: Path, index: int, generator: Generator) -> Path:
 
 def label(rgb: ByteArray) -> tuple[np.ndarray, FloatArray, FloatArray]:
     """Head [S, S] bool, matte [S, S] and mesh [468, 2] of an aligned face, by colour."""
-    matte, (points, _) = faces.person(rgb), crop_mesh(rgb)
+    matte, (points, _) = detectors.person(rgb), crop_mesh(rgb)
     person = matte > 0.5
     chin, axis, height = face_axes(points)
     at = (np.arange(SIZE, dtype=np.float32) + 0.5) / SIZE

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from stitchedit.config import InvertConfig as InvertConfig
     from stitchedit.config import edit_preset as edit_preset
     from stitchedit.config import invert_preset as invert_preset
-    from stitchedit.direction import find_direction as find_direction
-    from stitchedit.direction import list_directions as list_directions
+    from stitchedit.editing.direction import find_direction as find_direction
+    from stitchedit.editing.direction import list_directions as list_directions
     from stitchedit.errors import StitcheditError as StitcheditError
-    from stitchedit.generator import Generator as Generator
-    from stitchedit.project import Project as Project
-    from stitchedit.weights import load_generator as load_generator
+    from stitchedit.models.generator import Generator as Generator
+    from stitchedit.models.weights import load_generator as load_generator
+    from stitchedit.project.folder import Project as Project
 
 _HOME = {
     "EditConfig": "config",

@@ -22,7 +22,7 @@ def main() -> None:
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})  # see `console.keep_memory`
 
-    from stitchedit.cli import main as run
+    from stitchedit.cli.main import main as run
 
     run()
 

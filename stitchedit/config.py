@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from stitchedit.errors import ConfigError
 
 if TYPE_CHECKING:
-    from stitchedit.strengths import Strength
+    from stitchedit.strength import Strength
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +87,7 @@ class StitchConfig:
     # Well inside of the face the edited picture itself is taken, and where the edited face is smaller than the old one
     # the border reaches in; the reference does neither.
     interior: bool = True
-    detail: bool = True  # give the edited face what tuning missed of the source, see `stitchedit.detail`; STIT: off
+    detail: bool = True  # give the edited face what tuning missed (`editing.residual_transfer`); STIT: off
     steady: float = 6.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
     membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from stitchedit.data import Crops
 from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.types import Crops
 
 
 @pytest.fixture

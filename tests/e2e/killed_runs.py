@@ -26,9 +26,9 @@ import av
 import numpy as np
 import torch
 
-from stitchedit import moved, pipeline
 from stitchedit.config import EditConfig, EncodeConfig, InvertConfig, StitchConfig, TuneConfig
-from stitchedit.project import Project
+from stitchedit.pipeline import edit_clip, face_edit
+from stitchedit.project.folder import Project
 from stitchedit.video import open_video, write_video
 
 TESTS = Path(__file__).parents[1]
@@ -52,11 +52,11 @@ def prepare(folder: Path) -> None:
 
 def job(folder: Path) -> None:
     """The whole job, of which all that is finished is kept."""
-    moved.CHAIN_SAVED_EVERY = 2
-    pipeline.invert(folder / "clip.mp4", None, INVERT)
+    face_edit.CHAIN_SAVED_EVERY = 2
+    edit_clip.invert(folder / "clip.mp4", None, INVERT)
     edits = ((str(folder / "push.npy"), 1.5),)
     config = EditConfig(edits=edits, stitch=StitchConfig(steps=2, first_steps=4, border_threshold=0))
-    pipeline.edit(Project.open(folder / "clip.mp4.stitch"), config, folder / "out.mp4")
+    edit_clip.edit(Project.open(folder / "clip.mp4.stitch"), config, folder / "out.mp4")
 
 
 def life(folder: Path, prologue: Callable[[], None] = lambda: None) -> int:

@@ -11,9 +11,9 @@ import pytest
 from command_line import CLIP, ROOT, TINY, error, run
 
 from stitchedit.errors import CannotOpen, ConfigError, NotAProject, ProjectError, StitcheditError
-from stitchedit.evaluate import evaluate
-from stitchedit.project import Project
-from stitchedit.takes import places_of_project
+from stitchedit.evaluation.clip_versions import places_of_project
+from stitchedit.evaluation.run import evaluate
+from stitchedit.project.folder import Project
 from stitchedit.video import open_video, write_video
 
 FRAMES = 12

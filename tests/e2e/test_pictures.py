@@ -10,8 +10,8 @@ import OpenEXR
 import pytest
 from command_line import CLIP, TINY, error, run
 
-from stitchedit.light import light
 from stitchedit.video import open_video
+from stitchedit.video.linear_light import light
 
 FRAMES = 6
 FIRST = 1001

@@ -32,7 +32,7 @@ from typing import Any
 from kinds import KINDS, Kind
 from mutations import mutate
 
-from stitchedit.endings import one_line
+from stitchedit.cli.exit_codes import one_line
 from stitchedit.errors import StitcheditError
 
 SECONDS = 10

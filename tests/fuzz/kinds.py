@@ -55,7 +55,7 @@ class Checkpoint(Alone):
     def make(self, good: Path) -> list[str]:
         from test_hostile import CORPUS
 
-        from stitchedit.generator import save_generator
+        from stitchedit.models.generator import save_generator
         from stitchedit.stylegan2 import StyleGAN2
         from stitchedit.stylegan2.checkpoints import read_checkpoint
         from stitchedit.stylegan2.stored import write_stored
@@ -69,8 +69,8 @@ class Checkpoint(Alone):
         return sorted(path.name for path in good.iterdir())
 
     def use(self, case: Path) -> None:
-        from stitchedit import weights
         from stitchedit.errors import UnknownCheckpoint
+        from stitchedit.models import weights
 
         (path,) = case.iterdir()
         if path.name.startswith("e4e"):
@@ -126,7 +126,7 @@ class Toml:
         (case / "given.toml").write_bytes(data)
 
     def use(self, case: Path) -> None:
-        from stitchedit.direction import find_direction
+        from stitchedit.editing.direction import find_direction
 
         find_direction(str(case / "given.toml")).as_json()
         move(str(case / "given.toml"))
@@ -159,13 +159,13 @@ class Project:
     def use(self, case: Path) -> None:
         import killed_runs
 
-        from stitchedit import moved
         from stitchedit.errors import ProjectError
-        from stitchedit.inverted import InversionImages, load_inverted, soften
-        from stitchedit.pictures import FinePictures
-        from stitchedit.project import Project, Records, inputs_of
-        from stitchedit.subject import find_subject
-        from stitchedit.takes import places_of_project
+        from stitchedit.evaluation.clip_versions import places_of_project
+        from stitchedit.evaluation.edit_origin import find_subject
+        from stitchedit.files.image_folder import FinePictures
+        from stitchedit.pipeline import face_edit
+        from stitchedit.pipeline.inversion import InversionImages, load_inverted, soften
+        from stitchedit.project.folder import Project, Records, inputs_of
 
         opened = Project.open(case / "clip.mp4.stitch")
         inverted = load_inverted(opened, "cpu")
@@ -179,7 +179,7 @@ class Project:
         records.why_redo("stitch", inputs_of(killed_runs.INVERT), [])
         pictures = FinePictures(folder / "stitched", len(inverted.crops.frames), inverted.crops.size)
         [pictures[index] for index in range(len(pictures))]
-        moved.read_log(folder / "stitch.json")
+        face_edit.read_log(folder / "stitch.json")
         opened.fact("notes", "tuning")
         del opened, inverted
         find_subject(folder, None, None)
@@ -196,7 +196,7 @@ class Video(Alone):
 
         import imageio_ffmpeg
 
-        from stitchedit.provenance import sealer
+        from stitchedit.provenance.manifest import sealer
         from stitchedit.video import open_video, write_video
 
         good.mkdir()
@@ -209,8 +209,8 @@ class Video(Alone):
         return sorted([*FFMPEG, signed.name])
 
     def use(self, case: Path) -> None:
-        from stitchedit.provenance import read_back
-        from stitchedit.subject import asked_of
+        from stitchedit.evaluation.edit_origin import asked_of
+        from stitchedit.provenance.manifest import read_back
         from stitchedit.video import open_video, write_video
 
         (path,) = case.iterdir()
@@ -246,7 +246,7 @@ class Pictures(Alone):
         return sorted(path.name for path in good.iterdir())
 
     def use(self, case: Path) -> None:
-        from stitchedit.provenance import notice, read_back
+        from stitchedit.provenance.manifest import notice, read_back
         from stitchedit.video import open_video, paste, write_video
 
         (path,) = case.iterdir()
@@ -261,8 +261,8 @@ def move(direction: str) -> None:
     """The step of `stitchedit edit`, on a generator of 64 numbers in W."""
     from types import SimpleNamespace
 
-    from stitchedit.data import Latents
-    from stitchedit.edit import edit
+    from stitchedit.editing.move_latents import edit
+    from stitchedit.types import Latents
 
     space = SimpleNamespace(made_for="any", num_ws=10, w_dim=64)
     edit(Latents(np.zeros((2, 1, 64), np.float32)), [(direction, 1.5)], space, force=True)

@@ -9,7 +9,7 @@ import torch
 from golden_networks import GOLDEN, arrays, error, filled
 from torch import Tensor, nn
 
-from stitchedit import weights
+from stitchedit.models import weights
 from stitchedit.stylegan2 import ENCODERS, Encoder4Editing, GradualStyleEncoder
 from stitchedit.stylegan2 import encoder as module
 from stitchedit.stylegan2.encoder_layout import encoder_shapes

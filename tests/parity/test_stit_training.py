@@ -10,12 +10,12 @@ from golden_fill import fill
 from torch import Tensor
 
 from stitchedit.config import StitchConfig, TuneConfig
-from stitchedit.data import Latents
-from stitchedit.losses import Lpips
-from stitchedit.stitch import Chain, stitch_frame
+from stitchedit.editing.stitching_tuning import Chain, stitch_frame
+from stitchedit.inversion.pivotal_tuning import locality_loss, step_toward, tune
+from stitchedit.models.perceptual import Lpips
+from stitchedit.models.weights import load_generator
 from stitchedit.stylegan2 import StyleGAN2
-from stitchedit.tune import locality_loss, step_toward, tune
-from stitchedit.weights import load_generator
+from stitchedit.types import Latents
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 CURVES, IMAGES = 1e-3, 1e-2  # tolerances of golden/README.md

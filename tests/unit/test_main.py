@@ -13,7 +13,7 @@ PREPARED = (
 LATER = (
     "class Press:\n"
     "    def find_spec(self, name, path, target=None):\n"
-    "        if name == 'stitchedit.cli':\n"
+    "        if name == 'stitchedit.cli.main':\n"
     "            os.kill(os.getpid(), signal.SIGINT)\n"
     "sys.meta_path.insert(0, Press())\n"
 )

@@ -120,7 +120,7 @@ class SynthesisNetwork(nn.Module):
 
 
 class MobileStyleGAN(nn.Module):
-    """A face generator that satisfies `stitchedit.generator.Generator`. Weights are random until loaded.
+    """A face generator that satisfies `stitchedit.models.generator.Generator`. Weights are random until loaded.
 
     Args:
         made_for: what edit directions name in `made_for`.

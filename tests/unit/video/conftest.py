@@ -12,10 +12,10 @@ import imageio_ffmpeg
 import numpy as np
 import pytest
 
-from stitchedit.colour import colour_of
-from stitchedit.orientation import Orientation
-from stitchedit.pixels import find_layout, samples
 from stitchedit.video import CodedFrame
+from stitchedit.video.orientation import Orientation
+from stitchedit.video.pixel_formats import find_layout, samples
+from stitchedit.video.yuv import colour_of
 
 Ffmpeg = Callable[..., bytes]
 Listing = tuple[Fraction, list[tuple[int, int, str]]]  # seconds of a tick; PTS, duration and MD5 of each frame

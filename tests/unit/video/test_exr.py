@@ -11,10 +11,10 @@ import numpy as np
 import OpenEXR
 import pytest
 
-from stitchedit._exr import EXR, ExrFrame
 from stitchedit.errors import CannotEncode, CannotOpen, StitcheditError
-from stitchedit.light import light, shown
 from stitchedit.video import open_video, paste, try_writing, write_video
+from stitchedit.video.exr import EXR, ExrFrame
+from stitchedit.video.linear_light import light, shown
 
 WIDTH, HEIGHT = 40, 30
 BOX = (8, 6, 28, 24)

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stitchedit.orientation import Orientation, from_matrix, parse_matrix
 from stitchedit.video import Frame, open_video, paste
+from stitchedit.video.orientation import Orientation, from_matrix, parse_matrix
 
 ALL = [Orientation(*bits) for bits in itertools.product((False, True), repeat=3)]
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from stitchedit._subtitles import packed, words
 from stitchedit.video import open_video, write_video
+from stitchedit.video.subtitles import packed, words
 
 SRT = """1
 00:00:00,100 --> 00:00:00,400

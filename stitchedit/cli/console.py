@@ -1,0 +1,119 @@
+"""What all commands share: options, the new start with memory kept, logs and progress bars, printing."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+
+from stitchedit.cli.exit_codes import one_line
+from stitchedit.cli.signals import attentive
+from stitchedit.progress import Progress, TimeLeft, shown_time
+from stitchedit.project.log_file import ProjectLog
+
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Verbose = Annotated[
+    bool, typer.Option("--verbose", help="Say more on stderr; the project's stitchedit.log has it always.")
+]
+Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
+Preset = Annotated[str | None, typer.Option(help="fast, balanced, quality or stit (the reference's recipe).")]
+Region = Annotated[
+    list[str] | None,
+    typer.Option(help="What may change: head, face, mouth or eyes; may be repeated.", show_default="face"),
+]
+
+# Freed memory is kept for the next tensor of the same size. Without this every large activation is mapped, faulted in
+# and unmapped anew, which costs more than half of a tuning step on a CPU (figures: docs/benchmarks.md).
+MALLOC = {
+    "MALLOC_MMAP_THRESHOLD_": str(16 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(16 << 30),
+    "MALLOC_TOP_PAD_": str(256 << 20),
+    "MALLOC_ARENA_MAX": "1",
+}
+
+
+# Threads that wait sleep instead of spinning: on a machine that does other work too, spinning ones steal its time.
+THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+def keep_memory() -> None:
+    """Start the program again with the allocator setting, which glibc reads only at start. Linux; once."""
+    setting = os.environ.get("STITCHEDIT_MALLOC", "")
+    if sys.platform != "linux" or setting in ("off", "applied") or "torch" in sys.modules:
+        return
+    environment = {**MALLOC, **THREADS, **os.environ, "STITCHEDIT_MALLOC": "applied"}
+    sys.stdout.flush()
+    sys.stderr.flush()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it can be told in one line, see `__main__`
+    try:
+        os.execve(sys.executable, [sys.executable, "-m", "stitchedit", *sys.argv[1:]], environment)
+    finally:  # the program could not start again
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
+@contextmanager
+def running(verbose: bool) -> Iterator[Progress]:
+    """Logging on stderr and, once the project is open, into its log file; a progress bar when stderr is a terminal."""
+    from rich.console import Console
+    from rich.logging import RichHandler
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bars
+
+    console = Console(stderr=True)
+    handler = RichHandler(console=console, show_time=verbose, show_path=False, markup=False, show_level=True)
+    logging.raiseExceptions = False  # a line that cannot be shown is no reason for a traceback
+    logger = logging.getLogger("stitchedit")
+    handler.setLevel(logging.DEBUG if verbose else logging.INFO)
+    logger.handlers[:] = [handler, ProjectLog()]
+    logger.setLevel(logging.DEBUG)
+    if not console.is_terminal:
+        yield attentive(quarters(logger))
+        return
+    columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Bars(*columns, TextColumn("{task.fields[left]:>13}  {task.fields[note]}"), console=console) as bars:
+        tasks: dict[str, Any] = {}
+        time_left = TimeLeft()
+
+        def show(stage: str, done: int, total: int, note: str = "") -> None:
+            seconds = time_left(stage, done, total)
+            left = "" if seconds is None else f"{shown_time(seconds)} left"
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total or None, note=note, left=left)
+            bars.update(tasks[stage], completed=done, total=total or None, note=note, left=left)
+
+        yield attentive(show)
+
+
+def quarters(logger: logging.Logger) -> Progress:
+    """Progress for log files: a line each quarter of a stage."""
+    said: dict[str, int] = {}
+    time_left = TimeLeft()
+
+    def show(stage: str, done: int, total: int, note: str = "") -> None:
+        quarter, seconds = 4 * done // max(total, 1), time_left(stage, done, total)
+        if quarter > said.get(stage, 0):
+            said[stage] = quarter
+            parts = [note] if note else []
+            parts += [] if seconds is None else [f"about {shown_time(seconds)} left"]
+            logger.info("%s: %d of %d %s", stage, done, total, f"({', '.join(parts)})" if parts else "")
+
+    return show
+
+
+def report(facts: Any, lines: list[str], as_json: bool) -> None:
+    if as_json:
+        print_json(facts)
+    else:
+        for line in lines:
+            typer.echo(one_line(line))
+
+
+def print_json(value: Any) -> None:
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))

@@ -1,0 +1,339 @@
+"""The command line: parse, call the pipeline, print. The one place that exits."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from stitchedit.cli.clean import clean
+from stitchedit.cli.console import Device, Json, Preset, Region, Verbose, keep_memory, report, running
+from stitchedit.cli.directions import app as directions_app
+from stitchedit.cli.exit_codes import CODES, explain
+from stitchedit.cli.provenance import provenance
+from stitchedit.cli.signals import stoppable
+from stitchedit.cli.weights import app as weights_app
+from stitchedit.errors import ConfigError
+from stitchedit.project.log_file import record_ending
+
+if TYPE_CHECKING:
+    from stitchedit.config import EditConfig, InvertConfig
+    from stitchedit.strength import Strength
+
+app = typer.Typer(
+    name="stitchedit",
+    help="Edit faces in real video with a generator tuned on the clip's own frames.",
+    epilog=CODES,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help comes up twice as fast
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.add_typer(directions_app, name="directions")
+app.add_typer(weights_app, name="weights")
+app.command()(provenance)
+app.command()(clean)
+
+
+@app.command()
+def invert(
+    clip: Annotated[
+        Path,
+        typer.Argument(help="The video, or numbered pictures: a folder, or 'shot/frame.%04d.exr'.", show_default=False),
+    ],
+    project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="CLIP.stitch")] = None,
+    fps: Annotated[str | None, typer.Option(help="Frames a second of numbered pictures.", show_default="25")] = None,
+    generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
+    encoder: Annotated[
+        str, typer.Option(help="optimize, network (default generator only), a name of `weights list`, or a file.")
+    ] = "default",
+    space: Annotated[str, typer.Option(help="W or W+: whether a frame's code may differ by layer.")] = "W+",
+    face: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="largest, 1, 2 .., X,Y@SECONDS, 'like IMAGE', or all: whose face; may be repeated.",
+            show_default="largest",
+        ),
+    ] = None,
+    from_: Annotated[
+        Path | None, typer.Option("--from", help="A STIT run's model_RUN.pt: take its generator, pivots and quads.")
+    ] = None,
+    preset: Preset = None,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the random order of frames.")] = 0,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Find the face of a clip, or several, and tune a generator on each, into a project folder beside the clip."""
+    keep_memory()
+    from stitchedit.config import encode_space, invert_preset, whose_face, with_options
+    from stitchedit.pipeline import edit_clip
+    from stitchedit.video.sequence_names import parse_fps
+
+    config: InvertConfig = with_options(
+        whose_face(encode_space(invert_preset(preset or "balanced"), space), face or ["largest"]),
+        generator=generator,
+        encoder=encoder,
+        device=device,
+        seed=seed,
+        fps=None if fps is None else parse_fps(fps),
+    )
+    with running(verbose) as progress:
+        if from_ is not None:
+            from stitchedit.pipeline.import_stit import adopt
+
+            summary = adopt(clip, project, from_, config, progress=progress)
+        else:
+            summary = edit_clip.invert(clip, project, config, progress=progress)
+    report(summary.as_json(), summary.lines(), json_)
+
+
+@app.command()
+def edit(
+    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+    direction: Annotated[list[str] | None, typer.Option(help="Name or vector file; may be repeated.")] = None,
+    strength: Annotated[
+        list[str] | None,
+        typer.Option(help="One for each direction: a number, or keyframes such as 0:0,48:2 (frames) or 0s:0,1.5s:2."),
+    ] = None,
+    years: Annotated[
+        str | None, typer.Option(help="Make the face so much older, such as +20 or 0:0,48:20: `age`, counted in years.")
+    ] = None,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Of several inverted faces that one, 2, or those, 1,3; may be given for each direction."),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The video; of pictures a folder, or 'out/frame.%04d.png'.",
+            show_default="CLIP.DIRECTION+STRENGTH.mp4",
+        ),
+    ] = None,
+    preset: Annotated[
+        str | None, typer.Option(help="fast, balanced, quality or stit.", show_default="that of invert")
+    ] = None,
+    region: Region = None,
+    lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
+    blender: Annotated[
+        str | None, typer.Option(help="feather, poisson, multiband or none.", show_default="by preset: multiband")
+    ] = None,
+    match_colours: Annotated[
+        bool, typer.Option("--match-colours", help="Bring the face's colours to those of its surroundings.")
+    ] = False,
+    fidelity: Annotated[
+        float | None,
+        typer.Option(help="0..1: less of the tuning lets the person change more.", show_default="by direction"),
+    ] = None,
+    detail: Annotated[
+        bool | None,
+        typer.Option(help="Keep what tuning missed of the source: pores, hairs, gaze.", show_default="yes, stit: no"),
+    ] = None,
+    steady: Annotated[
+        float | None,
+        typer.Option(
+            help="Frames that the change is averaged over along the clip's motion.", show_default="2, stit: 0"
+        ),
+    ] = None,
+    every_frame: Annotated[
+        bool, typer.Option("--every-frame", help="Edit frames too that are faded out of: covered or hardly seen faces.")
+    ] = False,
+    metadata_only: Annotated[
+        bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
+    ] = False,
+    force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Change the face of an inverted clip, or its faces, and write the video."""
+    keep_memory()
+    from stitchedit.config import edit_detail, edit_fidelity, edit_only, edit_preset, united, with_options
+    from stitchedit.pipeline import edit_clip
+    from stitchedit.pipeline.inversion import open_project
+
+    edits = asked_edits(direction, strength, years)
+    with running(verbose) as progress:
+        opened = open_project(project)
+        config: EditConfig = with_options(
+            edit_fidelity(edit_preset(preset or opened.fact("settings", "preset")), fidelity),
+            edits=edits,
+            regions=united(region),
+            device=device,
+            seed=seed,
+            lossless=lossless,
+            metadata_only=metadata_only,
+            match_colours=match_colours,
+            force=force,
+            **({} if blender is None else {"blender": blender}),
+            **({"every_frame": True} if every_frame else {}),
+        )
+        config = edit_only(edit_detail(config, detail, steady), only or ())
+        summary = edit_clip.edit(opened, config, output, progress=progress)
+    report(summary.as_json(), summary.lines(), json_)
+
+
+@app.command()
+def preview(
+    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+    direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
+    strength: Annotated[list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2")] = None,
+    years: Annotated[list[float] | None, typer.Option(help="Strengths of `age` in years; may be repeated.")] = None,
+    region: Region = None,
+    frames: Annotated[int, typer.Option(min=1, max=12, help="How many frames.")] = 3,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION[.REGION].preview.png")
+    ] = None,
+    force: Annotated[bool, typer.Option(help="Take a direction made for another generator.")] = False,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Draw a few frames at several strengths, without stitching, to choose before a long run."""
+    if years and (strength or direction != "age"):
+        raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
+    from stitchedit.editing.direction import years_a_strength
+
+    strengths = [value / years_a_strength() for value in years] if years else strength or [-2.0, -1.0, 1.0, 2.0]
+    paired([direction] * len(strengths), strengths)
+    keep_memory()
+    from stitchedit.config import united
+    from stitchedit.pipeline import preview as previews
+    from stitchedit.pipeline.inversion import open_project
+
+    with running(verbose) as progress:
+        path = previews.preview(
+            open_project(project),
+            direction,
+            strengths,
+            output,
+            frames=frames,
+            regions=united(region),
+            force=force,
+            device=device,
+            seed=seed,
+            progress=progress,
+        )
+    report({"sheet": str(path)}, [f"sheet: {path}"], json_)
+
+
+@app.command()
+def sheet(
+    clips: Annotated[list[Path], typer.Argument(help="Videos of equal length.", show_default=False)],
+    output: Annotated[Path, typer.Option("-o", "--output", help="The PNG.")],
+    frames: Annotated[int, typer.Option(min=1, max=12, help="How many moments.")] = 4,
+    verbose: Verbose = False,
+) -> None:
+    """Draw the same moments of several clips side by side."""
+    from stitchedit.pipeline.clip_sheets import clips_sheet
+
+    with running(verbose):
+        clips_sheet(clips, output, frames)
+    report({"sheet": str(output)}, [f"sheet: {output}"], False)
+
+
+@app.command()
+def evaluate(
+    edit: Annotated[
+        Path, typer.Argument(help="An edited clip, or a project for its unedited inversion.", show_default=False)
+    ],
+    truth: Annotated[Path | None, typer.Option(help="The clip with just the asked for truly changed.")] = None,
+    project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="that which wrote EDIT")] = None,
+    source: Annotated[Path | None, typer.Option(help="The clip that EDIT was made of, where no project is.")] = None,
+    direction: Annotated[
+        list[str] | None, typer.Option(help="What was asked for; may be repeated.", show_default="as EDIT says")
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The HTML page.", show_default="EDIT.evaluation.html")
+    ] = None,
+    embedding: Annotated[str, typer.Option(help="Identity embedding: dlib, or the name of a plug-in.")] = "dlib",
+    ceiling: Annotated[bool, typer.Option(help="Read the source after H.264 too, as the most to expect.")] = True,
+    device: Device = "auto",
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure an edited clip against its source: figures as text or JSON, and a page with plots and pictures."""
+    keep_memory()
+    from stitchedit.evaluation import html_report
+    from stitchedit.evaluation.run import evaluate as measure
+    from stitchedit.project.folder import make_folder
+
+    with running(verbose) as progress:
+        if output is not None:
+            make_folder(output.parent)  # before minutes of work
+        found, job = measure(
+            edit,
+            project=project,
+            source=source,
+            truth=truth,
+            directions=direction or (),
+            embedding=embedding,
+            ceiling=ceiling,
+            device=device,
+            progress=progress,
+        )
+        path = output or html_report.default_page(found)
+        html_report.write_page(found, job, path)
+    report(found.as_json() | {"page": str(path)}, [*found.lines(), f"page: {path}"], json_)
+
+
+@app.command()
+def doctor(json_: Json = False) -> None:
+    """Show versions, devices, weights, video libraries and compiler."""
+    from stitchedit.cli.doctor import examine
+
+    facts = examine()
+    report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
+
+
+def asked_edits(
+    directions: list[str] | None, strengths: list[str] | None, years: str | None
+) -> tuple[tuple[str, Strength], ...]:
+    """Directions with their strengths, `age` by its years first. Raises ConfigError, for what `paired` refuses."""
+    from stitchedit.editing.direction import years_a_strength
+    from stitchedit.strength import parse_strength, scaled
+
+    given = [parse_strength(text) for text in strengths or ()]
+    if years is None:
+        return paired(directions, given)
+    older = ("age", scaled(parse_strength(years), 1 / years_a_strength()))
+    return (older, *(paired(directions, given) if directions or given else ()))
+
+
+def paired(directions: list[str] | None, strengths: Sequence[Strength] | None) -> tuple[tuple[str, Strength], ...]:
+    """Directions with their strengths. Raises ConfigError, when the numbers differ or a strength is no number."""
+    if not directions:
+        raise ConfigError("no direction given", "add --direction NAME --strength X; see `stitchedit directions list`")
+    strengths = strengths or [1.0] * len(directions)
+    if len(strengths) != len(directions):
+        raise ConfigError(
+            f"{len(directions)} --direction but {len(strengths)} --strength", "give one strength for each direction"
+        )
+    for name, strength in zip(directions, strengths, strict=True):
+        if isinstance(strength, float) and not -1e6 < strength < 1e6:  # true for NaN
+            raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
+    return tuple(zip(directions, strengths, strict=True))
+
+
+def main() -> None:
+    """Entry point: a user's mistake is two lines and the exit code of its kind; a bug keeps its traceback."""
+    try:
+        with stoppable():
+            app()
+    except Exception as exc:
+        lines, code = explain(exc, record_ending(exc))
+        for line in lines:
+            typer.echo(line, err=True)
+        sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

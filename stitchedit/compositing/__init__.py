@@ -1,0 +1,1 @@
+"""Putting an edited crop back into its frame."""

@@ -1,0 +1,145 @@
+"""Latents -> EditedLatents: one fixed step in the latent space for the whole clip.
+
+A direction of kind "vector" adds its vector; one of kind "function" works its step out of the clip and the seed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.identity_change import FUNCTIONS, read_arrays
+from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, WrongShape
+from stitchedit.types import EditedLatents, FloatArray, Latents
+
+log = logging.getLogger(__name__)
+
+
+class LatentSpace(Protocol):
+    """What an edit asks of a generator: any `stitchedit.models.generator.Generator` will do."""
+
+    @property
+    def made_for(self) -> str: ...
+    @property
+    def num_ws(self) -> int: ...
+    @property
+    def w_dim(self) -> int: ...
+
+
+def edit(
+    latents: Latents,
+    edits: Sequence[tuple[str, float | NDArray[np.float64]]],
+    space: LatentSpace,
+    *,
+    seed: int = 0,
+    force: bool = False,
+) -> EditedLatents:
+    """Move every pivot of the clip by the sum of the asked steps; the same vectors for all frames.
+
+    Args:
+        latents: the pivots, ws [N, L, w_dim].
+        edits: (direction name or file, strength) pairs; they add up. Strength 0 changes nothing. A strength is one
+            number, or [N] of them, one for each pivot.
+        space: the generator that the pivots belong to.
+        seed: chooses the person of `identity`.
+        force: use directions of another generator all the same.
+    Returns: ws [N, L, w_dim]; L stays 1 as long as every layer moves alike, else it is num_ws.
+    Raises: ConfigError for a strength that is no number; UnknownDirection; OtherGenerator; WrongShape; HashMismatch.
+    """
+    ws = np.asarray(latents.ws, np.float32)
+    total = np.zeros((1, 1, space.w_dim), np.float64)  # [1 or N, 1 or num_ws, w_dim]
+    for name, strength in edits:
+        if not np.isfinite(strength).all():
+            raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
+        direction = find_direction(name)
+        check_made_for(direction, space, force)
+        _warn_beyond(direction, strength)
+        step = load_step(direction, latents, space, seed)
+        total = total + np.reshape(strength, (-1, 1, 1)) * step
+    if total.shape[1] > ws.shape[1]:
+        ws = np.broadcast_to(ws, (ws.shape[0], total.shape[1], ws.shape[2]))
+    edited = (ws + total.astype(np.float32)).astype(np.float32)
+    return EditedLatents(ws=edited, edits=tuple((str(name), strength) for name, strength in edits))
+
+
+def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: int = 0) -> NDArray[np.float64]:
+    """What strength 1 adds to the pivots: [1, w_dim] where all layers move alike, else [num_ws, w_dim].
+
+    Raises: WrongShape, HashMismatch, DirectionError, and what reading a bare vector file raises.
+    """
+    _check_hash(direction)
+    if direction.kind == "function":
+        if direction.name not in FUNCTIONS:
+            raise DirectionError(f"this stitchedit cannot work out '{direction.name}'", "update stitchedit")
+        step = FUNCTIONS[direction.name](read_arrays(direction.file), latents, seed)[None]
+    else:
+        from stitchedit.editing.vector_files import read_vector, shape_direction
+
+        vector = _same_rows(read_vector(direction.file), direction.layers, space.num_ws)
+        vector = shape_direction(vector, space.num_ws, space.w_dim, direction.file)
+        step = np.atleast_2d(np.asarray(vector)).astype(np.float64)
+    if step.shape not in {(1, space.w_dim), (space.num_ws, space.w_dim)}:
+        raise WrongShape(direction.file, step.shape, space.num_ws, space.w_dim)
+    if not np.isfinite(step).all():
+        raise DirectionError(f"{direction.file} holds values that are no numbers", "make the vector again")
+    if direction.layers not in (None, (0, space.num_ws)):
+        first, end = direction.layers
+        moved = np.zeros((space.num_ws, 1))
+        moved[first:end] = 1.0
+        step = step * moved
+    return step
+
+
+def _same_rows(vector: FloatArray, layers: tuple[int, int] | None, num_ws: int) -> FloatArray:
+    """A vector of a generator of the same W but another size, [K, w_dim], with rows for this one, [num_ws, w_dim].
+
+    Row k is that of the same resolution in both; those that only one of them has do not move. Only where the direction
+    says that its rows are K: a bare vector of another length is another generator's.
+    """
+    if vector.ndim != 2 or layers != (0, len(vector)) or len(vector) == num_ws:
+        return vector
+    rows = np.zeros((num_ws, vector.shape[1]), vector.dtype)
+    rows[: len(vector)] = vector[:num_ws]
+    return rows
+
+
+def check_made_for(direction: Direction, space: LatentSpace, force: bool) -> None:
+    """Raises OtherGenerator, unless the direction is this generator's, does not say whose it is, or `force` is set."""
+    if direction.made_for and direction.made_for != space.made_for:
+        if not force:
+            raise OtherGenerator(direction.name, direction.made_for, space.made_for)
+        log.warning("direction '%s' was made for generator '%s'", direction.name, direction.made_for)
+
+
+def _warn_beyond(direction: Direction, strength: float | NDArray[np.float64]) -> None:
+    if direction.range:
+        low, high = direction.range
+        for value in {float(np.min(strength)), float(np.max(strength))}:
+            if not low <= value <= high:
+                log.warning(
+                    "strength %g of '%s' is outside %g..%g, where faces stay faces", value, direction.name, low, high
+                )
+
+
+def _check_hash(direction: Direction) -> None:
+    if direction.sha256:
+        found = _sha256(direction.file)
+        if found != direction.sha256:
+            raise HashMismatch(direction.file, direction.sha256, found)
+
+
+def _sha256(path: Path) -> str:
+    from stitchedit.stylegan2.files import map_file
+    from stitchedit.stylegan2.unpickle import Refused
+
+    try:
+        return hashlib.sha256(map_file(path)).hexdigest()
+    except Refused as exc:
+        raise DirectionError(f"cannot read {path}: {exc}", "install stitchedit, or the direction, again") from exc

@@ -1,0 +1,130 @@
+"""What tuning missed, carried over to the edited face: pores, single hairs, the gaze, a hand in front of the face.
+
+The tuned generator draws a frame nearly, not wholly; the rest is known, since the frame is there to compare with. An
+edit moves the face of the generator, and the rest moves along: it is carried by the optical flow from the unedited to
+the edited drawing, and left out where the edit draws something else than before (teeth in a mouth that was shut). So
+an edit of strength 0 gives the source back, and what does not change stays sharp and as steady as it was.
+Source: the idea of giving an edited inversion its residual back is that of HFGI, Wang et al. 2022, arXiv:2109.06590,
+which trains a network for it; here flow and a comparison of both drawings do, and nothing is trained.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+
+from stitchedit.types import ByteArray, FloatArray
+
+FLOW_SIGMA = 1 / 64  # of the crop's side: flow is smooth, wrinkles do not bend it
+STRUCTURE_SIGMA = 1 / 40  # of the crop's side: coarser differences (light, colour of the skin) keep the detail
+OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail is left out
+OTHER_EYES = 4.0  # times that in the eyes
+OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws
+OWN_LIPS = 0.7  # part of the lips' colour that is, where an edit is not meant to change colours
+OWN_SKIN = 0.7  # likewise of the skin's colour and of the light on it
+SKIN_SIGMA = 1 / 24  # of the crop's side: finer differences of colour (spots, folds) are the edit's
+LIGHT_SIGMA = 1 / 12  # likewise of light (folds, a beard's shadow)
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
+
+
+def carried(
+    source: FloatArray,
+    drawn: FloatArray,
+    edited: FloatArray,
+    inside: FloatArray | None = None,
+    eyes: FloatArray | None = None,
+    own_eyes: float = OWN_EYES,
+    lips: FloatArray | None = None,
+    skin: FloatArray | None = None,
+) -> FloatArray:
+    """What to add to the edited drawing.
+
+    Convention: pictures are float32 [S, S, 3] RGB in [-1, 1].
+
+    Args:
+        source: the frame's crop; drawn: the tuned generator's picture of it; edited: the same after the edit.
+        inside: [S, S], 1 where the edited drawing is taken as it is, 0 where stitching brings it back to what was
+            drawn before: there all that was missed stays, at its place. None: 1 everywhere.
+        eyes: [S, S], 1 in the opening of the eyes, 0 well outside: there much is kept even where the edit draws
+            something else, for a generator draws the gaze worst of all, and most edits make irises paler that nobody
+            asked to change. None: 0 everywhere.
+        own_eyes: 0..1, the part of the source's own look, bent to where the edit draws it, that is put there.
+        lips: [S, S] in 0..1, the part of the source's colour, but not of its light, that is put there likewise: many
+            edits turn lips grey that nobody asked to change. None: 0 everywhere.
+        skin: [S, S] in 0..1, the same for coarse differences of colour alone, by which a face would part from its neck,
+            and for still coarser ones of light, by which it would part from the light of its scene. Also where
+            `inside` is 0, fading out beyond the skin.
+    """
+    inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
+    flow = _flow(edited, drawn) * inside[..., None]
+    here = _warped(drawn, flow)
+    missed: FloatArray = _warped(source - drawn, flow)
+    limit = OTHER if eyes is None else OTHER * (1 + eyes * (OTHER_EYES - 1))
+    same = _same(edited, here, limit)
+    missed *= 1 - (inside * (1 - same))[..., None]
+    change = here - edited
+    if eyes is not None:
+        missed += (own_eyes * inside * eyes * same)[..., None] * change
+    if lips is not None:
+        missed += (inside * lips * same)[..., None] * _colour(change)
+    if skin is not None:
+        # Beyond `inside` and gently, for stitching to meet: else a dull ring is left there, or a line at its edge.
+        weight = skin[..., None]
+        light = _near(_light(change) * weight, LIGHT_SIGMA) / np.maximum(_near(weight, LIGHT_SIGMA), 1e-3)
+        missed += _colour(_near(change * weight, SKIN_SIGMA)) + _near(weight, SKIN_SIGMA) * light
+    return missed
+
+
+def unchanged(source: ByteArray, edited: ByteArray | FloatArray) -> FloatArray:
+    """[S, S] in 0..1: how far two crops [S, S, 3] on 0..255 show the same thing, coarse light and colour apart."""
+    a, b = (picture.astype(np.float32) / np.float32(127.5) for picture in (edited, source))
+    return _same(a, b, OTHER)
+
+
+def _light(change: FloatArray) -> FloatArray:
+    """[S, S, 1], what of a change [S, S, 3] is light."""
+    light: FloatArray = (change @ _LUMA)[..., None]
+    return light
+
+
+def _colour(change: FloatArray) -> FloatArray:
+    """[S, S, 3], the rest of it."""
+    colour: FloatArray = change - _light(change)
+    return colour
+
+
+def _near(values: FloatArray, sigma: float) -> FloatArray:
+    """[S, S, C] averaged over the neighbourhood of each place; sigma in crop sides."""
+    mean: FloatArray = cv2.GaussianBlur(values, (0, 0), len(values) * sigma).reshape(values.shape)
+    return mean
+
+
+def _flow(of: FloatArray, to: FloatArray) -> FloatArray:
+    """[S, S, 2] pixels: where in `to` what stands in `of` is found."""
+    side = of.shape[0]
+    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    found = finder.calc(_grey(of), _grey(to), None)
+    smooth: FloatArray = cv2.GaussianBlur(found, (0, 0), side * FLOW_SIGMA).astype(np.float32)
+    return smooth
+
+
+def _warped(image: FloatArray, flow: FloatArray) -> FloatArray:
+    side = image.shape[0]
+    y, x = np.mgrid[:side, :side].astype(np.float32)
+    moved = cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+    return np.asarray(moved, np.float32)
+
+
+def _same(edited: FloatArray, drawn: FloatArray, limit: float | FloatArray) -> FloatArray:
+    """[S, S] in 0..1: how far both show the same thing, coarse light and colour apart; a half at the limit."""
+    sigma = edited.shape[0] * STRUCTURE_SIGMA
+    change = edited - drawn
+    fine = np.abs(change - cv2.GaussianBlur(change, (0, 0), sigma)).max(-1)
+    spread = cv2.GaussianBlur(fine, (0, 0), sigma / 2)
+    same: FloatArray = (1 / (1 + (spread / limit) ** 2)).astype(np.float32)
+    return same
+
+
+def _grey(image: FloatArray) -> ByteArray:
+    as_bytes = ((image + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
+    return np.asarray(cv2.cvtColor(as_bytes, cv2.COLOR_RGB2GRAY), np.uint8)

@@ -1,0 +1,232 @@
+"""EditedLatents -> stitched crops: the edited face is made to meet the source at the border of the mask.
+
+Each frame tunes a copy of the generator a little further: the border ring shall equal the source crop, the face
+inside shall stay the edited one. A frame starts from its neighbour's result, which is nearly right already, and stops
+as soon as its border is good enough. Well inside, the edited picture itself is taken.
+Source: stitching tuning, Tzaban et al. 2022, arXiv:2201.08361, which starts every frame anew and takes 100 steps.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+import torch
+from torch import Tensor
+
+from stitchedit.config import StitchConfig
+from stitchedit.inversion.crop_batches import Batches
+from stitchedit.models.generator import Generator
+from stitchedit.models.perceptual import masked_l1, masked_l2
+from stitchedit.types import ByteArray, EditedLatents, FloatArray
+
+State = dict[str, Tensor]
+REFERENCE_PX = 1024  # crops at which border_px is given
+MEMBRANE_SIGMA = 0.15  # of the ring's width
+MEMBRANE_EDGE = 0.02  # variance of brightness, in [-1, 1], from which on an edge counts as one
+LOSSES = {"l2": masked_l2, "l1": masked_l1}
+
+
+@dataclass(frozen=True, slots=True)
+class StitchedCrop:
+    """One frame's result."""
+
+    index: int  # which crop
+    image: ByteArray  # [S, S, 3] RGB
+    steps: int  # optimiser steps it took
+    border_loss: float  # of the image itself, as `masked_l2`
+
+
+@dataclass(frozen=True, slots=True)
+class RingMasks:
+    """The masks of one crop, float32 [S, S] in [0, 1]."""
+
+    border: FloatArray
+    content: FloatArray
+
+
+Masks = Callable[[int, ByteArray], RingMasks]  # of the crop with this index, edited as this picture [S, S, 3]
+# (index, the edited drawing [1, 3, S, S], how far inside [S, S], see `interior`) -> what is to be added to the drawing
+Detail = Callable[[int, Tensor, FloatArray], Tensor]
+
+
+class Chain:
+    """A generator that goes from frame to frame, with its optimiser."""
+
+    def __init__(self, generator: Generator, config: StitchConfig) -> None:
+        self.generator = copy.deepcopy(generator)
+        self.config = config
+        self.named = [(n, p) for n, p in self.generator.named_parameters() if not n.startswith("mapping")]
+        self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr)
+        self.start = [p.detach().clone() for _, p in self.named]
+        self.done = 0  # frames
+
+    def pull_back(self) -> None:
+        """Move a part of the way to the tuned generator, so that what one frame needed does not pile up.
+
+        All of it, where each frame is to start afresh; the optimiser then forgets as well.
+        """
+        if self.config.fresh:
+            self.optimizer.state.clear()
+        part = 1.0 if self.config.fresh else self.config.pull_back
+        with torch.no_grad():
+            for (_, parameter), start in zip(self.named, self.start, strict=True):
+                parameter.lerp_(start, part)
+
+    def state(self) -> State:
+        """Everything needed to go on after `done` frames, exactly."""
+        state = {f"parameter.{n}": p.detach() for n, p in self.named}
+        for name, parameter in self.named:
+            kept = self.optimizer.state.get(parameter)
+            if kept:
+                state[f"exp_avg.{name}"], state[f"exp_avg_sq.{name}"] = kept["exp_avg"], kept["exp_avg_sq"]
+                state[f"adam_step.{name}"] = kept["step"].reshape(1)
+        state["done"] = torch.tensor([self.done])
+        return state
+
+    def resume(self, state: Mapping[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, parameter in self.named:
+                parameter.copy_(state[f"parameter.{name}"])
+                if f"exp_avg.{name}" in state:
+                    self.optimizer.state[parameter] = {
+                        "step": state[f"adam_step.{name}"].reshape(()),
+                        "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
+                        "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
+                    }
+        self.done = int(state["done"].item())
+
+
+def stitch_frame(
+    chain: Chain,
+    w: Tensor,
+    source: Tensor,
+    content: Tensor,
+    border_mask: Tensor,
+    content_mask: Tensor,
+    *,
+    size: int | None = None,
+    steps: int,
+) -> tuple[Tensor, list[tuple[float, float, float]]]:
+    """Tune the chain's generator on one frame.
+
+    Convention: images [1, 3, S, S] RGB in [-1, 1], masks [1, 1, S, S] in [0, 1].
+
+    Args:
+        w: the edited code, [1, L, w_dim].
+        source: what the border shall be; content: what the inside shall stay.
+        steps: at most so many; fewer when the border loss falls below `config.border_threshold` before a step.
+    Returns: the image after the last step, and the (total, border, content) losses of every forward pass.
+    """
+    config, masked = chain.config, LOSSES[chain.config.norm]
+    curve = []
+    for step in range(steps + 1):
+        last = step == steps
+        with torch.set_grad_enabled(not last):
+            image = chain.generator.synthesis(w, resolution=size)
+            border = masked(image, source, border_mask)
+            inside = masked(image, content, content_mask)
+            loss = border + config.content_weight * inside
+        curve.append((loss.item(), border.item(), inside.item()))
+        if last or border.item() < config.border_threshold:
+            break
+        chain.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        chain.optimizer.step()
+    return image.detach(), curve
+
+
+def stitch(
+    chain: Chain,
+    generator: Generator,
+    edited: EditedLatents,
+    batches: Batches,
+    masks: Masks,
+    *,
+    size: int,
+    detail: Detail | None = None,
+) -> Iterator[StitchedCrop]:
+    """The edited clip, crop by crop, from crop `chain.done` on.
+
+    Args:
+        chain: starts as a copy of `generator`, the tuned one; is moved along.
+        masks: gives a crop's border and content masks; may look at the edited picture.
+        detail: what the generator lacks and gets added to its picture in the end (`editing.residual_transfer`). The
+            border is then tuned to meet the source without it.
+    """
+    device = generator.w_avg.device
+    for index in range(chain.done, len(batches)):
+        w = torch.from_numpy(edited.ws[index : index + 1]).to(device)
+        with torch.no_grad():
+            content = generator.synthesis(w, resolution=size)
+        ring = masks(index, to_bytes(content[0]))
+        inside = interior(ring.content, chain.config.border_px * size / REFERENCE_PX)
+        source = batches.images([index], size)
+        added = detail(index, content, inside) if detail else torch.zeros_like(content)
+        image, curve = stitch_frame(
+            chain,
+            w,
+            source - added,
+            content,
+            torch.from_numpy(ring.border)[None, None].to(device),
+            torch.from_numpy(ring.content)[None, None].to(device),
+            size=size,
+            steps=chain.config.first_steps if index == 0 else chain.config.steps,
+        )
+        chain.done = index + 1
+        chain.pull_back()
+        if chain.config.interior:
+            # Far from the border the edited picture needs no stitching, and stitching costs it sharpness.
+            image = torch.lerp(image, content, torch.from_numpy(inside).to(device))
+        image = (image + added)[0]
+        if chain.config.membrane:
+            there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (source[0], image))
+            smooth = membrane(there - here, there, ring.content, inside, chain.config.border_px * size / REFERENCE_PX)
+            image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(device)
+        yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
+
+
+def interior(content_mask: FloatArray, width: float) -> FloatArray:
+    """How far inside the face a pixel lies, float32 [S, S]: 0 up to `width` pixels, 1 from twice that."""
+    far = cv2.distanceTransform((content_mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
+    ramp = np.clip(far / max(width, 1.0) - 1, 0, 1).astype(np.float32)
+    smooth: FloatArray = ramp * ramp * (3 - 2 * ramp)
+    return smooth
+
+
+def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: FloatArray, width: float) -> FloatArray:
+    """What steps in light and colour few optimiser steps leave at the border, float32 [S, S, 3], to be added.
+
+    A smooth surface that follows the gap outside of the face, let out toward the inside, as in cloning by membrane
+    interpolation (Pérez et al. 2003, doi:10.1145/882262.882269). Folds and hairs are left to the optimiser: they are
+    finer than the surface, so nothing of the source shows through doubled. Across strong edges, from skin to a strip of
+    hair, the gap may jump: so it is, near every pixel, a linear function of the source's brightness, as in the guided
+    filter (He et al. 2013, doi:10.1109/TPAMI.2012.213). A plain mean would draw a halo along such an edge.
+
+    Args:
+        gap: [S, S, 3] source minus picture; source: [S, S, 3] in [-1, 1].
+        content: [S, S], 1 in the face: there the gap is the edit's and does not count; inside: see `interior`.
+        width: of the ring, pixels.
+    """
+    sigma = MEMBRANE_SIGMA * max(width, 1.0)
+    weight = 1 - content
+    counted = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-3)[..., None]
+
+    def near(values: FloatArray) -> FloatArray:
+        mean: FloatArray = cv2.GaussianBlur(values * weight[..., None], (0, 0), sigma).reshape(values.shape) / counted
+        return mean
+
+    light = source.mean(-1, keepdims=True)
+    light_here, gap_here = near(light), near(gap)
+    slope = (near(light * gap) - light_here * gap_here) / (near(light**2) - light_here**2 + MEMBRANE_EDGE)
+    surface: FloatArray = (near(slope) * light + near(gap_here - slope * light_here)) * (1 - inside)[..., None]
+    return surface
+
+
+def to_bytes(image: Tensor) -> ByteArray:
+    """[3, S, S] in [-1, 1] -> uint8 [S, S, 3], rounded."""
+    scaled = image.detach().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
+    return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy())

@@ -1,0 +1,196 @@
+"""Edit directions in files of strangers: a vector, and nothing but a vector, out of .npy, .pt and .safetensors.
+
+The kind of a file is seen by its content. Nothing in it is executed, and its size is checked before memory is taken.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from stitchedit.errors import DirectionError, WrongShape
+from stitchedit.stylegan2.files import map_file
+from stitchedit.stylegan2.standins import ELEMENTS, TORCH_FILE, NumpyArray, StoredTensor
+from stitchedit.stylegan2.torchfile import is_stream, is_zip, read_torch
+from stitchedit.stylegan2.unpickle import Refused, printable
+from stitchedit.types import FloatArray
+
+MAX_NUMBERS = 1 << 22  # of one vector; W+ at 1024 px has 9,216
+MAX_FILE_BYTES = 256 << 20
+MAX_JSON_BYTES = 1 << 20
+
+_NPY_HEADER = re.compile(
+    rb"\{'descr': '(?P<descr>[<>|=]?[a-zA-Z]\d+)', 'fortran_order': (?P<fortran>True|False), "
+    rb"'shape': \((?P<shape>[\dL, ]{0,200})\),? ?\}\s*"
+)
+_SAFETENSORS_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
+_GANSPACE = (
+    "it holds GANSpace components (mean, comp, std): each sets a coordinate of w, it is no direction to add; "
+    "save one row of comp as its own file to use it as a direction"
+)
+
+
+def read_vector(path: Path | str) -> FloatArray:
+    """The one array of numbers in a file, float32, in the shape that it has there.
+
+    Known are numpy's .npy, torch.save's .pt (of both formats, from any device) and .safetensors with one tensor.
+
+    Raises: DirectionError, when the file is missing, damaged, of another kind, too large, or not finite.
+    """
+    path = Path(path)
+    try:
+        data = map_file(path)
+        if len(data) > MAX_FILE_BYTES:
+            raise Refused(f"it has {len(data) >> 20} MB, too much for a vector")
+        return _float32(_read(data))
+    except Refused as exc:
+        raise DirectionError(
+            f"cannot read a direction from {path}: {exc}", "a vector as .npy, .pt or .safetensors is needed"
+        ) from exc
+
+
+def shape_direction(vector: FloatArray, num_ws: int, w_dim: int, path: Path | str) -> FloatArray:
+    """The vector as the generator takes it: [1, w_dim] for W, [num_ws, w_dim] for W+.
+
+    Leading axes of one are dropped; rows that are all equal are one W vector.
+
+    Raises: WrongShape, for any other number of rows, or another width.
+    """
+    shape = vector.shape[_ones(vector.shape) :]
+    if len(shape) not in (1, 2) or shape[-1] != w_dim or shape[0] == 0:
+        raise WrongShape(path, vector.shape, num_ws, w_dim)
+    rows = vector.reshape(-1, w_dim)
+    if bool((rows == rows[0]).all()):
+        return rows[:1].copy()
+    if len(rows) != num_ws:
+        raise WrongShape(path, vector.shape, num_ws, w_dim)
+    return rows.copy()
+
+
+def _ones(shape: tuple[int, ...]) -> int:
+    """How many leading axes of one can go; the last axis stays."""
+    count = 0
+    while count < len(shape) - 1 and shape[count] == 1:
+        count += 1
+    return count
+
+
+def _read(data: memoryview) -> NDArray[Any]:
+    if bytes(data[:6]) == b"\x93NUMPY":
+        return read_npy(data)
+    if is_zip(data) or is_stream(data):
+        return _torch(read_torch(data, lambda _: TORCH_FILE))
+    if bytes(data[8:9]) == b"{":
+        return _safetensors(data)
+    if bytes(data[:1]) == b"\x80":
+        raise Refused("it is a bare pickle")
+    raise Refused("it is none of .npy, .pt and .safetensors")
+
+
+def _float32(array: NDArray[Any]) -> FloatArray:
+    if array.dtype.kind != "f":
+        raise Refused(f"it holds {array.dtype.name}, not real numbers")
+    if array.size > MAX_NUMBERS:
+        raise Refused(f"it holds {array.size} numbers, too many for a vector")
+    with np.errstate(over="ignore"):
+        vector = np.array(array, np.float32, order="C")
+    if not np.isfinite(vector).all():
+        raise Refused("it holds numbers that are not finite")
+    return vector
+
+
+def read_npy(data: memoryview, kinds: str = "fiub", most: int = MAX_NUMBERS) -> NDArray[Any]:
+    """The array of a `.npy` file's bytes, as a view of them.
+
+    numpy's own reader evaluates the header and takes the memory that it claims before it looks for the numbers.
+
+    Args:
+        kinds: letters of `numpy.dtype.kind` that are taken; most: numbers that are.
+    Raises: Refused.
+    """
+    major = data[6] if len(data) > 12 else 0
+    if major not in (1, 2, 3):
+        raise Refused(f"its .npy version {major} is unknown")
+    width = 2 if major == 1 else 4
+    start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
+    if start > min(len(data), 65536):
+        raise Refused("its .npy header is longer than the file")
+    header = _NPY_HEADER.fullmatch(bytes(data[8 + width : start]))
+    if header is None:
+        raise Refused("its .npy header describes no plain array")
+    try:
+        kind = np.dtype(header["descr"].decode())
+    except TypeError as exc:
+        raise Refused("its .npy header names an unknown type") from exc
+    if kind.kind not in kinds or not kind.itemsize:
+        raise Refused("it holds Python objects, texts or other things, not real numbers")
+    shape = [int(n) for n in re.findall(rb"\d+", header["shape"])]
+    order = "F" if header["fortran"] == b"True" else "C"
+    return _numbers(data[start:], kind, shape, order, most)
+
+
+def _numbers(
+    raw: memoryview, kind: np.dtype[Any], shape: list[int], order: str = "C", most: int = MAX_NUMBERS
+) -> NDArray[Any]:
+    count = math.prod(shape)
+    if len(shape) > 8 or count > most:
+        raise Refused("it holds too many numbers for a vector")
+    if count * kind.itemsize != len(raw):
+        raise Refused(f"it is damaged: {count} numbers of {kind.itemsize} bytes announced, {len(raw)} bytes there")
+    return np.frombuffer(raw, kind).reshape(shape, order="F" if order == "F" else "C")
+
+
+def _torch(value: object) -> NDArray[Any]:
+    if isinstance(value, StoredTensor):
+        return _widen(value.array(), value.element)
+    if isinstance(value, NumpyArray):
+        return value.array
+    if isinstance(value, Mapping):
+        names = [name for name in value if isinstance(name, str)]
+        if {"mean", "comp", "std"} <= set(names):
+            raise Refused(_GANSPACE)
+        raise Refused(f"it holds a dictionary ({', '.join(printable(n, 20) for n in names[:4])}), not one tensor")
+    raise Refused(f"it holds a {type(value).__name__}, not one tensor")
+
+
+def _widen(array: NDArray[Any], element: str) -> NDArray[Any]:
+    """bfloat16, read as uint16, is the upper half of a float32."""
+    return (array.astype(np.uint32) << 16).view(np.float32) if element == "bfloat16" else array
+
+
+def _safetensors(data: memoryview) -> NDArray[Any]:
+    length = int.from_bytes(data[:8], "little")
+    if length > MAX_JSON_BYTES or 8 + length > len(data):
+        raise Refused("its safetensors header is longer than the file, or too long for a vector's")
+    try:
+        header = json.loads(bytes(data[8 : 8 + length]))
+    except (ValueError, RecursionError) as exc:
+        raise Refused("its safetensors header is damaged") from exc
+    tensors = [entry for name, entry in header.items() if name != "__metadata__"]
+    if len(tensors) != 1 or not isinstance(tensors[0], dict):
+        raise Refused(f"it holds {len(tensors)} tensors, not one")
+    element = _SAFETENSORS_TYPES.get(str(tensors[0].get("dtype"))[:8])
+    shape, offsets = _counts(tensors[0].get("shape")), _counts(tensors[0].get("data_offsets"))
+    if element is None:
+        raise Refused("it holds no real numbers")
+    body = data[8 + length :]
+    if len(offsets) != 2 or not offsets[0] <= offsets[1] <= len(body):
+        raise Refused("it is damaged: the tensor reaches beyond the file")
+    return _widen(_numbers(body[offsets[0] : offsets[1]], ELEMENTS[element], shape), element)
+
+
+def _counts(values: object) -> list[int]:
+    if (
+        not isinstance(values, list)
+        or len(values) > 8
+        or any(type(v) is not int or not 0 <= v < 1 << 48 for v in values)
+    ):
+        raise Refused("its safetensors header is damaged")
+    return values

@@ -1,0 +1,1 @@
+"""Measuring an edited clip against its source."""

@@ -1,0 +1,42 @@
+"""What took long to measure, kept in the project for the next time."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from stitchedit.errors import OutputError
+from stitchedit.progress import Progress
+from stitchedit.project import artefacts
+from stitchedit.project.folder import Inputs, fingerprint, make_folder
+from stitchedit.types import FloatArray
+
+log = logging.getLogger(__name__)
+
+Tick = Callable[[int], None]  # called with how many frames are done
+
+
+class Kept:
+    """Arrays in a folder, each under what it depends on; without a folder, nothing is kept."""
+
+    def __init__(self, folder: Path | None, total: int, progress: Progress) -> None:
+        self.folder, self.total, self.progress = folder, total, progress
+
+    def get(
+        self, kind: str, inputs: Inputs, stage: str, work: Callable[[Tick], dict[str, FloatArray]]
+    ) -> dict[str, FloatArray]:
+        """What `work` gives for these inputs, from the folder where it is there already."""
+        key = fingerprint(inputs)
+        path = None if self.folder is None else self.folder / f"{kind}.{key[:16]}.npz"
+        kept = None if path is None else artefacts.load_measured(path, key)
+        if kept is not None:
+            return kept
+        made = work(lambda done: self.progress(stage, done, self.total))
+        if path is not None:
+            try:
+                make_folder(path.parent)
+                artefacts.save_measured(path, key, made)
+            except OutputError as exc:
+                log.info("not kept for the next time: %s", exc)
+        return made

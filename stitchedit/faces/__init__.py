@@ -1,0 +1,1 @@
+"""Finding, following, cutting and reading faces."""

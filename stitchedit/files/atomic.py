@@ -1,0 +1,130 @@
+"""A file that appears under its name only when it is complete."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import BinaryIO
+
+from stitchedit.errors import DiskFull, NotWritable, OutputError
+from stitchedit.files.locks import flock
+
+
+class PartFile:
+    """A new file in the folder of `path`; `commit` gives it that name, `discard` leaves nothing behind.
+
+    Where the system can (Linux, most file systems) it has no name at all until then; elsewhere it is a hidden file
+    beside `path`. What processes left that were killed, in the moment between two names or there, the next one for the
+    same `path` takes away.
+
+    Raises: NotWritable, DiskFull.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._hidden: Path | None = None
+        if path.exists() and not path.is_file():
+            raise NotWritable(path, "it is a folder" if path.is_dir() else "it is not a regular file")
+        _remove_left_over(path)
+        try:
+            self.file: BinaryIO = os.fdopen(self._open(), "w+b")
+        except OSError as exc:
+            raise disk_error(path, exc) from exc
+        _hold(self.file.fileno())
+
+    def _open(self) -> int:
+        nameless = getattr(os, "O_TMPFILE", None)
+        if nameless is not None and os.path.isdir("/proc/self/fd"):
+            try:
+                return os.open(self.path.parent, nameless | os.O_RDWR, 0o666)
+            except OSError as exc:
+                if exc.errno not in (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL):
+                    raise
+        self._hidden = self._fresh_name()
+        return os.open(self._hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
+
+    def _fresh_name(self) -> Path:
+        return self.path.with_name(f"{_stem(self.path)}{secrets.token_hex(4)}.part")
+
+    def commit(self) -> None:
+        """Writes everything to the disk, then gives the file its name, replacing what was there.
+
+        Raises: NotWritable, DiskFull; the file is discarded then.
+        """
+        try:
+            self.file.flush()
+            os.fsync(self.file.fileno())
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                if self._hidden is None:
+                    name = self._fresh_name()
+                    # A folder's descriptor makes Python follow the link in /proc, which plain link() does not.
+                    os.link(f"/proc/self/fd/{self.file.fileno()}", name.name, dst_dir_fd=folder, follow_symlinks=True)
+                    self._hidden = name
+                os.replace(self._hidden, self.path)
+                self._hidden = None
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+            self.file.close()
+        except OSError as exc:
+            self.discard()
+            raise disk_error(self.path, exc) from exc
+
+    def discard(self) -> None:
+        """Closes and removes the file; harmless after `commit`."""
+        with contextlib.suppress(OSError):  # what is still buffered may find no room: it is not wanted any more
+            self.file.close()
+        if self._hidden is not None:
+            self._hidden.unlink(missing_ok=True)
+            self._hidden = None
+
+
+def _stem(path: Path) -> str:
+    return f".{path.name[:200]}."
+
+
+def _hold(handle: int) -> bool:
+    """Lock an open file; False, when another process has it so, or the system cannot tell whether one has."""
+    try:
+        flock(handle, alone=True)
+    except OSError:
+        return False
+    return True
+
+
+def _remove_left_over(path: Path) -> None:
+    """Take away hidden files for `path` that no living process has open."""
+    left_over = re.compile(re.escape(_stem(path)) + "[0-9a-f]{8}\\.part")
+    with contextlib.suppress(OSError):
+        for name in os.listdir(path.parent):
+            if left_over.fullmatch(name):
+                handle = os.open(path.with_name(name), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
+                try:
+                    if _hold(handle):
+                        path.with_name(name).unlink()
+                finally:
+                    os.close(handle)
+
+
+def disk_error(path: Path, exc: OSError) -> OutputError:
+    """The error of `stitchedit.errors` that says what `exc` means for writing `path`."""
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return DiskFull(path)
+    if exc.errno == errno.ENOENT:
+        return NotWritable(path, f"there is no folder {path.parent}")
+    return NotWritable(path, exc.strerror or str(exc))
+
+
+def sync_folder(path: Path) -> None:
+    """Make renames in a folder durable, where the system lets folders be synced."""
+    with contextlib.suppress(OSError):
+        handle = os.open(path, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)

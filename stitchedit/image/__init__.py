@@ -1,0 +1,1 @@
+"""Pictures as arrays: resampling, flow, distances, smoothing. Opens no file."""

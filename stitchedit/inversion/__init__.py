@@ -1,0 +1,1 @@
+"""From crops to codes and a generator tuned on them."""

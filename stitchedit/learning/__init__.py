@@ -1,0 +1,1 @@
+"""Learning edit directions and measuring what they do."""

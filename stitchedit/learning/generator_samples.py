@@ -1,0 +1,160 @@
+"""Samples of a generator and what their faces show: the tables from which directions are learned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
+from stitchedit.faces.detectors import Box, embed, landmarks
+from stitchedit.learning.human_ratings import RATED, Rater
+from stitchedit.models.generator import Generator
+from stitchedit.types import ByteArray, FloatArray
+
+NAMES: tuple[str, ...] = (*PREDICTED, *GEOMETRY, *APPEARANCE, *RATED)
+PICTURE_PX = 256
+EMBEDDING = 128  # numbers of the identity embedding
+SMILE_LIMIT = 8.0  # log odds beyond which the smile network only repeats itself
+
+# Where dlib's detector finds the face of an FFHQ crop: the median box of 300 crops, in units of the crop's side.
+_FFHQ_BOX = (45 / 256, 78 / 256, 195 / 256, 229 / 256)
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """What N faces show."""
+
+    values: FloatArray  # [N, len(NAMES)] in the units of `attributes`; smile as log odds in -8..8
+    embeddings: FloatArray  # [N, 128] dlib's identity embedding; NaN where it was not asked for
+    landmarks: FloatArray  # [N, 68, 2] pixels of the picture
+
+
+def draw_ws(generator: Generator, count: int, seed: list[int], psi: FloatArray | float = 0.7) -> FloatArray:
+    """w of random people, [count, w_dim]: mapped with a seed of its own and pulled to the mean by psi [count]."""
+    z = np.random.default_rng(seed).standard_normal((count, generator.z_dim)).astype(np.float32)
+    with torch.inference_mode():
+        w = generator.mapping(torch.from_numpy(z))[:, 0].cpu().numpy()
+    mean = generator.w_avg.detach().cpu().numpy()
+    pulled: FloatArray = mean + np.broadcast_to(np.asarray(psi, np.float32), (count,))[:, None] * (w - mean)
+    return pulled.astype(np.float32)
+
+
+def render(generator: Generator, w: FloatArray, size: int | None = None) -> ByteArray:
+    """Pictures [N, 256, 256, 3] of codes, drawn at `size` (an exit, default the full one) and shrunk by area.
+
+    Args:
+        w: [N, w_dim] in W, or [N, L, w_dim] with rows of their own.
+    """
+    pictures = []
+    with torch.inference_mode():
+        for code in w:
+            ws = torch.from_numpy(np.asarray(code, np.float32)).reshape(1, -1, generator.w_dim)
+            image = generator.synthesis(ws, resolution=size)
+            levels = (image[0] * 127.5 + 127.5).clamp(0, 255).permute(1, 2, 0).cpu().numpy()
+            levels = cv2.resize(levels, (PICTURE_PX, PICTURE_PX), interpolation=cv2.INTER_AREA)
+            pictures.append(np.rint(levels).astype(np.uint8))
+    return np.stack(pictures)
+
+
+def read_faces(
+    pictures: ByteArray, predictors: Predictors, identities: int | None = None, tick: Callable[[], None] | None = None
+) -> Readings:
+    """All readings of FFHQ-aligned pictures [N, S, S, 3]. No detector is asked: an aligned face is where it belongs.
+
+    Args:
+        identities: how many of them to embed, from the first on, as that costs as much as all the rest; default: all.
+        tick: called after each.
+    """
+    rater = Rater()
+    values, embeddings, points = [], [], []
+    for index, picture in enumerate(pictures):
+        found = aligned_landmarks(picture)
+        odds = np.clip(predictors.smile(picture, found), 1e-9, 1 - 1e-7)
+        shown = predictors(picture, found) | geometry(found) | appearance(picture, found) | rater(picture, found)
+        shown["smile"] = float(np.clip(np.log(odds / (1 - odds)), -SMILE_LIMIT, SMILE_LIMIT))
+        values.append([shown[name] for name in NAMES])
+        unread = identities is not None and index >= identities
+        embeddings.append(np.full(EMBEDDING, np.nan, np.float32) if unread else embed(picture, found))
+        points.append(found)
+        if tick is not None:
+            tick()
+    return Readings(np.array(values, np.float32), np.stack(embeddings), np.stack(points))
+
+
+def read_identities(pictures: ByteArray) -> FloatArray:
+    """Identity embeddings [N, 128] of FFHQ-aligned pictures [N, S, S, 3], as `read_faces` has them, alone."""
+    return np.stack([embed(picture, aligned_landmarks(picture)) for picture in pictures])
+
+
+def aligned_landmarks(picture: ByteArray) -> FloatArray:
+    """The 68 landmarks of an FFHQ-aligned picture [S, S, 3], [68, 2] pixels, without a search for the face."""
+    side = picture.shape[0]
+    return landmarks(picture, Box(*(side * edge for edge in _FFHQ_BOX)), repeats=3)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Samples and their readings."""
+
+    w: NDArray[np.float64]  # [N, w_dim]
+    psi: NDArray[np.float64]  # [N]
+    values: NDArray[np.float64]  # [N, len(NAMES)]
+    embeddings: NDArray[np.float64]  # [N, 128]; NaN where they were not read
+
+    @property
+    def spread(self) -> NDArray[np.float64]:
+        """[len(NAMES)] standard deviation of each reading over the samples at psi 0.7: what "SD" means in reports."""
+        near: NDArray[np.bool_] = np.abs(self.psi - 0.7) < 1e-3
+        return np.asarray(self.values[near].std(axis=0))
+
+
+def sample_chunk(path: Path, generator: Generator, seed: list[int], count: int, size: int | None) -> None:
+    """Draw samples, two thirds at psi 0.7 and one at 1.0, into a file: w, psi and pictures. A finished one is left."""
+    if path.exists():
+        return
+    psi = np.where(np.arange(count) % 3 < 2, 0.7, 1.0).astype(np.float32)
+    w = draw_ws(generator, count, seed, psi)
+    _save(path, w=w, psi=psi, pictures=render(generator, w, size))
+
+
+def read_chunk(path: Path, source: Path, predictors: Predictors, identities: int | None = None) -> None:
+    """Read the faces of a file of `sample_chunk` into another file, as `read_faces` does.
+
+    One with the same attributes is left.
+    """
+    if path.exists():
+        with np.load(path, allow_pickle=False) as done:
+            if tuple(done["names"]) == NAMES:
+                return
+    with np.load(source, allow_pickle=False) as chunk:
+        readings = read_faces(chunk["pictures"], predictors, identities)
+        _save(
+            path,
+            names=np.array(NAMES),
+            w=chunk["w"],
+            psi=chunk["psi"],
+            values=readings.values,
+            embeddings=readings.embeddings,
+        )
+
+
+def load_table(paths: list[Path]) -> Table:
+    """The readings of several files together."""
+    parts: dict[str, list[NDArray[np.float64]]] = {"w": [], "psi": [], "values": [], "embeddings": []}
+    for path in paths:
+        with np.load(path, allow_pickle=False) as chunk:
+            for key, part in parts.items():
+                part.append(chunk[key].astype(np.float64))
+    return Table(**{key: np.concatenate(part) for key, part in parts.items()})
+
+
+def _save(path: Path, **arrays: NDArray[np.generic]) -> None:
+    part = path.with_suffix(".part.npz")
+    np.savez(part, **arrays)  # type: ignore[arg-type]
+    part.replace(path)

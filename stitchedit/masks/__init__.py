@@ -1,0 +1,1 @@
+"""Which part of a crop is edited, and how much each pixel counts."""

@@ -1,0 +1,156 @@
+"""Generators behind one interface, whatever network draws the face; the default one and the file that holds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Protocol, Self
+
+import safetensors.torch
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from stitchedit.errors import UnknownCheckpoint
+from stitchedit.mobilestylegan import MobileStyleGAN
+from stitchedit.models.bundled_weights import packaged_file
+from stitchedit.stylegan2 import StyleGAN2
+
+FORMAT = "stitchedit-generator-1"  # in the header of a generator's safetensors file
+
+
+class Generator(Protocol):
+    """A face generator with a W space. Images are RGB in about [-1, 1], channels first, float32.
+
+    Implementations are `torch.nn.Module`s; their networks know nothing of files.
+    """
+
+    architecture: str  # "mobilestylegan" or "stylegan2"
+    made_for: str  # what directions name in `made_for`, such as "ffhq-1024"
+    z_dim: int
+    w_dim: int
+    num_ws: int  # rows of W+
+    resolution: int  # pixels of the full image's side
+    exits: tuple[int, ...]  # ascending; sizes at which `synthesis` can stop, the last is `resolution`
+    w_avg: Tensor  # [w_dim], mean of mapped samples
+
+    @property
+    def config(self) -> dict[str, object]:
+        """Plain values (JSON) from which `GENERATORS[architecture](**config)` builds an equal network."""
+        ...
+
+    def mapping(self, z: Tensor, *, truncation_psi: float = 1.0, truncation_cutoff: int | None = None) -> Tensor:
+        """z [B, z_dim] -> ws [B, num_ws, w_dim], pulled toward `w_avg` by truncation psi in the first rows."""
+        ...
+
+    def synthesis(self, ws: Tensor, *, noise_mode: str = "const", resolution: int | None = None) -> Tensor:
+        """ws [B, num_ws or 1, w_dim] -> images [B, 3, R, R]; `resolution` is one of `exits`, default the full one.
+
+        No block above the asked resolution is run. noise_mode: const, none (or random, where the network has it).
+        """
+        ...
+
+    def layer_px(self, name: str) -> int:
+        """Pixels at which the layer of a parameter works, by the parameter's name; 0 in the mapping network."""
+        ...
+
+    def state_dict(self) -> dict[str, Tensor]: ...
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> object: ...
+    def parameters(self) -> Iterator[torch.nn.Parameter]: ...
+    def named_parameters(self) -> Iterator[tuple[str, torch.nn.Parameter]]: ...
+    def requires_grad_(self, requires_grad: bool = True) -> Self: ...
+    def to(self, device: torch.device | str) -> Self: ...
+    def train(self, mode: bool = True) -> Self: ...
+    def eval(self) -> Self: ...
+
+
+# architecture -> what builds it, with random weights, from the plain values of its `config`
+GENERATORS: dict[str, Callable[..., Generator]] = {"mobilestylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
+
+
+def load_default_generator(device: torch.device | str = "cpu") -> Generator:
+    """The generator that comes with stitchedit: FFHQ faces, 1024 px, exits at 256 and 512; float32, in eval mode.
+
+    Raises: NotFetched or HashMismatch, when an installed file is missing or damaged.
+    """
+    base = packaged_file("mobilestylegan_ffhq_1024.safetensors")
+    exits = packaged_file("mobilestylegan_ffhq_1024_exits.safetensors")
+    return read_generator(base, exits).to(device)
+
+
+def read_generator(path: Path, exits: Path | None = None) -> Generator:
+    """The generator in a safetensors file that `save_generator` wrote: float32, on the CPU, in eval mode.
+
+    Args:
+        exits: a second file with more exits for it, from `scripts/distill_exits.py`.
+    Raises: UnknownCheckpoint, when it is no such file, or one that does not fit its own description.
+    """
+    try:
+        metadata, state = read_safetensors(path)
+        if metadata.get("format") != FORMAT:
+            raise UnknownCheckpoint(path, f"it is no {FORMAT} file")
+        config = json.loads(metadata["config"])
+        if exits is not None:
+            extra, more = read_safetensors(exits)
+            config["heads"] |= json.loads(extra["heads"])
+            state |= more
+        generator = _build(metadata["architecture"], config, state)
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as exc:
+        raise UnknownCheckpoint(path, f"it is damaged, or of a newer stitchedit ({exc})") from exc
+    return generator.eval()
+
+
+def save_generator(generator: Generator, path: Path, *, licence: str, half: bool = False) -> None:
+    """Writes weights and description into one safetensors file, in place of an older one only when complete.
+
+    Args:
+        licence: one line, kept in the file's header.
+        half: float16 in place of float32: half the size.
+    """
+    dtype = torch.float16 if half else torch.float32
+    state = {key: value.detach().to("cpu", dtype).contiguous() for key, value in generator.state_dict().items()}
+    metadata = {
+        "format": FORMAT,
+        "architecture": generator.architecture,
+        "made_for": generator.made_for,
+        "config": json.dumps(generator.config),
+        "licence": licence,
+    }
+    write_safetensors(state, metadata, path)
+
+
+def write_safetensors(state: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path) -> None:
+    """A safetensors file whose bytes depend on nothing but the arguments; never half-written."""
+    data = safetensors.torch.save(dict(state), dict(metadata))
+    # The library writes the header's entries in an order that changes from run to run.
+    (length,) = struct.unpack_from("<Q", data)
+    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
+    header += b" " * (-len(header) % 8)
+    part = path.with_name(path.name + ".part")
+    part.write_bytes(struct.pack("<Q", len(header)) + header + data[8 + length :])
+    os.replace(part, path)
+
+
+def _build(architecture: str, config: Mapping[str, object], state: Mapping[str, Tensor]) -> Generator:
+    """The network with these tensors, made only when they are those that it describes: it may describe any size."""
+    layers = config.get("mapping_layers", 0) if isinstance(config, dict) else None
+    if not isinstance(layers, int) or layers > len(state):
+        raise ValueError("it describes layers that it does not hold")
+    build = partial(GENERATORS[architecture], **config)
+    with torch.device("meta"):  # takes no memory
+        described = {name: tensor.shape for name, tensor in build().state_dict().items()}
+    if described != {name: tensor.shape for name, tensor in state.items()}:
+        raise ValueError("its tensors are not those that it describes")
+    generator = build()
+    generator.load_state_dict(state)
+    return generator
+
+
+def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
+    """Header texts and float32 tensors of a file. Raises OSError or SafetensorError, when it is none."""
+    with safe_open(path, framework="pt") as file:
+        return file.metadata() or {}, {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118

@@ -1,0 +1,1 @@
+"""The jobs from clip to clip, stage by stage."""

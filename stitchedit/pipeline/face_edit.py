@@ -1,0 +1,168 @@
+"""A face on its way through `edit`: codes moved, crops stitched, what tuning missed given back, all made steady."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from stitchedit.config import EditConfig
+from stitchedit.editing.direction import find_direction, keeps_colours
+from stitchedit.editing.move_latents import edit as move_latents
+from stitchedit.editing.stitching_tuning import Chain, RingMasks, stitch
+from stitchedit.editing.temporal_smoothing import steadied
+from stitchedit.errors import ProjectError
+from stitchedit.faces.mesh import ring_masks
+from stitchedit.files.disk_space import FINER, folder_bytes, pictures_bytes, see_room
+from stitchedit.files.image_folder import FinePictures, PictureFolder
+from stitchedit.masks.region_shape import Shapes
+from stitchedit.masks.regions import edited_shape, project_shapes, region_inputs
+from stitchedit.pipeline.inversion import Inverted, load_inverted, soften, source_detail
+from stitchedit.pipeline.multi_face import Edits
+from stitchedit.progress import Progress
+from stitchedit.project import artefacts
+from stitchedit.project.folder import Records, atomic, inputs_of, make_folder
+from stitchedit.project.stage_runner import Stages
+from stitchedit.strength import Keyframes, Strength
+from stitchedit.types import ByteArray, EditedLatents, FloatArray
+
+CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
+
+
+@dataclass(slots=True)
+class Moved:
+    """A face whose codes are moved and whose crops are to be stitched, or are."""
+
+    number: int
+    inverted: Inverted
+    tuned: Inverted  # the same before its generator was softened
+    edited: EditedLatents
+    shapes: Shapes
+    fidelity: float
+    own_colours: bool  # see `source_detail`
+    config: EditConfig
+    folder: Path
+    stages: Stages
+    mark: str = ""  # of the stage `stitch`
+
+    @property
+    def stitched(self) -> FinePictures:
+        """What is pasted."""
+        return FinePictures(self.folder / "stitched", len(self.inverted.crops.frames), self.inverted.crops.size)
+
+    @property
+    def drawn(self) -> PictureFolder:
+        """The stitched crops before they are made steady; gone once they are."""
+        folder = self.folder / "drawn" if self.config.stitch.steady else self.stitched.folder
+        return PictureFolder(folder, len(self.stitched), self.stitched.size)
+
+    def see_room(self) -> None:
+        """Raises TooLittleRoom."""
+        needed = pictures_bytes(len(self.stitched), self.inverted.crops.size)
+        if self.config.stitch.steady:
+            needed += round(needed * FINER)
+        see_room(self.folder, needed - folder_bytes(self.folder))
+
+    def stitch(self, progress: Progress) -> None:
+        """Stitch the face's crops, unless they are there."""
+        inverted, checkpoint = self.inverted, self.folder / "stitch.checkpoint.safetensors"
+
+        def work(mark: str) -> None:
+            _stitch_all(self, checkpoint, mark, progress)
+            if self.config.stitch.steady:
+                _steady_all(self, progress)
+
+        tune = inverted.project.records.fingerprint("tune")
+        inputs = {"tune": tune, "codes": _digest(self.edited.ws), "fidelity": str(self.fidelity)}
+        inputs |= {"own_colours": str(self.own_colours)}
+        inputs |= region_inputs(inverted.project, self.config.regions) | inputs_of(self.config.stitch)
+        self.mark = self.stages.run("stitch", inputs, [self.stitched.path(len(self.stitched) - 1)], work)
+        # Not before the stage is on record: a kill in between would cost it all.
+        checkpoint.unlink(missing_ok=True)
+        shutil.rmtree(self.folder / "drawn", ignore_errors=True)
+
+    def log(self) -> tuple[list[float], list[float]]:
+        """Steps and border loss of every stitched frame. Raises ProjectError."""
+        return read_log(self.folder / "stitch.json")
+
+
+def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> Moved:
+    """Raises: what loading an inversion and moving codes raise; InUse."""
+    inverted = load_inverted(face.project, config.device)
+    crops, generator = inverted.crops, inverted.generator
+    strengths = [(n, _over_frames(s, inverted)) for n, s in face.edits]
+    edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
+    fidelity = config.fidelity
+    if fidelity is None:
+        fidelity = min((find_direction(n).fidelity for n, s in face.edits if s), default=1.0)
+    own_colours = all(keeps_colours(find_direction(n)) for n, s in face.edits if s)
+    tuned = soften(inverted, fidelity)
+    folder = face.project.take_edit(name)
+    stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
+    shapes = project_shapes(face.project, config.regions, crops, inverted.points, inverted.tracks, progress)
+    return Moved(face.number, inverted, tuned, edited, shapes, fidelity, own_colours, config, folder, stages)
+
+
+def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) -> None:
+    """Every frame in turn; what was finished before a checkpoint is not done again."""
+    inverted, config = face.inverted, face.config
+    batches, size = inverted.batches, inverted.crops.size
+    drawn = face.drawn
+    make_folder(drawn.folder)
+    chain = Chain(inverted.generator, config.stitch)
+    records: list[list[float]] = []
+    state = artefacts.load_checkpoint(checkpoint, mark, artefacts.stitching_shapes(chain.named))
+    if state is not None and 0 <= int(state["done"].item()) == len(state["log"]) <= len(batches):
+        chain.resume(state)
+        records = state["log"].tolist()
+
+    def rings(index: int, edited: ByteArray) -> RingMasks:
+        frame = int(inverted.crops.frames[index])
+        now = edited_shape(config.regions, edited) if config.stitch.interior else None
+        return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now)
+
+    detail = source_detail(face.tuned, face.fidelity, face.own_colours) if config.stitch.detail else None
+    for crop in stitch(chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail):
+        drawn.save(crop.index, crop.image)
+        records.append([float(crop.steps), crop.border_loss])
+        progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")
+        if chain.done % CHAIN_SAVED_EVERY == 0 and chain.done < len(batches):
+            kept = chain.state() | {"log": torch.tensor(records, dtype=torch.float64)}
+            artefacts.save_tensors(checkpoint, kept, {"fingerprint": mark})
+    with atomic(checkpoint.with_name("stitch.json")) as temp:
+        temp.write_text(json.dumps({"steps": [r[0] for r in records], "border_loss": [r[1] for r in records]}))
+
+
+def _steady_all(face: Moved, progress: Progress) -> None:
+    stitched, crops = face.stitched, face.inverted.crops
+    make_folder(stitched.folder)
+    pictures = steadied(face.drawn, crops.images, face.inverted.tracks.runs, face.config.stitch.steady)
+    for index, picture in enumerate(pictures):
+        stitched.save(index, picture)
+        progress("steady", index + 1, len(stitched))
+
+
+def read_log(path: Path) -> tuple[list[float], list[float]]:
+    """Steps and border loss of every stitched frame. Raises ProjectError."""
+    try:
+        log = json.loads(path.read_text())
+        return [float(v) for v in log["steps"]], [float(v) for v in log["border_loss"]]
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
+        raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
+
+
+def _over_frames(strength: Strength, inverted: Inverted) -> float | NDArray[np.float64]:
+    """A strength for all edited frames, or one for each."""
+    if not isinstance(strength, Keyframes):
+        return strength
+    return strength.curve(inverted.crops.frames, inverted.tracks.rate)
+
+
+def _digest(array: FloatArray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()

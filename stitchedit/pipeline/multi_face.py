@@ -1,0 +1,154 @@
+"""The faces of one clip that are edited together: each has a project, the first one that of the clip itself.
+
+    clip.mp4.stitch/             the first face, as if it were the only one
+    clip.mp4.stitch/persons/2/   the second face: a project of the same kind, whole in itself
+
+So each face has its own crops, codes and tuned generator, stages are kept and taken up face by face, and one more face
+costs nothing of those that are there. Only the tracks of all are found in one reading of the clip, and the video is
+written in one pass that puts every face back into each frame.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from pathlib import Path
+
+from stitchedit.config import EditConfig, InvertConfig
+from stitchedit.errors import ConfigError, NoFace, ProjectError
+from stitchedit.faces.tracking import track_faces
+from stitchedit.faces.tracklets import EVERYBODY, evidence
+from stitchedit.models.loading import lasting_name
+from stitchedit.progress import Progress
+from stitchedit.project import artefacts
+from stitchedit.project.folder import INVERT_STAGES, Project, fingerprint, inputs_of
+from stitchedit.project.stage_runner import Stages
+from stitchedit.strength import Strength
+from stitchedit.types import ByteArray, IntArray, Tracks
+from stitchedit.video import VideoSource, means_pictures
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """A face of a clip, tracked, its project open to write in."""
+
+    project: Project
+    stages: Stages
+    tracks: Tracks
+    mark: str  # of the stage `track`
+
+
+def open_faces(project: Project) -> list[Project]:
+    """The project and those of the further faces that are edited with it. Raises NotAProject and its kin."""
+    return [project, *(Project.open(project.face_root(number)) for number in range(2, project.faces + 1))]
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What is to be done to one face."""
+
+    number: int
+    project: Project
+    edits: tuple[tuple[str, Strength], ...]
+
+
+def edits_of_faces(projects: Sequence[Project], config: EditConfig) -> list[Edits]:
+    """Who gets which edits; those who get none are left out. Raises ConfigError, when an edit is for nobody there."""
+    wanted = config.only or ((),) * len(config.edits)
+    for number in {number for numbers in wanted for number in numbers}:
+        if number > len(projects):
+            there = "1 face was" if len(projects) == 1 else f"{len(projects)} faces were"
+            raise ConfigError(f"--only {number}: {there} inverted", "invert the clip with a --face for each, or all")
+    faces = []
+    for number, project in enumerate(projects, 1):
+        own = zip(config.edits, wanted, strict=True)
+        edits = tuple(edit for edit, numbers in own if not numbers or number in numbers)
+        if edits:
+            faces.append(Edits(number, project, edits))
+    return faces
+
+
+def follow_faces(project: Project, source: VideoSource, config: InvertConfig, progress: Progress) -> list[Followed]:
+    """Track every face that is asked for, in one reading of the clip, and none that is tracked already.
+
+    Args:
+        project: that of the first face, open to write in; those of the others are made in it.
+    Raises: NoFace; ConfigError, when nobody, or one person twice, is meant.
+    """
+    clip, info = source.info.path, source.info
+    sha = _take_source(project, clip, config)
+    which = {"source": sha} | ({"fps": str(info.rate)} if means_pictures(clip) else {})
+
+    @cache
+    def found() -> dict[str, Tracks]:
+        return track_faces(
+            upright(source),
+            config.track,
+            [config.track.face, *config.others],
+            frame_size=(info.width, info.height),
+            rate=info.rate,
+            progress=progress,
+            total=round((info.duration or 0) * info.rate),
+            name=str(clip),
+        )
+
+    def keep(choice: str, own: Project, _: str) -> None:
+        if choice not in found():
+            raise ProjectError(
+                f"{project.records.path} names a face '{choice}' that is not there", "remove the project"
+            )
+        artefacts.save_tracks(own.tracks, found()[choice])
+        own.note("damage", "; ".join(f"frame {d.frame}: {d.why}" for d in source.damage[:20]))  # found by reading alone
+
+    opened, faces = [project], []
+    try:
+        choices = [config.track.face, *config.others]
+        if EVERYBODY in choices:
+            choices = _everybody(project, fingerprint(which | inputs_of(config.track)), found)
+        for number, choice in enumerate(choices, 1):
+            if number > 1:
+                opened.append(Project.create(project.face_root(number)))
+                _take_source(opened[-1], clip, config)
+            own = opened[-1]
+            stages = Stages(own.records, INVERT_STAGES)
+            inputs = which | inputs_of(replace(config.track, face=choice)) | evidence(choice)
+            mark = stages.run("track", inputs, [own.tracks], partial(keep, choice, own))
+            faces.append(Followed(own, stages, artefacts.load_tracks(own.tracks), mark))
+    except (NoFace, ConfigError):
+        for own in reversed(opened):
+            own.discard_if_empty()
+        raise
+    project.take_faces(len(faces))
+    return faces
+
+
+def _everybody(project: Project, asked: str, found: Callable[[], dict[str, Tracks]]) -> list[str]:
+    """The choices that mean everybody in the clip; kept, as long as the same is asked."""
+    kept = str(project.records.data.get("notes", {}).get("everybody", "")).split()
+    if kept[:1] == [asked]:
+        return kept[1:]
+    choices = list(found())
+    project.note("everybody", " ".join([asked, *choices]))
+    return choices
+
+
+def upright(source: VideoSource, wanted: IntArray | None = None) -> Iterator[tuple[int, ByteArray]]:
+    """(index, RGB) of all frames, or of the wanted ones."""
+    chosen = None if wanted is None else set(wanted.tolist())
+    for frame in source:
+        if chosen is None or frame.index in chosen:
+            yield frame.index, frame.rgb()
+
+
+def numbered(progress: Progress, number: int) -> Progress:
+    """The same for one face of several, whose stages carry its number."""
+
+    def show(stage: str, done: int, total: int, note: str = "") -> None:
+        progress(f"{stage} {number}", done, total, note)
+
+    return show
+
+
+def _take_source(project: Project, clip: Path, config: InvertConfig) -> str:
+    return project.take_source(clip, preset=config.preset, generator=lasting_name(config.generator), fps=config.fps)

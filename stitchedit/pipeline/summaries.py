@@ -1,0 +1,156 @@
+"""What a command says at its end, for people and for machines."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from stitchedit.strength import Keyframes, Strength
+
+
+def peak_memory_gb() -> float:
+    """Largest resident size of this process so far, in GB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e9 if sys.platform == "darwin" else 1e6)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A run of frames without a usable face: they go through untouched."""
+
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+    why: str = ""
+
+    def __str__(self) -> str:
+        why = f": {self.why}" if self.why else ""
+        return f"{self.first}-{self.last} ({self.start_s:.2f}-{self.end_s:.2f} s{why})"
+
+    def as_json(self) -> dict[str, Any]:
+        facts = {"first": self.first, "last": self.last, "start_s": self.start_s, "end_s": self.end_s}
+        return facts | ({"why": self.why} if self.why else {})
+
+
+@dataclass(frozen=True, slots=True)
+class InvertSummary:
+    """Result of `invert`."""
+
+    project: Path
+    frames: int
+    edited_frames: int
+    filled_frames: int  # of those, how many were interpolated
+    passed: list[Passed]
+    face_px: float  # median side of the crops in source pixels
+    crop_px: int
+    psnr_mean_db: float  # inversion against source over the face mask, on crops, some frames spread over the clip
+    psnr_worst_db: float
+    tuning: str  # steps and why it ended
+    notes: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)  # a stage; 0 when its result was kept
+    others: Sequence[InvertSummary] = ()  # of the further faces
+    doubtful: Sequence[Passed] = ()  # frames with a face that an edit is faded out of
+
+    def as_json(self) -> dict[str, Any]:
+        others = {"others": [other.as_json() for other in self.others]} if self.others else {}
+        return others | {
+            "project": str(self.project),
+            "frames": self.frames,
+            "edited_frames": self.edited_frames,
+            "filled_frames": self.filled_frames,
+            "passed": [p.as_json() for p in self.passed],
+            "doubtful": [p.as_json() for p in self.doubtful],
+            "face_px": round(self.face_px, 1),
+            "crop_px": self.crop_px,
+            "psnr_mean_db": round(self.psnr_mean_db, 2),
+            "psnr_worst_db": round(self.psnr_worst_db, 2),
+            "tuning": self.tuning,
+            "notes": self.notes,
+            "seconds": {k: round(v, 1) for k, v in self.seconds.items()},
+            "peak_memory_gb": round(peak_memory_gb(), 2),
+        }
+
+    def lines(self) -> list[str]:
+        said = [
+            f"project: {self.project}",
+            f"frames: {self.frames}, with a face {self.edited_frames} (crops of {self.crop_px} px, "
+            f"the face's square is {self.face_px:.0f} px wide)",
+        ]
+        if self.filled_frames:
+            said.append(f"interpolated over short gaps: {self.filled_frames} frames")
+        if self.passed:
+            said.append(f"untouched, no usable face: frames {', '.join(map(str, self.passed))}")
+        if self.doubtful:
+            said.append(f"hard to edit, so edits fade out: frames {', '.join(map(str, self.doubtful))}")
+        said.append(
+            f"inversion: PSNR {self.psnr_mean_db:.1f} dB, worst frame {self.psnr_worst_db:.1f} dB; {self.tuning}"
+        )
+        said += [f"note: {note}" for note in self.notes] + [_cost(self.seconds)]
+        for number, other in enumerate(self.others, 2):
+            said += [f"face {number}: {line}" for line in other.lines() if not line.startswith("note: ")]
+        return said
+
+
+@dataclass(frozen=True, slots=True)
+class EditSummary:
+    """Result of `edit`."""
+
+    output: Path
+    sheet: Path
+    frames: int
+    edited_frames: int
+    edits: Sequence[tuple[str, Strength]]
+    stitch_steps: float  # optimiser steps a frame, mean
+    border_loss: float  # mean over frames, after stitching
+    border_loss_worst: float
+    notes: list[str]
+    seconds: dict[str, float] = field(default_factory=dict)
+    faces: int = 1
+    doubtful: Sequence[Passed] = ()  # frames with a face that the edit was faded out of
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "output": str(self.output),
+            "sheet": str(self.sheet),
+            "frames": self.frames,
+            "edited_frames": self.edited_frames,
+            "faces": self.faces,
+            "doubtful": [p.as_json() for p in self.doubtful],
+            "edits": [{"direction": name, "strength": _strength_json(strength)} for name, strength in self.edits],
+            "stitch_steps_mean": round(self.stitch_steps, 2),
+            "border_loss_mean": round(self.border_loss, 5),
+            "border_loss_worst": round(self.border_loss_worst, 5),
+            "notes": self.notes,
+            "seconds": {k: round(v, 1) for k, v in self.seconds.items()},
+            "peak_memory_gb": round(peak_memory_gb(), 2),
+        }
+
+    def lines(self) -> list[str]:
+        of_faces = f" ({self.faces} faces)" if self.faces > 1 else ""
+        return [
+            f"video: {self.output}",
+            f"sheet: {self.sheet}",
+            f"frames: {self.frames}, edited {self.edited_frames}{of_faces}; stitching: {self.stitch_steps:.1f} steps a "
+            f"frame, border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
+            *([f"faded out, hard to edit: frames {', '.join(map(str, self.doubtful))}"] if self.doubtful else []),
+            *(f"note: {note}" for note in self.notes),
+            _cost(self.seconds),
+        ]
+
+
+def _strength_json(strength: Strength) -> Any:
+    """A number, or the keyframes as they were given."""
+    if not isinstance(strength, Keyframes):
+        return strength
+    unit = {True: "second", False: "frame"}
+    return [{unit[key.in_seconds]: float(key.at), "strength": key.strength} for key in strength.keys]
+
+
+def _cost(seconds: dict[str, float]) -> str:
+    spent = ", ".join(f"{stage} {s:.0f} s" if s else f"{stage} kept" for stage, s in seconds.items())
+    return f"time: {spent}; peak memory {peak_memory_gb():.1f} GB"

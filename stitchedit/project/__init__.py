@@ -1,0 +1,1 @@
+"""The project folder that `invert` leaves for `edit`."""

@@ -1,0 +1,236 @@
+"""The values of `data.py` as files of the project, and back. Nothing in these files is ever executed."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable, Mapping
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import safetensors.torch
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from stitchedit.editing.vector_files import read_npy
+from stitchedit.errors import ProjectError
+from stitchedit.files.image_folder import PictureFolder
+from stitchedit.models.generator import Generator
+from stitchedit.project.folder import atomic
+from stitchedit.stylegan2.unpickle import Refused
+from stitchedit.types import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
+
+log = logging.getLogger(__name__)
+
+ARRAY_LIMIT = 1 << 30  # bytes; more than a day of video needs
+FAR_PX = 1_000_000  # no face is that far away
+MAX_PIXELS = 1 << 27  # of a picture, as for videos
+T = TypeVar("T")
+Shape = tuple[int | None, ...]
+
+
+def save_tracks(path: Path, tracks: Tracks) -> None:
+    rate = np.array([tracks.rate.numerator, tracks.rate.denominator])
+    size = np.array(tracks.frame_size)
+    arrays: dict[str, NDArray[Any]] = {"landmarks": tracks.landmarks, "state": tracks.state, "cuts": tracks.cuts}
+    arrays["scores"] = tracks.scores
+    _save_arrays(path, arrays | {"frame_size": size, "rate": rate})
+
+
+def load_tracks(path: Path) -> Tracks:
+    """Raises ProjectError."""
+    arrays = _load_arrays(path)
+
+    def build() -> Tracks:
+        landmarks, state = arrays["landmarks"].astype(np.float32), arrays["state"].astype(np.uint8)
+        _must(landmarks.shape == (len(state), 68, 2), "landmarks and states do not fit")
+        _must(bool((state <= max(FaceState)).all()), "states that there are not")
+        _near(landmarks[state != FaceState.ABSENT], FAR_PX)
+        width, height = (int(v) for v in arrays["frame_size"])
+        _must(0 < width <= FAR_PX and 0 < height <= FAR_PX and width * height <= MAX_PIXELS, "pictures of no such size")
+        numerator, denominator = (int(v) for v in arrays["rate"])
+        _must(numerator > 0 and denominator > 0, "no such frame rate")
+        cuts = arrays["cuts"].astype(np.int64)
+        _must(cuts.ndim == 1, "no list of cuts")
+        scores = arrays.get("scores", np.empty(0)).astype(np.float32)
+        _must(scores.shape in ((0,), state.shape), "scores and states do not fit")
+        return Tracks(landmarks, state, (width, height), Fraction(numerator, denominator), cuts, scores)
+
+    return _understood(path, build)
+
+
+def save_crops(folder: Path, crops: Crops, points: FacePoints) -> None:
+    """The geometry beside the pictures, which a `PictureFolder` has written already."""
+    arrays: dict[str, NDArray[Any]] = {"frames": crops.frames, "quads": crops.quads, "points": points.points}
+    _save_arrays(folder / "crops.npz", arrays | {"size": np.array(crops.size)})
+
+
+def load_crops(folder: Path) -> tuple[Crops, FacePoints]:
+    """Raises ProjectError."""
+    path = folder / "crops.npz"
+    arrays = _load_arrays(path)
+
+    def build() -> tuple[Crops, FacePoints]:
+        frames, quads = arrays["frames"].astype(np.int64), arrays["quads"].astype(np.float32)
+        points, size = arrays["points"].astype(np.float32), int(arrays["size"])
+        _must(frames.ndim == 1 and len(frames) > 0 and frames[0] >= 0, "no list of frames")
+        _must(bool((np.diff(frames) > 0).all()), "frames out of order")
+        _must(quads.shape == (len(frames), 4, 2), "quads and frames do not fit")
+        _must(points.ndim == 3 and len(points) == len(frames) and points.shape[2] == 2, "points do not fit")
+        _must(4 <= size <= 8192, f"crops of {size} pixels")
+        _near(quads, FAR_PX)
+        _near(points, 100)
+        _must(bool((np.linalg.norm(quads[:, 2] - quads[:, 0], axis=1) > 1).all()), "quads without an inside")
+        return Crops(frames, quads, PictureFolder(folder, len(frames), size), size), FacePoints(points)
+
+    return _understood(path, build)
+
+
+def save_measured(path: Path, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Figures that took long to get, kept under the key that says of what. Raises NotWritable, DiskFull."""
+    _save_arrays(path, {**arrays, "key": np.array(key)})
+
+
+def load_measured(path: Path, key: str) -> dict[str, NDArray[Any]] | None:
+    """What was kept under this key, if it is there and whole."""
+    if not path.is_file():
+        return None
+    try:
+        arrays = _load_arrays(path)
+    except ProjectError:
+        return None
+    return arrays if str(arrays.pop("key", None)) == key else None
+
+
+def save_latents(path: Path, latents: Latents) -> None:
+    save_tensors(path, {"ws": torch.from_numpy(np.ascontiguousarray(latents.ws))}, {})
+
+
+def load_latents(path: Path, generator: Generator, count: int) -> Latents:
+    """Raises ProjectError, when the codes are not `count` of this generator's."""
+    ws = load_tensors(path)[0].get("ws", torch.empty(0)).float().numpy()
+    if not np.isfinite(ws).all():
+        raise ProjectError(f"{path} holds codes that are no numbers", "invert the clip again")
+    rows = (1, generator.num_ws)
+    if ws.ndim != 3 or ws.shape[0] != count or ws.shape[1] not in rows or ws.shape[2] != generator.w_dim:
+        expected = f"[{count}, 1 or {generator.num_ws}, {generator.w_dim}]"
+        raise ProjectError(f"{path} holds codes of shape {list(ws.shape)}, not {expected}", "invert the clip again")
+    return Latents(ws)
+
+
+def load_into(path: Path, generator: Generator) -> None:
+    """Put tuned weights into a generator of the same kind. Raises ProjectError."""
+    state, _ = load_tensors(path)
+    try:
+        generator.load_state_dict(state)
+    except (RuntimeError, KeyError, ValueError) as exc:
+        raise ProjectError(f"{path} does not fit the project's generator", "invert the clip again") from exc
+
+
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Raises NotWritable, DiskFull."""
+    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
+    data = safetensors.torch.save(plain, dict(metadata))
+    with atomic(path) as temp:
+        temp.write_bytes(data)
+
+
+def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Tensors and header texts. Raises ProjectError."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as exc:
+        raise ProjectError(f"{path} cannot be read: {exc}", "invert the clip again") from exc
+
+
+def load_checkpoint(path: Path, fingerprint: str, shapes: Mapping[str, Shape]) -> dict[str, Tensor] | None:
+    """The state of an unfinished stage, if it is there, whole, and of the same inputs.
+
+    Args:
+        shapes: what it must hold, None for a length that may be any. With the weights "X.name" it may hold their two
+            moments "exp_avg.name" and "exp_avg_sq.name" and the count "adam_step.name".
+    """
+    if not path.exists():
+        return None
+    try:
+        state, metadata = load_tensors(path)
+    except ProjectError as exc:
+        log.warning("%s: the stage starts anew", exc)
+        return None
+    if metadata.get("fingerprint") != fingerprint:
+        return None
+    allowed = dict(shapes)
+    for key, shape in shapes.items():
+        name = key.partition(".")[2]
+        if name and f"exp_avg.{name}" in state:
+            allowed |= {f"exp_avg.{name}": shape, f"exp_avg_sq.{name}": shape, f"adam_step.{name}": (1,)}
+    if set(state) != set(allowed) or not all(_holds(state[key], shape) for key, shape in allowed.items()):
+        log.warning("%s does not hold what it should: the stage starts anew", path)
+        return None
+    return state
+
+
+def tuning_shapes(generator: Generator, latents: Latents) -> dict[str, Shape]:
+    """What a checkpoint of tuning holds."""
+    frames, *code = latents.ws.shape
+    shapes: dict[str, Shape] = {f"generator.{name}": tuple(t.shape) for name, t in generator.state_dict().items()}
+    shapes |= {f"codes.{k}": tuple(code) for k in range(frames)}
+    return shapes | {"curve": (None, 3), "frame_loss": (frames,), "ramp_from": (1,)}
+
+
+def stitching_shapes(named: Iterable[tuple[str, Tensor]]) -> dict[str, Shape]:
+    """What a checkpoint of a stitching chain with these weights holds."""
+    weights: dict[str, Shape] = {f"parameter.{name}": tuple(t.shape) for name, t in named}
+    return weights | {"done": (1,), "log": (None, 2)}
+
+
+def _holds(tensor: Tensor, shape: Shape) -> bool:
+    """Whether a tensor has this shape and holds numbers; losses of frames not seen yet are infinite."""
+    fits = len(shape) == tensor.ndim and all(
+        want in (None, have) for want, have in zip(shape, tensor.shape, strict=True)
+    )
+    return fits and not bool(tensor.isnan().any())
+
+
+def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+    with atomic(path) as temp, temp.open("wb") as file:
+        np.savez(file, **arrays)  # type: ignore[arg-type]
+
+
+def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+            claimed = sum(entry.file_size for entry in entries)
+            if claimed > min(ARRAY_LIMIT, path.stat().st_size):  # `np.savez` does not compress
+                raise ProjectError(f"{path} claims to hold {claimed >> 20} MB of numbers", "invert the clip again")
+            return {entry.filename.removesuffix(".npy"): _array(archive.read(entry)) for entry in entries}
+    except (OSError, ValueError, Refused, RuntimeError, EOFError, zipfile.BadZipFile, zlib.error, struct.error) as exc:
+        raise ProjectError(f"{path} cannot be read: {exc}", "invert the clip again") from exc
+
+
+def _array(data: bytes) -> NDArray[Any]:
+    return read_npy(memoryview(bytearray(data)), "fiubU", ARRAY_LIMIT)  # of bytes that can be written to
+
+
+def _understood(path: Path, build: Callable[[], T]) -> T:
+    try:
+        return build()
+    except (KeyError, ValueError, TypeError, OverflowError, ZeroDivisionError) as exc:
+        raise ProjectError(f"{path} is damaged: {exc}", "invert the clip again") from exc
+
+
+def _near(values: FloatArray, limit: float) -> None:
+    _must(bool((np.abs(values) <= limit).all()), f"positions beyond {limit}, or none")  # false for NaN
+
+
+def _must(condition: bool, what: str) -> None:
+    if not condition:
+        raise ValueError(what)

@@ -1,0 +1,1 @@
+"""What an output says of how it was made."""

@@ -1,0 +1,149 @@
+"""Writing a clip as numbered pictures."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from stitchedit.errors import CannotEncode, NotWritable
+from stitchedit.files.atomic import disk_error, sync_folder
+from stitchedit.video.base import Frame, VideoSource
+from stitchedit.video.sequence_names import Numbered, has_pattern, numbered_name
+from stitchedit.video.sequence_reader import FORMATS, Pictures, SequenceSource
+
+_USUAL = "frame.%04d.png"  # of a video that is written as pictures
+
+
+def writes_pictures(path: Path, source: VideoSource) -> bool:
+    """Whether an output's name means pictures: a folder, or a pattern; a folder need not exist yet."""
+    return path.is_dir() or has_pattern(path) or (isinstance(source, SequenceSource) and not path.suffix)
+
+
+class Target:
+    """Where the pictures of a clip go.
+
+    Args:
+        path: a folder, or a pattern in one.
+        shot: the pictures that the clip is made of, whose names and numbers are kept; None for a video.
+    """
+
+    def __init__(self, path: Path, shot: Numbered | None) -> None:
+        named = has_pattern(path) and not path.is_dir()
+        self.folder = path.parent if named else path
+        self._shot = shot
+        self._pattern = path if named else path / _USUAL if shot is None else None
+        named_by = self._pattern or (shot.files[0] if shot is not None else path)
+        self.suffix = named_by.suffix.lower()
+
+    def file(self, index: int) -> Path:
+        """The picture of a frame."""
+        if self._pattern is None:
+            assert self._shot is not None, "a video's pictures have a pattern"
+            return self.folder / self._shot.files[index].name
+        return self.folder / numbered_name(self._pattern, self._shot.numbers[index] if self._shot else index + 1)
+
+    def overwrites(self, shot: Numbered) -> bool:
+        """Whether one of them would take the place of one of `shot`."""
+        if self.folder.resolve() != shot.files[0].parent.resolve():
+            return False
+        taken = {file.name for file in shot.files}
+        return any(self.file(index).name in taken for index in range(len(shot.files)))
+
+
+class SequenceWriter:
+    """Writes frames as pictures: those of a shot under their own numbers, those of a video from 1 on.
+
+    They are written into a hidden folder and appear when the `with` block ends well: a new folder all at once, in a
+    folder that is there picture by picture, each replacing only one of its own name.
+
+    Args:
+        path: a folder (names are those of the source), or a pattern such as `out/frame.%04d.png`.
+        metadata: texts to write into each picture.
+    Raises, on entering: CannotEncode, NotWritable, DiskFull. On writing and leaving: CannotEncode, DiskFull.
+    """
+
+    def __init__(self, path: Path, source: VideoSource, *, metadata: Mapping[str, str] | None = None) -> None:
+        self.path, self.source = path, source
+        self.frames = 0
+        self.notes: tuple[str, ...] = ()
+        self._metadata = dict(metadata or {})
+        self._shot = source if isinstance(source, SequenceSource) else None
+        self._target = Target(path, self._shot.numbered if self._shot else None)
+
+    def __enter__(self) -> Self:
+        self._pictures = self._format()
+        if self._shot is not None and self._target.overwrites(self._shot.numbered):
+            raise NotWritable(self.path, "these are the pictures that are being read")
+        notes = []
+        if self.source.info.audio_streams or self.source.info.subtitle_streams:
+            notes.append("pictures hold no sound and no subtitles: these are left out")
+        if not self._pictures.exact:
+            notes.append(f"{self._pictures.name} is coded anew, values differ by about one; .png keeps them")
+        self.notes = tuple(notes)
+        self._parts = self._make_parts()
+        return self
+
+    def write(self, frame: Frame) -> None:
+        """Writes the next picture. Raises: CannotEncode, DiskFull."""
+        shot, target = self._shot, self._target.file(frame.index)
+        origin = shot.numbered.files[frame.index] if shot and shot.pictures is self._pictures else None
+        try:
+            with (self._parts / target.name).open("xb") as file:
+                self._pictures.write(frame, origin, self._metadata, target, file)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as exc:
+            raise disk_error(target, exc) from exc
+        self.frames += 1
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        try:
+            if kind is None:
+                self._finish()
+        finally:
+            shutil.rmtree(self._parts, ignore_errors=True)
+
+    def _format(self) -> Pictures:
+        """The kind of picture that is asked for, where this source can be written as such."""
+        pictures, shot = FORMATS[self._target.suffix], self._shot
+        if shot is None and pictures.name != "PNG":
+            raise CannotEncode(self.path, "a video is written as PNG pictures or as a video", "name it .png")
+        if shot is not None and shot.pictures is not pictures and "EXR" in (shot.pictures.name, pictures.name):
+            why = f"{shot.pictures.name} pictures are not written as {pictures.name}"
+            raise CannotEncode(self.path, why, f"name it {shot.numbered.suffix}")
+        return pictures
+
+    def _make_parts(self) -> Path:
+        """The hidden folder; what a killed run left under its name is taken away."""
+        folder = self._target.folder
+        there = folder.is_dir()
+        if folder.exists() and not there:
+            raise NotWritable(folder, "it is no folder")
+        parts = folder / ".stitchedit.part" if there else folder.with_name(f".{folder.name}.part")
+        try:
+            shutil.rmtree(parts, ignore_errors=True)
+            parts.mkdir()
+        except OSError as exc:
+            raise disk_error(self.path, exc) from exc
+        return parts
+
+    def _finish(self) -> None:
+        if not self.frames:
+            raise CannotEncode(self.path, "no frame was written", "")
+        try:
+            sync_folder(self._parts)
+            if self._target.folder.is_dir():
+                for part in sorted(self._parts.iterdir()):
+                    os.replace(part, self._target.folder / part.name)
+                sync_folder(self._target.folder)
+            else:
+                os.rename(self._parts, self._target.folder)
+                sync_folder(self._target.folder.parent)
+        except OSError as exc:
+            raise disk_error(self.path, exc) from exc

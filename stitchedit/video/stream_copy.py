@@ -1,0 +1,257 @@
+"""Everything of a clip but its pictures: sound, subtitles, attachments, chapters and tags, handed over untouched."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import av
+from av.container import InputContainer, OutputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+
+from stitchedit.errors import CannotEncode
+from stitchedit.video.decoder import close_container, open_container
+from stitchedit.video.subtitles import TARGETS, add_converted, converted, convertible
+
+_OF_THE_OLD_FILE = {"major_brand", "minor_version", "compatible_brands"}
+_OF_THE_OLD_STREAM = ("duration", "number_of_frames", "number_of_bytes", "bps", "_statistics_", "encoder", "rotate")
+_MP4_TAGS = {  # what MP4 has a place of its own for; any other tag needs the free form
+    *("title", "artist", "album_artist", "composer", "album", "date", "encoder", "comment", "genre", "copyright"),
+    *("grouping", "lyrics", "description", "synopsis", "show", "episode_id", "network", "keywords", "creation_time"),
+    *("make", "model", "location", "track", "disc", "compilation", "hd_video", "media_type", "gapless_playback"),
+}
+
+
+class Ticks:
+    """Exact conversion of a packet's times into steps of the output, and their order.
+
+    Args:
+        step: seconds of a tick of the output.
+        offset: seconds by which everything is moved.
+    """
+
+    def __init__(self, step: Fraction, offset: Fraction) -> None:
+        self._step, self._offset = step, offset
+        self._last: int | None = None
+        self._next = 0
+
+    def stamp(self, packet: Packet[Any], stream: Stream) -> None:
+        """Restates the packet's times; decoding times are made to rise, as containers demand.
+
+        A jump back by more than a second is taken for a new recording joined on, as for the pictures.
+        """
+        base = packet.time_base
+        dts = packet.dts if packet.dts is not None else packet.pts
+        pts = packet.pts if packet.pts is not None else dts
+        duration = round((packet.duration or 0) * base / self._step)
+        if dts is not None and pts is not None:
+            at = self._at(dts, base)
+            if self._last is not None and at <= self._last:
+                if (self._last - at) * self._step > 1:
+                    self._offset += (self._next - at) * self._step
+                at = max(self._at(dts, base), self._last + 1)
+            self._last, self._next = at, at + duration
+            packet.dts, packet.pts = at, max(at, self._at(pts, base))
+        packet.duration = duration
+        assert stream.time_base is not None, "the header is written"
+        packet.stream, packet.time_base = stream, stream.time_base
+
+    def _at(self, time: int, base: Fraction) -> int:
+        return round((time * base + self._offset) / self._step)
+
+
+class Copier:
+    """The other streams of a clip, on their way into an output container, in the order of the source.
+
+    Args:
+        video: index of the stream that is not copied, because it is edited.
+        add_video: adds to the output the stream that takes its place.
+        container: FFmpeg's name of the output format, which decides what can be copied.
+    Raises: CannotEncode, when the container does not take the sound as it is. Of what else it does not take, text
+        subtitles are converted and the rest is left out; `notes` name both.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        video: int,
+        add_video: Callable[[Stream], None],
+        output: OutputContainer,
+        container: str,
+        target: Path,
+    ) -> None:
+        self.notes: list[str] = []
+        self.damaged = 0  # packets of which the container could make nothing
+        self._input = open_container(source)
+        self._output = output
+        self._streams: dict[int, Stream] = {}
+        self._converted: dict[int, tuple[str, str]] = {}  # codecs there and here, of subtitles that must be converted
+        self._ticks: dict[int, Ticks] = {}
+        self._next: Packet[Any] | None = None
+        self._packets = self._read()
+        try:
+            for stream in self._input.streams:
+                if stream.index == video:
+                    add_video(stream)
+                else:
+                    self._add(stream, container, target)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def input(self) -> InputContainer:
+        return self._input
+
+    @property
+    def codecs(self) -> set[str]:
+        """FFmpeg's names of the codecs of the copied streams."""
+        streams = (self._input.streams[index] for index in self._streams)
+        return {stream.codec_context.name for stream in streams if stream.codec_context is not None}
+
+    @property
+    def starts(self) -> list[Fraction]:
+        """When each copied stream starts, in seconds, where it is known."""
+        streams = [self._input.streams[index] for index in self._streams]
+        return [s.start_time * s.time_base for s in streams if s.start_time is not None and s.time_base]
+
+    def _add(self, stream: Stream, container: str, target: Path) -> None:
+        if stream.type == "data" and ("timecode" in stream.metadata or self._input.chapters()):
+            return  # QuickTime's tracks of time codes and of chapter names: the muxer makes them anew from tags
+        if _takes(container, stream):
+            added = _add_stream(self._output, stream)
+            added.metadata.update(stream_tags(stream, copied=True))
+            added.disposition = stream.disposition
+            self._streams[stream.index] = added
+        elif convertible(stream):
+            added = add_converted(self._output, container)
+            added.metadata.update(stream_tags(stream, copied=False))
+            added.disposition = stream.disposition
+            self._streams[stream.index] = added
+            codecs = stream.codec_context.name, TARGETS[container]
+            self._converted[stream.index] = codecs
+            self.notes.append(f"subtitles are converted from {' to '.join(codecs)}: the words stay, styles do not")
+        elif stream.type == "audio":
+            name = stream.codec_context.name if stream.codec_context else "unknown"
+            hint = "convert the clip's sound first" if container == "matroska" else "use .mkv"
+            raise CannotEncode(target, f"{target.suffix} does not hold the clip's sound ({name}) as it is", hint)
+        else:
+            what = "cover picture" if stream.disposition & Disposition.attached_pic else f"{stream.type} stream"
+            self.notes.append(
+                f"{'an' if what[0] in 'aeiou' else 'a'} {what} is left out, {target.suffix} does not hold it"
+            )
+
+    def start(self, offset: Fraction, step: Fraction | None) -> None:
+        """After the header is written. `step`: seconds of a tick where the container's own time base is not it."""
+        for index, added in self._streams.items():
+            assert added.time_base is not None, "the header is written"
+            self._ticks[index] = Ticks(step or added.time_base, offset)
+
+    def until(self, time: Fraction | None) -> None:
+        """Hands over what comes before this time of the source in seconds, or all that is left."""
+        while True:
+            if self._next is None:
+                self._next = next(self._packets, None)
+            packet = self._next
+            if packet is None or (time is not None and _time(packet) > time):
+                return
+            self._next = None
+            index = packet.stream_index
+            if index in self._converted:
+                packet = converted(packet, *self._converted[index])
+                if not packet.size:  # MP4 has packets that only end the last words
+                    continue
+            self._ticks[index].stamp(packet, self._streams[index])
+            try:
+                self._output.mux_one(packet)
+            except av.InvalidDataError:  # some containers look into packets
+                self.damaged += 1
+
+    def _read(self) -> Iterator[Packet[Any]]:
+        streams = [self._input.streams[index] for index, added in self._streams.items() if added.type != "attachment"]
+        if not streams:
+            return
+        torn_possible = self._input.format.name != "mpegts"  # there, "corrupt" may mean a lost packet before it
+        with suppress(av.FFmpegError):  # damage is told by the pass over the pictures
+            for packet in self._input.demux(streams):
+                if packet.size and not (packet.is_corrupt and torn_possible):
+                    if torn_possible or _is_whole(packet):
+                        yield packet
+                    else:
+                        self.damaged += 1
+
+    def close(self) -> None:
+        self._packets.close()  # type: ignore[attr-defined]  # a generator, typed by what it gives
+        close_container(self._input)
+
+
+def _is_whole(packet: Packet[Any]) -> bool:
+    """Whether AAC out of a transport stream has a header; MP4 would find out too late, when it is closed.
+
+    Source: the fixed header of ISO 13818-7, 6.2.
+    """
+    if packet.stream.codec_context is None or packet.stream.codec_context.name != "aac":
+        return True
+    head = bytes(memoryview(packet)[:6])
+    length = int.from_bytes(head[3:6], "big") >> 5 & 0x1FFF
+    return len(head) == 6 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 and head[2] >> 2 & 15 < 13 and length >= 7
+
+
+def _time(packet: Packet[Any]) -> Fraction:
+    at = packet.dts if packet.dts is not None else packet.pts
+    return (at or 0) * packet.time_base
+
+
+def _takes(container: str, stream: Stream) -> bool:
+    """Whether a container holds a stream's packets as they are, found out by writing a header with it."""
+    if stream.disposition & Disposition.attached_pic and container != "mp4":
+        return False  # dropped without a word, or made a track
+    trial = av.open(io.BytesIO(), "w", format=container)
+    try:
+        _add_stream(trial, stream)
+        trial.start_encoding()
+    except (ValueError, av.FFmpegError):
+        return False
+    finally:
+        with suppress(av.FFmpegError):
+            trial.close()
+    return True
+
+
+def _add_stream(output: OutputContainer, stream: Stream) -> Stream:
+    return output.add_stream_from_template(stream, opaque=True)
+
+
+def stream_tags(stream: Stream, *, copied: bool) -> dict[str, str]:
+    """A stream's tags; without those that tell of the old packets, unless these are copied."""
+    if copied:
+        return dict(stream.metadata)
+    return {k: v for k, v in stream.metadata.items() if not k.lower().startswith(_OF_THE_OLD_STREAM)}
+
+
+def set_tags(output: OutputContainer, source: InputContainer, added: Mapping[str, str], offset: Fraction) -> None:
+    """Chapters and tags of the source, and new tags; one that is there already gets the new text after its own."""
+    for key, value in source.metadata.items():
+        if key.lower() not in _OF_THE_OLD_FILE:
+            output.metadata[key] = value
+    for key, value in added.items():
+        old = next((k for k in output.metadata if k.lower() == key.lower()), None)
+        if old is None:
+            output.metadata[key] = value
+        elif value not in output.metadata[old]:
+            output.metadata[old] = f"{output.metadata[old]}; {value}"
+    chapters = source.chapters()
+    for chapter in chapters:
+        base = chapter["time_base"] or Fraction(1, 1000)
+        chapter["start"], chapter["end"] = (max(0, round(chapter[k] + offset / base)) for k in ("start", "end"))
+    output.set_chapters(chapters)
+
+
+def needs_free_tags(source: InputContainer, added: Mapping[str, str]) -> bool:
+    """Whether MP4 must be told to write tags under any name (`movflags use_metadata_tags`)."""
+    return any(key.lower() not in _MP4_TAGS | _OF_THE_OLD_FILE for key in (*source.metadata, *added))

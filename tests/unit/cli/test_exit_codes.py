@@ -1,0 +1,95 @@
+import logging
+from pathlib import Path
+
+import pytest
+
+from stitchedit.cli.exit_codes import explain, one_line
+from stitchedit.errors import DiskFull, NotAProject, Stopped
+from stitchedit.project import log_file
+from stitchedit.project.folder import Project
+from stitchedit.project.log_file import NAME, ProjectLog, record_ending
+
+
+def test_a_message_is_one_line() -> None:
+    assert one_line("a\n b\tc") == "a b c"
+    assert one_line("a\x1b[2Jb\0") == "a?[2Jb?"
+    assert len(one_line("x" * 5000)) < 1010
+
+
+def test_mistakes_are_two_lines_with_their_code() -> None:
+    lines, code = explain(DiskFull("out.mp4"), None)
+    assert code == 9
+    assert [line.split(":")[0] for line in lines] == ["error", "hint"]
+    assert explain(Stopped(15), None) == (["stopped (SIGTERM); the same command goes on from here"], 143)
+
+
+@pytest.mark.parametrize(
+    "exc",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8 bytes")],
+)
+def test_out_of_memory_is_no_bug(exc: Exception) -> None:
+    lines, code = explain(exc, None)
+    assert code == 7
+    assert "out of memory" in lines[0]
+
+
+def test_a_bug_keeps_its_traceback_and_says_what_to_report(tmp_path: Path) -> None:
+    try:
+        {}["x"]
+    except KeyError as exc:
+        lines, code = explain(exc, tmp_path / "stitchedit.log")
+    assert code == 1
+    assert lines[0].startswith("Traceback")
+    assert any("KeyError" in line for line in lines)
+    assert "doctor" in lines[-1]
+    assert str(tmp_path / "stitchedit.log") in lines[-1]
+
+
+@pytest.fixture
+def logger() -> logging.Logger:
+    found = logging.getLogger("stitchedit")
+    before, level = found.handlers[:], found.level
+    found.handlers[:] = [ProjectLog()]
+    found.setLevel(logging.DEBUG)
+    yield found
+    for handler in found.handlers:
+        handler.close()
+    found.handlers[:] = before
+    found.setLevel(level)
+
+
+def test_the_log_begins_where_the_command_did(tmp_path: Path, logger: logging.Logger) -> None:
+    logger.info("before the project is known")
+    assert record_ending(ValueError("too early")) is None
+    project = Project.create(tmp_path / "clip.mp4.stitch")
+    logger.debug("afterwards")
+    assert record_ending(NotAProject(tmp_path)) == project.root / NAME
+    text = (project.root / NAME).read_text()
+    at = [
+        text.index(part) for part in ("stitchedit 0", "before the project", "working in", "afterwards", "NotAProject")
+    ]
+    assert at == sorted(at)
+
+
+def test_a_project_without_a_result_goes_with_its_log(tmp_path: Path, logger: logging.Logger) -> None:
+    project = Project.create(tmp_path / "clip.mp4.stitch")
+    project.records.save()
+    project.discard_if_empty()
+    assert not project.root.exists()
+    logger.info("nothing breaks")
+
+
+def test_the_log_has_a_limit_and_never_fails(
+    tmp_path: Path, logger: logging.Logger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_file, "MAX_BYTES", 10_000)
+    project = Project.create(tmp_path / "clip.mp4.stitch")
+    for _ in range(40):
+        logger.info("%s", "x" * 1000)
+    files = sorted(project.root.glob(NAME + "*"))
+    assert len(files) == 2
+    assert all(0 < path.stat().st_size <= 11_000 for path in files)
+    logger.handlers.append(ProjectLog())
+    (tmp_path / "other" / NAME).mkdir(parents=True)
+    logger.info("no file can be made", extra={log_file.FOLDER: tmp_path / "other"})
+    assert log_file.project_log() is logger.handlers[0]

@@ -1,0 +1,29 @@
+import pytest
+
+from stitchedit.cli import main
+from stitchedit.errors import ConfigError
+
+
+def test_directions_are_paired_with_strengths() -> None:
+    assert main.paired(["age", "smile"], [2.0, -1.0]) == (("age", 2.0), ("smile", -1.0))
+    assert main.paired(["age"], None) == (("age", 1.0),)
+    for directions, strengths in (
+        ([], []),
+        (["age"], [1.0, 2.0]),
+        (["age"], [float("nan")]),
+        (["age"], [float("inf")]),
+    ):
+        with pytest.raises(ConfigError):
+            main.paired(directions, strengths)
+
+
+def test_years_are_strengths_of_age() -> None:
+    assert main.asked_edits(None, None, "+20") == (("age", 2.0),)
+    assert main.asked_edits(["smile"], ["1"], "-5") == (("age", -0.5), ("smile", 1.0))
+    ((name, curve),) = main.asked_edits(None, None, "0:0,48:20")
+    assert (name, str(curve)) == ("age", "+0@0+2@48")
+    for years in ("old", "nan", "1e9"):
+        with pytest.raises(ConfigError):
+            main.asked_edits(None, None, years)
+    with pytest.raises(ConfigError):
+        main.asked_edits(None, ["1"], "20")

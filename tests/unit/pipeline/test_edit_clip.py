@@ -1,0 +1,98 @@
+import copy
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from stitchedit.errors import StageMissing
+from stitchedit.faces.mesh import mean_landmarks
+from stitchedit.pipeline.edit_clip import edit_name
+from stitchedit.pipeline.inversion import look_map
+from stitchedit.project.folder import Records
+from stitchedit.project.stage_runner import Stages
+from stitchedit.provenance.manifest import notice
+from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.types import FacePoints
+
+
+def test_stages_run_once_and_a_redone_one_voids_those_after_it(tmp_path: Path) -> None:
+    done: list[str] = []
+    order = ("a", "b", "c")
+
+    def run(value: str) -> dict[str, float]:
+        stages = Stages(Records.open_or_create(tmp_path / "project.toml"), order)
+        mark = stages.run("a", {"value": value}, [], lambda mark: done.append("a"))
+        mark = stages.run("b", {"a": mark}, [], lambda mark: done.append("b"))
+        stages.run("c", {"b": mark}, [], lambda mark: done.append("c"))
+        return stages.seconds
+
+    run("1")
+    assert set(run("1").values()) == {0.0}
+    assert done == ["a", "b", "c"]
+    run("2")
+    assert done == ["a", "b", "c"] * 2
+
+
+def test_a_stage_that_dies_leaves_no_record_of_itself_or_later_ones(tmp_path: Path) -> None:
+    path = tmp_path / "project.toml"
+    stages = Stages(Records.open_or_create(path), ("a", "b"))
+    stages.run("a", {"v": "1"}, [], lambda mark: None)
+    stages.run("b", {"v": "1"}, [], lambda mark: None)
+
+    def die(mark: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Stages(Records.read(path), ("a", "b")).run("a", {"v": "2"}, [], die)
+    for stage in ("a", "b"):
+        with pytest.raises(StageMissing):
+            Records.read(path).fingerprint(stage)
+
+
+def test_names_of_edits() -> None:
+    assert edit_name([("age", 2.0)], 0) == "age+2"
+    assert edit_name([("age", 2.0)], 1, ("mouth", "eyes")) == "age+2.mouth-eyes.seed1"
+    assert edit_name([("age", -1.5), ("some/where/push.npy", 1.0)], 3) == "age-1.5.push+1.seed3"
+
+
+def test_every_output_says_that_it_was_edited() -> None:
+    said = notice("age +2")
+    assert "edited with stitchedit" in said["comment"]
+    assert "compositeWithTrainedAlgorithmicMedia" in said["stitchedit"]
+
+
+def test_losses_look_at_the_face_and_hardest_at_eyes_and_lips() -> None:
+    from stitchedit.faces.mesh import _mean_face
+
+    look = look_map(FacePoints(_mean_face()[0][None]))(0, 128)
+    marks = (mean_landmarks() * 128).astype(int)
+    assert look.dtype == np.float32
+    assert look[2, 2] == pytest.approx(0.05)
+    eye, nose = look[marks[37, 1], marks[37, 0]], look[marks[30, 1], marks[30, 0]]
+    assert eye > 1.5 * nose > 1
+
+
+def test_fidelity_takes_the_coarse_layers_back_toward_the_untuned_generator(
+    monkeypatch: pytest.MonkeyPatch, tiny_generator: StyleGAN2
+) -> None:
+    from types import SimpleNamespace
+
+    from stitchedit.models import loading
+    from stitchedit.pipeline import inversion
+
+    tuned = copy.deepcopy(tiny_generator)
+    with torch.no_grad():
+        for parameter in tuned.parameters():
+            parameter.add_(1.0)
+    monkeypatch.setattr(loading, "generator", lambda name, device: (tiny_generator, ""))
+    project = SimpleNamespace(fact=lambda table, key: "default")
+    opened = inversion.Inverted(project, *[None] * 5, tuned)  # type: ignore[arg-type]
+    assert inversion.soften(opened, 1.0) is opened
+    before = copy.deepcopy(tuned.state_dict())
+    kept = inversion.soften(opened, 0.25).generator
+    assert all(torch.equal(value, before[name]) for name, value in kept.state_dict().items())
+    start = dict(tiny_generator.named_parameters())
+    left = {n: (p - start[n]).mean().item() for n, p in tuned.named_parameters() if n.startswith("synthesis")}
+    assert all(v == pytest.approx(0.25 if tuned.layer_px(n) <= 32 else 1.0, abs=1e-5) for n, v in left.items())
+    assert {tuned.layer_px(n) for n in left} == {4, 8, 16, 32, 64, 128}
