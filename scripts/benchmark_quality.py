@@ -33,6 +33,7 @@ from stitchedit import config as settings
 from stitchedit.cli.console import MALLOC, THREADS
 from stitchedit.evaluation.aggregate import CEILING
 from stitchedit.metrics import METRICS
+from stitchedit.pipeline import invert_clip
 
 Row = dict[str, Any]
 SECOND_SEED = 1
@@ -137,13 +138,12 @@ def do_job(said: Row, args: argparse.Namespace) -> None:
 
 
 def do_invert(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> Row:
-    from stitchedit.pipeline import edit_clip
 
     config = replace(settings.invert_preset(said["preset"]), seed=said["seed"])
     if said["preset"] == "stit":
         config = replace(config, tune=replace(config.tune, steps_per_frame=args.stit[0], steps=args.stit[0]))
     source = cut(clip, folder / clip.name, said["frames"])
-    summary = edit_clip.invert(source, folder / "project", config)
+    summary = invert_clip.invert(source, folder / "project", config)
     encode = settings.for_frames(config.encode, summary.edited_frames)
     return {
         "crop_px": summary.crop_px,

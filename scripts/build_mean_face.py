@@ -13,10 +13,10 @@ import numpy as np
 import torch
 
 from stitchedit.config import AlignConfig
-from stitchedit.editing.stitching_tuning import to_bytes
 from stitchedit.faces import detectors
 from stitchedit.faces.alignment import crop, quads, to_crop
 from stitchedit.faces.mesh import crop_mesh
+from stitchedit.image.arrays import to_bytes
 from stitchedit.models.generator import load_default_generator
 
 

@@ -32,7 +32,8 @@ from torch import Tensor
 from stitchedit.faces import detectors
 from stitchedit.faces.head_parser import FORMAT, SIZE, HeadParser, places
 from stitchedit.faces.mesh import crop_mesh
-from stitchedit.faces.mesh_topology import distance, face_axes, face_outline
+from stitchedit.faces.mesh_topology import face_axes, face_outline
+from stitchedit.image.signed_distance import distance
 from stitchedit.learning.generator_samples import draw_ws, render
 from stitchedit.models.generator import Generator, load_default_generator, write_safetensors
 from stitchedit.models.perceptual import MobileNetPerceptual

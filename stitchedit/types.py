@@ -6,12 +6,12 @@ T counts the frames of the clip, N those of them that are edited (the others pas
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
 from fractions import Fraction
 from itertools import pairwise
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float32]
 ByteArray = NDArray[np.uint8]
 IntArray = NDArray[np.int64]
+WeightMap = Callable[[int, int], FloatArray]  # (crop, size) -> float32 [size, size], where the losses look
 
 
 class FaceState(IntEnum):
@@ -108,3 +109,22 @@ class EditedLatents:
 
     ws: FloatArray  # [N, L, w_dim]
     edits: Sequence[tuple[str, float | NDArray[np.float64]]] = ()  # (direction, strength applied; [N] where it changes)
+
+
+@dataclass(frozen=True, slots=True)
+class Passed:
+    """A run of frames without a usable face: they go through untouched."""
+
+    first: int
+    last: int
+    start_s: float
+    end_s: float
+    why: str = ""
+
+    def __str__(self) -> str:
+        why = f": {self.why}" if self.why else ""
+        return f"{self.first}-{self.last} ({self.start_s:.2f}-{self.end_s:.2f} s{why})"
+
+    def as_json(self) -> dict[str, Any]:
+        facts = {"first": self.first, "last": self.last, "start_s": self.start_s, "end_s": self.end_s}
+        return facts | ({"why": self.why} if self.why else {})

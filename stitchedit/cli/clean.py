@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from stitchedit.project import cleanup
+
 
 def clean(
     project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
@@ -18,7 +20,7 @@ def clean(
     root = project if project is not None else newest_project(Path())
     Project.open(root)  # a folder that is none must not become one
     opened = Project.create(root)
-    freed = disk_space.clean(opened)
+    freed = cleanup.clean(opened)
     for record in sorted(opened.root.glob(f"{PERSONS}/*/project.toml")):
-        freed += disk_space.clean(Project.create(record.parent))
+        freed += cleanup.clean(Project.create(record.parent))
     typer.echo(f"freed {freed / 1e6:.1f} MB, {disk_space.folder_bytes(root) / 1e6:.1f} MB are left in {root}")

@@ -15,7 +15,8 @@ import typer
 
 from stitchedit.cli.exit_codes import one_line
 from stitchedit.cli.signals import attentive
-from stitchedit.progress import Progress, TimeLeft, shown_time
+from stitchedit.cli.time_left import TimeLeft, shown_time
+from stitchedit.progress import Progress
 from stitchedit.project.log_file import ProjectLog
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

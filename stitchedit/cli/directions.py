@@ -150,7 +150,7 @@ def learn(
 def _encoder(name: str, generator: Generator) -> Encode | None:
     """What makes w of pictures. None, where the one that comes along does not fit the generator."""
     from stitchedit.inversion import encoder_initialization
-    from stitchedit.inversion.latent_optimization import check_fit
+    from stitchedit.inversion.encoder import check_fit
     from stitchedit.models import weights
     from stitchedit.models.w_encoder import load_w_encoder
 

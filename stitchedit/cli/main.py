@@ -17,6 +17,7 @@ from stitchedit.cli.provenance import provenance
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.weights import app as weights_app
 from stitchedit.errors import ConfigError
+from stitchedit.pipeline import invert_clip
 from stitchedit.project.log_file import record_ending
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ def invert(
     """Find the face of a clip, or several, and tune a generator on each, into a project folder beside the clip."""
     keep_memory()
     from stitchedit.config import encode_space, invert_preset, whose_face, with_options
-    from stitchedit.pipeline import edit_clip
     from stitchedit.video.sequence_names import parse_fps
 
     config: InvertConfig = with_options(
@@ -88,7 +88,7 @@ def invert(
 
             summary = adopt(clip, project, from_, config, progress=progress)
         else:
-            summary = edit_clip.invert(clip, project, config, progress=progress)
+            summary = invert_clip.invert(clip, project, config, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
 
 
@@ -264,7 +264,7 @@ def evaluate(
     keep_memory()
     from stitchedit.evaluation import html_report
     from stitchedit.evaluation.run import evaluate as measure
-    from stitchedit.project.folder import make_folder
+    from stitchedit.files.atomic import make_folder
 
     with running(verbose) as progress:
         if output is not None:

@@ -196,3 +196,6 @@ def _smoothstep(t: FloatArray) -> FloatArray:
     t = np.clip(t, 0.0, 1.0)
     smooth: FloatArray = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
     return smooth
+
+
+BLENDERS: dict[str, Blender] = {"feather": feather, "poisson": poisson, "multiband": multiband, "none": none}

@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from stitchedit.compositing.blenders import Blender, feather, match_colours, multiband, none, poisson
+from stitchedit.compositing.blenders import Blender, feather, match_colours
 from stitchedit.compositing.feathering import width_at
-from stitchedit.editing.residual_transfer import unchanged
 from stitchedit.errors import EmptyMask
 from stitchedit.faces.alignment import PixelBox, crop_to_source, sides, to_source, uncrop
 from stitchedit.image.resample import apply, inverse
+from stitchedit.image.similarity import unchanged
 from stitchedit.masks.region_shape import Shape
 from stitchedit.types import ByteArray, FloatArray
 
@@ -31,9 +31,6 @@ class Patch(NamedTuple):
     rgb: FloatArray  # [h, w, 3] on 0..255
     alpha: FloatArray  # [h, w] in 0..1
     box: PixelBox
-
-
-BLENDERS: dict[str, Blender] = {"feather": feather, "poisson": poisson, "multiband": multiband, "none": none}
 
 
 def compose(

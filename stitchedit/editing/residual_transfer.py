@@ -13,11 +13,10 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stitchedit.types import ByteArray, FloatArray
+from stitchedit.image.optical_flow import flow_between, warp_along
+from stitchedit.image.similarity import OTHER, same_structure
+from stitchedit.types import FloatArray
 
-FLOW_SIGMA = 1 / 64  # of the crop's side: flow is smooth, wrinkles do not bend it
-STRUCTURE_SIGMA = 1 / 40  # of the crop's side: coarser differences (light, colour of the skin) keep the detail
-OTHER = 0.14  # difference of structure, in [-1, 1], at which half of the detail is left out
 OTHER_EYES = 4.0  # times that in the eyes
 OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws
 OWN_LIPS = 0.7  # part of the lips' colour that is, where an edit is not meant to change colours
@@ -56,11 +55,11 @@ def carried(
             `inside` is 0, fading out beyond the skin.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
-    flow = _flow(edited, drawn) * inside[..., None]
-    here = _warped(drawn, flow)
-    missed: FloatArray = _warped(source - drawn, flow)
+    flow = flow_between(edited, drawn) * inside[..., None]
+    here = warp_along(drawn, flow)
+    missed: FloatArray = warp_along(source - drawn, flow)
     limit = OTHER if eyes is None else OTHER * (1 + eyes * (OTHER_EYES - 1))
-    same = _same(edited, here, limit)
+    same = same_structure(edited, here, limit)
     missed *= 1 - (inside * (1 - same))[..., None]
     change = here - edited
     if eyes is not None:
@@ -73,12 +72,6 @@ def carried(
         light = _near(_light(change) * weight, LIGHT_SIGMA) / np.maximum(_near(weight, LIGHT_SIGMA), 1e-3)
         missed += _colour(_near(change * weight, SKIN_SIGMA)) + _near(weight, SKIN_SIGMA) * light
     return missed
-
-
-def unchanged(source: ByteArray, edited: ByteArray | FloatArray) -> FloatArray:
-    """[S, S] in 0..1: how far two crops [S, S, 3] on 0..255 show the same thing, coarse light and colour apart."""
-    a, b = (picture.astype(np.float32) / np.float32(127.5) for picture in (edited, source))
-    return _same(a, b, OTHER)
 
 
 def _light(change: FloatArray) -> FloatArray:
@@ -97,34 +90,3 @@ def _near(values: FloatArray, sigma: float) -> FloatArray:
     """[S, S, C] averaged over the neighbourhood of each place; sigma in crop sides."""
     mean: FloatArray = cv2.GaussianBlur(values, (0, 0), len(values) * sigma).reshape(values.shape)
     return mean
-
-
-def _flow(of: FloatArray, to: FloatArray) -> FloatArray:
-    """[S, S, 2] pixels: where in `to` what stands in `of` is found."""
-    side = of.shape[0]
-    finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    found = finder.calc(_grey(of), _grey(to), None)
-    smooth: FloatArray = cv2.GaussianBlur(found, (0, 0), side * FLOW_SIGMA).astype(np.float32)
-    return smooth
-
-
-def _warped(image: FloatArray, flow: FloatArray) -> FloatArray:
-    side = image.shape[0]
-    y, x = np.mgrid[:side, :side].astype(np.float32)
-    moved = cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(moved, np.float32)
-
-
-def _same(edited: FloatArray, drawn: FloatArray, limit: float | FloatArray) -> FloatArray:
-    """[S, S] in 0..1: how far both show the same thing, coarse light and colour apart; a half at the limit."""
-    sigma = edited.shape[0] * STRUCTURE_SIGMA
-    change = edited - drawn
-    fine = np.abs(change - cv2.GaussianBlur(change, (0, 0), sigma)).max(-1)
-    spread = cv2.GaussianBlur(fine, (0, 0), sigma / 2)
-    same: FloatArray = (1 / (1 + (spread / limit) ** 2)).astype(np.float32)
-    return same
-
-
-def _grey(image: FloatArray) -> ByteArray:
-    as_bytes = ((image + 1) * 127.5).round().clip(0, 255).astype(np.uint8)
-    return np.asarray(cv2.cvtColor(as_bytes, cv2.COLOR_RGB2GRAY), np.uint8)

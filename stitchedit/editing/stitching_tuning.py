@@ -18,16 +18,16 @@ import torch
 from torch import Tensor
 
 from stitchedit.config import StitchConfig
+from stitchedit.image.arrays import to_bytes
 from stitchedit.inversion.crop_batches import Batches
+from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.models.generator import Generator
-from stitchedit.models.perceptual import masked_l1, masked_l2
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 State = dict[str, Tensor]
 REFERENCE_PX = 1024  # crops at which border_px is given
 MEMBRANE_SIGMA = 0.15  # of the ring's width
 MEMBRANE_EDGE = 0.02  # variance of brightness, in [-1, 1], from which on an edge counts as one
-LOSSES = {"l2": masked_l2, "l1": masked_l1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,14 +38,6 @@ class StitchedCrop:
     image: ByteArray  # [S, S, 3] RGB
     steps: int  # optimiser steps it took
     border_loss: float  # of the image itself, as `masked_l2`
-
-
-@dataclass(frozen=True, slots=True)
-class RingMasks:
-    """The masks of one crop, float32 [S, S] in [0, 1]."""
-
-    border: FloatArray
-    content: FloatArray
 
 
 Masks = Callable[[int, ByteArray], RingMasks]  # of the crop with this index, edited as this picture [S, S, 3]
@@ -226,7 +218,18 @@ def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: F
     return surface
 
 
-def to_bytes(image: Tensor) -> ByteArray:
-    """[3, S, S] in [-1, 1] -> uint8 [S, S, 3], rounded."""
-    scaled = image.detach().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
-    return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy())
+def masked_l2(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Squared error over the pixels a mask selects: summed over channels, divided by the mask's sum.
+
+    So it is three times the mean over channels. The mask multiplies before squaring, which matters for soft masks.
+    Source: stitching tuning border loss, Tzaban et al. 2022, arXiv:2201.08361, as its code computes it.
+    """
+    return ((image - target) * mask).square().sum() / mask.sum()
+
+
+def masked_l1(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
+    """Absolute error, otherwise as `masked_l2`."""
+    return ((image - target) * mask).abs().sum() / mask.sum()
+
+
+LOSSES = {"l2": masked_l2, "l1": masked_l1}

@@ -6,8 +6,6 @@ The kind of a file is seen by its content. Nothing in it is executed, and its si
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,20 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.errors import DirectionError, WrongShape
+from stitchedit.files.npy import MAX_NUMBERS, as_numbers, read_npy
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.standins import ELEMENTS, TORCH_FILE, NumpyArray, StoredTensor
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, read_torch
 from stitchedit.stylegan2.unpickle import Refused, printable
 from stitchedit.types import FloatArray
 
-MAX_NUMBERS = 1 << 22  # of one vector; W+ at 1024 px has 9,216
 MAX_FILE_BYTES = 256 << 20
 MAX_JSON_BYTES = 1 << 20
 
-_NPY_HEADER = re.compile(
-    rb"\{'descr': '(?P<descr>[<>|=]?[a-zA-Z]\d+)', 'fortran_order': (?P<fortran>True|False), "
-    rb"'shape': \((?P<shape>[\dL, ]{0,200})\),? ?\}\s*"
-)
 _SAFETENSORS_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _GANSPACE = (
     "it holds GANSpace components (mean, comp, std): each sets a coordinate of w, it is no direction to add; "
@@ -106,47 +100,6 @@ def _float32(array: NDArray[Any]) -> FloatArray:
     return vector
 
 
-def read_npy(data: memoryview, kinds: str = "fiub", most: int = MAX_NUMBERS) -> NDArray[Any]:
-    """The array of a `.npy` file's bytes, as a view of them.
-
-    numpy's own reader evaluates the header and takes the memory that it claims before it looks for the numbers.
-
-    Args:
-        kinds: letters of `numpy.dtype.kind` that are taken; most: numbers that are.
-    Raises: Refused.
-    """
-    major = data[6] if len(data) > 12 else 0
-    if major not in (1, 2, 3):
-        raise Refused(f"its .npy version {major} is unknown")
-    width = 2 if major == 1 else 4
-    start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
-    if start > min(len(data), 65536):
-        raise Refused("its .npy header is longer than the file")
-    header = _NPY_HEADER.fullmatch(bytes(data[8 + width : start]))
-    if header is None:
-        raise Refused("its .npy header describes no plain array")
-    try:
-        kind = np.dtype(header["descr"].decode())
-    except TypeError as exc:
-        raise Refused("its .npy header names an unknown type") from exc
-    if kind.kind not in kinds or not kind.itemsize:
-        raise Refused("it holds Python objects, texts or other things, not real numbers")
-    shape = [int(n) for n in re.findall(rb"\d+", header["shape"])]
-    order = "F" if header["fortran"] == b"True" else "C"
-    return _numbers(data[start:], kind, shape, order, most)
-
-
-def _numbers(
-    raw: memoryview, kind: np.dtype[Any], shape: list[int], order: str = "C", most: int = MAX_NUMBERS
-) -> NDArray[Any]:
-    count = math.prod(shape)
-    if len(shape) > 8 or count > most:
-        raise Refused("it holds too many numbers for a vector")
-    if count * kind.itemsize != len(raw):
-        raise Refused(f"it is damaged: {count} numbers of {kind.itemsize} bytes announced, {len(raw)} bytes there")
-    return np.frombuffer(raw, kind).reshape(shape, order="F" if order == "F" else "C")
-
-
 def _torch(value: object) -> NDArray[Any]:
     if isinstance(value, StoredTensor):
         return _widen(value.array(), value.element)
@@ -183,7 +136,7 @@ def _safetensors(data: memoryview) -> NDArray[Any]:
     body = data[8 + length :]
     if len(offsets) != 2 or not offsets[0] <= offsets[1] <= len(body):
         raise Refused("it is damaged: the tensor reaches beyond the file")
-    return _widen(_numbers(body[offsets[0] : offsets[1]], ELEMENTS[element], shape), element)
+    return _widen(as_numbers(body[offsets[0] : offsets[1]], ELEMENTS[element], shape), element)
 
 
 def _counts(values: object) -> list[int]:

@@ -12,8 +12,9 @@ from typing import Any
 import av
 import numpy as np
 
+from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.compositing.composite import Layer, pasted
-from stitchedit.compositing.paste import BLENDERS, shape_alpha
+from stitchedit.compositing.paste import shape_alpha
 from stitchedit.config import AlignConfig, TrackConfig
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh import mesh_points
@@ -21,10 +22,11 @@ from stitchedit.faces.tracking import track
 from stitchedit.faces.visibility import doubts
 from stitchedit.files.image_folder import FinePictures
 from stitchedit.masks.region_shape import Shapes, face_shapes
-from stitchedit.masks.regions import project_shapes
+from stitchedit.pipeline.head_map_cache import project_shapes
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
-from stitchedit.project.folder import INVERT_STAGES, Project, Records
+from stitchedit.project.folder import INVERT_STAGES, Project
+from stitchedit.project.records import Records
 from stitchedit.types import ByteArray, Crops, FacePoints, FineImages, FloatArray, Tracks
 from stitchedit.video import Frame, VideoSource
 

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stitchedit.errors import CannotOpen, NotAProject, ProjectError
-from stitchedit.project.folder import PERSONS, SUFFIX, Project, Records, clip_sha256
+from stitchedit.project.folder import PERSONS, SUFFIX, Project
+from stitchedit.project.records import Records
 from stitchedit.provenance.manifest import notice_text, notices
+from stitchedit.video.clip_hash import clip_sha256
 from stitchedit.video.sequence_names import find_numbered, means_pictures
 
 

@@ -15,7 +15,8 @@ from stitchedit.errors import EmptyMask
 from stitchedit.evaluation.clip_versions import Places, Take
 from stitchedit.evaluation.face_readings import FaceReader, Readings
 from stitchedit.faces.alignment import crop, sides
-from stitchedit.faces.mesh import face_mask, ring_masks
+from stitchedit.masks.stitching_masks import ring_masks
+from stitchedit.masks.weight_maps import face_mask
 from stitchedit.metrics import Flicker
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.progress import Progress

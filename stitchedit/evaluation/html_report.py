@@ -18,11 +18,10 @@ from stitchedit.evaluation.aggregate import UNITS
 from stitchedit.evaluation.report import Evaluation, goal, shown
 from stitchedit.evaluation.run import Job
 from stitchedit.faces.alignment import crop
-from stitchedit.image.contact_sheet import contact_sheet
+from stitchedit.files.atomic import atomic
+from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.image.plots import legend, line_chart
 from stitchedit.metrics import METRICS
-from stitchedit.pipeline.clip_sheets import spread
-from stitchedit.project.folder import atomic
 from stitchedit.types import ByteArray, FloatArray
 
 _CELL_PX = 256

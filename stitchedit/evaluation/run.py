@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from stitchedit import metrics
-from stitchedit.compositing.paste import BLENDERS
+from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.config import united
 from stitchedit.errors import ConfigError, ProjectError, WeightsError
 from stitchedit.evaluation.aggregate import Measured, gap_lines, make_figures
@@ -39,9 +39,9 @@ from stitchedit.faces.attributes import Predictors
 from stitchedit.models import loading
 from stitchedit.pipeline.inversion import InversionImages, load_inverted
 from stitchedit.progress import Progress, silent
-from stitchedit.project.folder import clip_sha256
 from stitchedit.types import FineImages, FloatArray
 from stitchedit.video import VideoSource, means_pictures, open_video
+from stitchedit.video.clip_hash import clip_sha256
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stitchedit.faces.mesh_topology import distance, face_axes, face_outline
+from stitchedit.faces.mesh_topology import face_axes, face_outline
+from stitchedit.image.signed_distance import distance
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.models.network_files import load_network
 from stitchedit.types import FloatArray

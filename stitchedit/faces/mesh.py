@@ -7,20 +7,15 @@ The reference's masks are arithmetic on any segmentation, for those who bring on
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
 from functools import cache
 
 import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from stitchedit.editing.stitching_tuning import RingMasks
-from stitchedit.errors import EmptyMask
 from stitchedit.faces import detectors
 from stitchedit.faces.alignment import to_crop
-from stitchedit.faces.mesh_topology import LEFT_EYE, LIPS, RIGHT_EYE, distance, face_outline, inside
 from stitchedit.image.resample import Affine, apply, warp
-from stitchedit.masks.region_shape import Shape
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.progress import Progress
 from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Tracks
@@ -33,9 +28,6 @@ _SEEN = 0.5  # probability from which the mesh is believed
 _VIEWS = ((0.0, 0.05, 0.02, 0.0), (0.03, 0.02, -0.04, 0.08), (-0.03, 0.05, 0.06, -0.08), (0.0, 0.08, -0.02, 0.03))
 _VIEW_PX = 192
 _MESH_CROP_PX = 256
-_ATTENTION_MARGIN = 0.015  # of the crop's side: how far attention reaches beyond eyes and lips
-_NARROWER = 0.01  # of the crop's side: what an edited face may be smaller without notice, as meshes are no surer
-_REFERENCE_PX = 1024  # crops at which border_px is given
 
 
 def mesh_points(crops: Crops, tracks: Tracks, progress: Progress) -> FacePoints:
@@ -57,7 +49,7 @@ def mesh_points(crops: Crops, tracks: Tracks, progress: Progress) -> FacePoints:
             near = int(others[np.abs(crops.frames[others] - crops.frames[k]).argmin()])
             points[k] = apply(_similarity(landmarks[near], landmarks[k]), points[near])
         else:
-            mesh, marks = _mean_face()
+            mesh, marks = mean_face()
             points[k] = apply(_similarity(marks, landmarks[k]), mesh)
     if not seen.all():
         log.warning("no face mesh in %d of %d frames: their masks are estimated", (~seen).sum(), len(seen))
@@ -90,106 +82,10 @@ def crop_mesh(image: ByteArray) -> tuple[FloatArray, float]:
     return mean, float(np.mean(probabilities))
 
 
-def face_mask(points: FloatArray, size: int, frame: int = 0) -> FloatArray:
-    """The face from hairline to chin, float32 [size, size] in 0..1, from mesh points [468, 2] in crop sides.
-
-    Raises: EmptyMask, naming the frame, when the face lies outside of the crop.
-    """
-    mask = inside([face_outline(points) * size], (size, size))
-    if not mask.any():
-        raise EmptyMask(frame)
-    return mask
-
-
-def ring_masks(
-    shape: Shape, size: int, border_px: float = 50.0, frame: int = 0, edited: Shape | None = None
-) -> RingMasks:
-    """What stitching tuning looks at, float32 [size, size] in 0..1 each.
-
-    The border is a ring around the shape, and where the shape reaches the crop's edge, a strip along that edge.
-
-    Args:
-        shape: what is edited.
-        border_px: width of ring and strip in pixels of a 1024 px crop.
-        edited: that of the edited face. What lies in the old shape and outside of the new one is border too:
-            there the edited picture shows its background, which must not get into the clip.
-    Raises: EmptyMask, when the shape lies outside of the crop.
-    """
-    far = shape.distance(size)
-    width = border_px * size / _REFERENCE_PX
-    face = np.clip(0.5 - far, 0.0, 1.0)
-    if not face.any():
-        raise EmptyMask(frame)
-    full = np.clip(0.5 + width - far, 0.0, 1.0)
-    if edited is not None:
-        face = np.minimum(face, np.clip(0.5 + _NARROWER * size - edited.distance(size), 0, 1))
-    border = np.maximum(full - face, np.minimum(edge_strip(size, round(width)), full))
-    return RingMasks(border, np.minimum(face, 1.0 - border))
-
-
 def edited_mesh(image: ByteArray) -> FloatArray | None:
     """The mesh [468, 2] of an edited crop [S, S, 3], in crop sides; None where none is seen."""
     points, probability = crop_mesh(image)
     return points if probability >= _SEEN else None
-
-
-def attention(points: FloatArray, size: int) -> FloatArray:
-    """Eyes and lips with a soft margin, float32 [size, size] in 0..1: where tuning must look closely."""
-    return _around((LEFT_EYE, RIGHT_EYE, LIPS), points, size)
-
-
-def eyes_map(points: FloatArray, size: int) -> FloatArray:
-    """The opening of both eyes with a soft margin, float32 [size, size] in 0..1."""
-    return _around((LEFT_EYE, RIGHT_EYE), points, size)
-
-
-def lips_map(points: FloatArray, size: int) -> FloatArray:
-    """The lips and what is between them with a narrow soft margin, float32 [size, size] in 0..1."""
-    return _around((LIPS,), points, size, _ATTENTION_MARGIN / 2)
-
-
-def _around(
-    outlines: Sequence[tuple[int, ...]], points: FloatArray, size: int, margin: float = 2 * _ATTENTION_MARGIN
-) -> FloatArray:
-    parts = [points[list(outline)] * size for outline in outlines]
-    nearest = np.minimum.reduce([distance(part, (size, size)) for part in parts])
-    weight: FloatArray = np.clip(1.0 - nearest / (margin * size), 0.0, 1.0)
-    return weight
-
-
-def reference_masks(
-    mask: FloatArray, border: int, inner: int = 0, outer: int = 50, *, whole: bool = False
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Content, border and full mask [H, W] as the reference makes them of a segmentation [H, W] in 0..1.
-
-    Args:
-        border: pixels of the strip along the picture's edge that counts as border.
-        inner: pixels by which the segmentation grows before its border is taken; outer: width of the border.
-        whole: everything outside of the segmentation is border.
-    Source: Tzaban et al. 2022, arXiv:2201.08361. It works at 512 px with half the pixels that its options name.
-    """
-    grown = dilate(mask, inner)
-    full = dilate(grown, outer)
-    ring = 1 - grown if whole else full - grown
-    edge = np.maximum(np.minimum(edge_strip(mask.shape[0], border), grown), ring)
-    return np.clip(mask - edge, 0.0, 1.0), edge, full
-
-
-def dilate(mask: FloatArray, reach: int) -> FloatArray:
-    """Each pixel [H, W] becomes the largest in the square `reach` pixels around it."""
-    if reach == 0:
-        return mask
-    length = 2 * reach + 1
-    rows = cv2.dilate(mask, np.ones((1, length), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    grown: FloatArray = cv2.dilate(rows, np.ones((length, 1), np.uint8), borderType=cv2.BORDER_CONSTANT, borderValue=0)
-    return grown
-
-
-def edge_strip(size: int, width: int) -> FloatArray:
-    """1 within `width` pixels of a square picture's edge, else 0; float32 [size, size]."""
-    strip = np.ones((size, size), np.float32)
-    strip[width : size - width, width : size - width] = 0
-    return strip
 
 
 def _similarity(source: FloatArray, target: FloatArray) -> Affine:
@@ -204,11 +100,11 @@ def _similarity(source: FloatArray, target: FloatArray) -> Affine:
 
 def mean_landmarks() -> FloatArray:
     """The 68 landmarks of an average face in its own crop, [68, 2] in crop sides."""
-    return _mean_face()[1]
+    return mean_face()[1]
 
 
 @cache
-def _mean_face() -> tuple[FloatArray, FloatArray]:
+def mean_face() -> tuple[FloatArray, FloatArray]:
     """Mesh [468, 2] and landmarks [68, 2] of an average face, in crop sides."""
     both: FloatArray = np.load(packaged_file("mean_face.npy"), allow_pickle=False)
     return both[: detectors.MESH_POINTS], both[detectors.MESH_POINTS :]

@@ -17,7 +17,7 @@ from stitchedit.errors import ConfigError
 from stitchedit.faces import detectors
 from stitchedit.faces.detectors import Box
 from stitchedit.faces.photo import read_portrait
-from stitchedit.project.folder import file_sha256
+from stitchedit.files.hashing import file_sha256
 from stitchedit.types import ByteArray, FloatArray
 
 _CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a trace at which its identity is looked at

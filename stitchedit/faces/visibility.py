@@ -19,8 +19,7 @@ from scipy.ndimage import binary_closing, label, median_filter
 
 from stitchedit.faces.alignment import to_crop, to_source
 from stitchedit.faces.mesh_topology import face_outline
-from stitchedit.pipeline.summaries import Passed
-from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Tracks
+from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Passed, Tracks
 
 PARTED = 0.035  # of the crop's side: readings of one face that differ more from what is usual in the clip
 SURE = 0.5  # of the clip's best score: frames that reach it say what is usual

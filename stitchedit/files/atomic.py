@@ -7,6 +7,9 @@ import errno
 import os
 import re
 import secrets
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -128,3 +131,43 @@ def sync_folder(path: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and see that files can be made in it. Raises NotWritable, DiskFull."""
+    try:
+        if not path.is_dir():
+            path.mkdir(parents=True, exist_ok=True)
+            sync_folder(path.parent)
+        with tempfile.TemporaryFile(dir=path):  # without a name where the system can: a kill leaves nothing
+            pass
+    except FileExistsError:
+        raise NotWritable(path, "a file of that name is in the way") from None
+    except OSError as exc:
+        raise disk_error(path, exc) from exc
+
+
+@contextmanager
+def atomic(path: Path) -> Iterator[Path]:
+    """A temporary path beside `path`; on success it is synced and takes the name, else it is removed.
+
+    Raises: NotWritable, DiskFull.
+    """
+    temp = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        yield temp
+        with temp.open("rb") as file:
+            os.fsync(file.fileno())
+        temp.replace(path)
+        sync_folder(path.parent)
+    except OSError as exc:
+        raise disk_error(path, exc) from exc
+    finally:
+        with suppress(OSError):
+            temp.unlink(missing_ok=True)
+
+
+def write_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Call `write` with a temporary path and put the file in place."""
+    with atomic(path) as temp:
+        write(temp)

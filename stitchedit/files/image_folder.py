@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from stitchedit.errors import ProjectError
-from stitchedit.project.folder import atomic
+from stitchedit.files.atomic import atomic
 from stitchedit.types import ByteArray, FloatArray
 
 Pixels = TypeVar("Pixels")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from stitchedit.types import ByteArray
+from stitchedit.types import ByteArray, IntArray
 
 CAPTION_PX = 28
 GAP_PX = 4
@@ -49,3 +49,9 @@ def _fit(picture: ByteArray, height: int) -> Image.Image:
     image = Image.fromarray(np.ascontiguousarray(picture))
     width = max(1, round(image.width * height / image.height))
     return image.resize((width, height), Image.Resampling.LANCZOS)
+
+
+def spread(frames: IntArray, count: int) -> list[int]:
+    """`count` of the frames, evenly spread and away from the ends."""
+    count = min(count, len(frames))
+    return [int(frames[int((k + 0.5) * len(frames) / count)]) for k in range(count)]

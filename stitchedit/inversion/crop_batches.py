@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-import cv2
 import numpy as np
 import torch
 from torch import Tensor
 
-from stitchedit.types import Crops, FloatArray
-
-WeightMap = Callable[[int, int], FloatArray]  # (crop, size) -> float32 [size, size], where the losses look
+from stitchedit.image.arrays import resize
+from stitchedit.types import Crops, WeightMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +35,6 @@ class Batches:
             return None
         stack = torch.from_numpy(np.stack([self.weight(i, size) for i in indices]))[:, None].to(self.device)
         return stack / stack.mean((1, 2, 3), keepdim=True).clamp_min(1e-8)
-
-
-def resize(image: np.ndarray, size: int) -> np.ndarray:
-    """A square picture at another size; float or uint8 in, the same out."""
-    if image.shape[0] == size:
-        return image
-    interpolation = cv2.INTER_AREA if image.shape[0] > size else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(image, (size, size), interpolation=interpolation))
 
 
 def shuffled(count: int, per_step: int, step: int, seed: int) -> list[int]:

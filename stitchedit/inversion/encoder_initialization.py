@@ -12,7 +12,8 @@ from torch import Tensor
 from stitchedit.config import EncodeConfig
 from stitchedit.errors import ConfigError
 from stitchedit.inversion.crop_batches import Batches
-from stitchedit.inversion.latent_optimization import Encoder, Prior, Start, scores_of, search
+from stitchedit.inversion.encoder import Encoder
+from stitchedit.inversion.latent_optimization import Prior, Start, scores_of, search
 from stitchedit.models.generator import Generator
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.models.w_encoder import MADE_FOR, WEncoder

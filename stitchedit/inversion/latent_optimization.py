@@ -7,42 +7,25 @@ to, in far fewer steps). `by_network` makes one of a network that is taken at it
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from stitchedit.config import EncodeConfig
-from stitchedit.errors import ConfigError
-from stitchedit.inversion.crop_batches import Batches, resize, shuffled
+from stitchedit.image.arrays import resize, shrink
+from stitchedit.inversion.crop_batches import Batches, shuffled
 from stitchedit.models.generator import Generator
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.progress import Progress, silent
-from stitchedit.stylegan2.encoder import PICTURE_SIZE, GradualStyleEncoder
 from stitchedit.types import FloatArray, Latents
 
 SCORE_SIZE = 64  # pixels of the pictures that these are taken from
 SCORED = 1000  # frames of a clip that the components are taken from, at most
 PRIOR_SAMPLES = 10_000  # w samples that the distribution is estimated from
 COMPONENTS = 16  # principal components of the clip's pictures that share one linear map into W
-
-
-class Encoder(Protocol):
-    """Finds the codes of a clip's crops. `ws` comes back as [N, 1, w_dim] (W) or [N, num_ws, w_dim] (W+)."""
-
-    def __call__(
-        self,
-        batches: Batches,
-        generator: Generator,
-        perceptual: Perceptual,
-        config: EncodeConfig,
-        *,
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> Latents: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,68 +141,10 @@ def search(
     return Latents(ws)
 
 
-def by_network(load: Callable[[], GradualStyleEncoder], name: str) -> Encoder:
-    """The encoder that asks a trained network for each frame's code.
-
-    In W e4e gives the row that the others depart from, pSp the mean of its rows. Of the settings only `config.space`
-    matters to what comes back. Whether the codes fit the generator, `check_fit` has told.
-
-    Args:
-        load: gives the network in eval mode, on the batches' device; called once a run, so that its weights are in
-            memory only while codes are found.
-        name: what the user calls it.
-    """
-
-    def encode(
-        batches: Batches,
-        generator: Generator,
-        perceptual: Perceptual,
-        config: EncodeConfig,
-        *,
-        seed: int = 0,
-        progress: Progress = silent,
-    ) -> Latents:
-        network = load()
-        give = network if config.space == "W+" else network.one_row
-        found: list[Tensor] = []
-        for start in range(0, len(batches), PICTURES_AT_ONCE):
-            picks = range(start, min(start + PICTURES_AT_ONCE, len(batches)))
-            with torch.no_grad():
-                found.append(give(batches.images(picks, PICTURE_SIZE)).cpu())
-            progress("encode", picks.stop, len(batches), "")
-        return Latents(torch.cat(found).numpy().astype(np.float32))
-
-    return encode
-
-
-def check_fit(network: GradualStyleEncoder, generator: Generator, name: str, space: str) -> None:
-    """Raises ConfigError, unless the network's codes are some that the generator takes."""
-    if network.w_dim != generator.w_dim:
-        raise ConfigError(
-            f"encoder '{name}' gives codes of {network.w_dim} numbers, the generator takes {generator.w_dim}",
-            "choose the generator that the encoder was trained for, or leave --encoder out",
-        )
-    if space == "W+" and network.num_styles != generator.num_ws:
-        raise ConfigError(
-            f"encoder '{name}' gives {network.num_styles} rows of W+, the generator takes {generator.num_ws}",
-            "--space W takes one row for all; or choose the --generator that the encoder was trained for",
-        )
-
-
-PICTURES_AT_ONCE = 4  # of a network; more are no faster on a CPU
-
 CODES_AT_ONCE = 256  # that a search gives in the end; of all of a long clip at once they would fill the memory
 CLIP_ALONE = 0.25  # first part of the steps, in which all frames share one code
 FARTHEST, WIDEST = 1.5, 1.25  # times the median: how far from the clip's code, and how different by row, a frame may be
 ROW_RATE = 0.5  # rows of W+ move apart more slowly than they move together
-
-ENCODERS: dict[str, Encoder] = {"optimize": optimize}
-
-
-def shrink(image: Tensor, size: int) -> Tensor:
-    """Area-filtered [B, C, S, S] -> [B, C, size, size], S a multiple of size; unchanged when not larger."""
-    factor = image.shape[-1] // size
-    return torch.nn.functional.avg_pool2d(image, factor) if factor > 1 else image
 
 
 def tame(scores: Tensor, maps: Tensor, picks: Sequence[int]) -> Tensor:

@@ -17,8 +17,8 @@ import torch
 from torch import Tensor
 
 from stitchedit.config import TuneConfig
+from stitchedit.image.arrays import shrink
 from stitchedit.inversion.crop_batches import Batches, shuffled
-from stitchedit.inversion.latent_optimization import shrink
 from stitchedit.models.generator import Generator
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.progress import Progress, silent

@@ -15,12 +15,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 from stitchedit.editing.direction import SIDE_EFFECT, CurvePoint, Direction
 from stitchedit.editing.move_latents import check_made_for, load_step
+from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import BACKGROUND, INK, contact_sheet
 from stitchedit.learning.effect_measurement import Meter, drawing_size, people
 from stitchedit.learning.generator_samples import render
 from stitchedit.models.generator import Generator
-from stitchedit.project.folder import make_folder, write_file
 from stitchedit.types import ByteArray, FloatArray, Latents
 
 IDENTITY = 0.35  # aim: the person's moves no more at strength 1

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from stitchedit.editing.direction import Direction, own_folder
 from stitchedit.editing.identity_change import read_arrays
 from stitchedit.errors import ConfigError
+from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.learning.attribute_regressors import MADE_FOR, WReadings
 from stitchedit.learning.direction_report import measured, person_steps, write_report
 from stitchedit.learning.effect_measurement import people
@@ -28,7 +29,6 @@ from stitchedit.learning.labelled_faces import Labelled
 from stitchedit.learning.linear_regression import ridge, smallest_step
 from stitchedit.learning.unsupervised import factorise, pca, sample_w
 from stitchedit.models.generator import Generator, write_safetensors
-from stitchedit.project.folder import make_folder, write_file
 from stitchedit.types import FloatArray
 
 log = logging.getLogger(__name__)

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 
 from stitchedit.faces.alignment import PixelBox, sides, to_source, uncrop
-from stitchedit.faces.mesh_topology import distance, face_outline
+from stitchedit.faces.mesh_topology import face_outline
+from stitchedit.image.signed_distance import distance
 from stitchedit.types import FacePoints, FloatArray
 
 

@@ -12,16 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from stitchedit.faces import head_segmentation
-from stitchedit.faces.head_parser import SIZE, WEIGHTS
 from stitchedit.faces.mesh import edited_mesh
 from stitchedit.faces.mesh_topology import LEFT_EYE, LIPS, RIGHT_EYE, face_outline
-from stitchedit.files.disk_space import pictures_bytes, see_room
-from stitchedit.files.image_folder import PictureFolder
-from stitchedit.masks.region_shape import Shape, Shapes, face_shape, face_shapes
-from stitchedit.models.bundled_weights import SHA256
-from stitchedit.progress import Progress
-from stitchedit.project.folder import Inputs, Project, Records, fingerprint, make_folder
-from stitchedit.types import ByteArray, CropImages, Crops, FacePoints, FloatArray, Tracks
+from stitchedit.masks.region_shape import Shape, face_shape
+from stitchedit.types import ByteArray, CropImages, FacePoints, FloatArray
 
 _ROOM = 0.035  # of the crop's side, that the mouth and the eyes get around them
 _OUTLINES = {"mouth": (LIPS,), "eyes": (LEFT_EYE, RIGHT_EYE)}
@@ -57,41 +51,6 @@ def region_shape(regions: Sequence[str], mesh: FloatArray, likely: ByteArray | N
         return face_shape(mesh)
     parts = [mesh[list(part)] for region in regions for part in _OUTLINES[region]]
     return Shape(tuple(parts), grow=_ROOM, within=face_outline(mesh))
-
-
-def project_shapes(
-    project: Project, regions: tuple[str, ...], crops: Crops, points: FacePoints, tracks: Tracks, progress: Progress
-) -> Shapes:
-    """The shapes for a clip; head maps are made unless the project has them, and kept there."""
-    if regions == ("face",):
-        return face_shapes(points)
-    if "head" not in regions:
-        return RegionShapes(regions, points, None)
-    folder = project.root / "regions" / "head"
-    maps = PictureFolder(folder, len(crops.frames), SIZE)
-    records = Records.open_or_create(folder.parent / "regions.toml")
-    inputs = head_inputs(project)
-    if records.why_redo("head", inputs, [maps.path(k) for k in (0, len(maps) - 1)]) is not None:
-        make_folder(folder)
-        see_room(folder, pictures_bytes(len(maps), SIZE) // 3)
-        records.forget("head")
-        head_segmentation.head_maps(crops, points, tracks.runs, maps.save_map, progress)
-        records.finish("head", inputs)
-    return RegionShapes(regions, points, maps)
-
-
-def head_inputs(project: Project) -> Inputs:
-    """What head maps depend on."""
-    networks = "".join(SHA256[name] for name in ("selfie_segmentation.tflite", WEIGHTS))
-    return {"align": project.records.fingerprint("align"), "networks": networks, "version": head_segmentation.VERSION}
-
-
-def region_inputs(project: Project, regions: tuple[str, ...]) -> dict[str, str]:
-    """What an edit depends on besides, for another region than the face."""
-    if regions == ("face",):
-        return {}
-    maps = {"head_maps": fingerprint(head_inputs(project))} if "head" in regions else {}
-    return {"region": "+".join(regions)} | maps
 
 
 def edited_shape(regions: tuple[str, ...], image: ByteArray) -> Shape | None:

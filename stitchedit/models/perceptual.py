@@ -18,20 +18,6 @@ from stitchedit.errors import NotFetched, UnknownCheckpoint
 from stitchedit.models.bundled_weights import packaged_file
 
 
-def masked_l2(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Squared error over the pixels a mask selects: summed over channels, divided by the mask's sum.
-
-    So it is three times the mean over channels. The mask multiplies before squaring, which matters for soft masks.
-    Source: stitching tuning border loss, Tzaban et al. 2022, arXiv:2201.08361, as its code computes it.
-    """
-    return ((image - target) * mask).square().sum() / mask.sum()
-
-
-def masked_l1(image: Tensor, target: Tensor, mask: Tensor) -> Tensor:
-    """Absolute error, otherwise as `masked_l2`."""
-    return ((image - target) * mask).abs().sum() / mask.sum()
-
-
 class Perceptual(Protocol):
     """A distance between pictures in the features of a network. Target features can be kept and used again."""
 

@@ -20,12 +20,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint, WeightsError
+from stitchedit.files.atomic import atomic, make_folder
+from stitchedit.files.hashing import file_sha256
 from stitchedit.models import weights_store as store
 from stitchedit.models.bundled_weights import SHA256, packaged_file
 from stitchedit.models.weights_catalogue import KNOWN, comes_with_dependencies
 from stitchedit.models.weights_fetch import MEASURING, fetch, measuring_folder, measuring_path
 from stitchedit.models.weights_store import DEFAULT, Record, home, remove
-from stitchedit.project.folder import atomic, file_sha256, make_folder
 
 if TYPE_CHECKING:
     import torch

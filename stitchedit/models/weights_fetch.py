@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, WeightsError
-from stitchedit.project.folder import atomic, make_folder
+from stitchedit.files.atomic import atomic, make_folder
 
 HINT = "run `stitchedit weights fetch measuring`"
 

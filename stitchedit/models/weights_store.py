@@ -18,7 +18,8 @@ from typing import Any
 import tomli_w
 
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, UnknownCheckpoint
-from stitchedit.project.folder import atomic, file_sha256
+from stitchedit.files.atomic import atomic
+from stitchedit.files.hashing import file_sha256
 
 DEFAULT = "default"  # the name of the generator that comes with stitchedit
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")

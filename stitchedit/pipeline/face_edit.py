@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,19 +16,21 @@ from numpy.typing import NDArray
 from stitchedit.config import EditConfig
 from stitchedit.editing.direction import find_direction, keeps_colours
 from stitchedit.editing.move_latents import edit as move_latents
-from stitchedit.editing.stitching_tuning import Chain, RingMasks, stitch
+from stitchedit.editing.stitching_tuning import Chain, stitch
 from stitchedit.editing.temporal_smoothing import steadied
-from stitchedit.errors import ProjectError
-from stitchedit.faces.mesh import ring_masks
+from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.files.disk_space import FINER, folder_bytes, pictures_bytes, see_room
 from stitchedit.files.image_folder import FinePictures, PictureFolder
 from stitchedit.masks.region_shape import Shapes
-from stitchedit.masks.regions import edited_shape, project_shapes, region_inputs
+from stitchedit.masks.regions import edited_shape
+from stitchedit.masks.stitching_masks import RingMasks, ring_masks
+from stitchedit.pipeline.head_map_cache import project_shapes, region_inputs
 from stitchedit.pipeline.inversion import Inverted, load_inverted, soften, source_detail
-from stitchedit.pipeline.multi_face import Edits
 from stitchedit.progress import Progress
 from stitchedit.project import artefacts
-from stitchedit.project.folder import Records, atomic, inputs_of, make_folder
+from stitchedit.project.folder import Project
+from stitchedit.project.records import Records, inputs_of
 from stitchedit.project.stage_runner import Stages
 from stitchedit.strength import Keyframes, Strength
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
@@ -166,3 +169,28 @@ def _over_frames(strength: Strength, inverted: Inverted) -> float | NDArray[np.f
 
 def _digest(array: FloatArray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Edits:
+    """What is to be done to one face."""
+
+    number: int
+    project: Project
+    edits: tuple[tuple[str, Strength], ...]
+
+
+def edits_of_faces(projects: Sequence[Project], config: EditConfig) -> list[Edits]:
+    """Who gets which edits; those who get none are left out. Raises ConfigError, when an edit is for nobody there."""
+    wanted = config.only or ((),) * len(config.edits)
+    for number in {number for numbers in wanted for number in numbers}:
+        if number > len(projects):
+            there = "1 face was" if len(projects) == 1 else f"{len(projects)} faces were"
+            raise ConfigError(f"--only {number}: {there} inverted", "invert the clip with a --face for each, or all")
+    faces = []
+    for number, project in enumerate(projects, 1):
+        own = zip(config.edits, wanted, strict=True)
+        edits = tuple(edit for edit, numbers in own if not numbers or number in numbers)
+        if edits:
+            faces.append(Edits(number, project, edits))
+    return faces

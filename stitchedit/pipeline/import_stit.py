@@ -12,13 +12,14 @@ from stitchedit.config import InvertConfig
 from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.faces.alignment import crop, crop_size, to_source
 from stitchedit.faces.mesh import mean_landmarks, mesh_points
+from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.models.weights import load_generator, read_file, sha256_of
-from stitchedit.pipeline.inversion import finished
-from stitchedit.pipeline.summaries import InvertSummary
+from stitchedit.pipeline.summaries import InvertSummary, finished
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
-from stitchedit.project.folder import INVERT_STAGES, Inputs, Project, default_root, make_folder
+from stitchedit.project.folder import INVERT_STAGES, Project, default_root
+from stitchedit.project.records import Inputs
 from stitchedit.types import Crops, FaceState, Latents, Tracks
 from stitchedit.video import open_video
 

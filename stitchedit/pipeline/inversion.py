@@ -13,22 +13,18 @@ import torch
 from torch import Tensor
 
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
-from stitchedit.editing.stitching_tuning import to_bytes
 from stitchedit.errors import ProjectError
-from stitchedit.faces.alignment import sides
-from stitchedit.faces.mesh import attention, eyes_map, face_mask, lips_map, ring_masks
-from stitchedit.faces.visibility import doubtful_runs, doubts
-from stitchedit.files.disk_space import restore_crops
-from stitchedit.inversion.crop_batches import Batches, WeightMap
-from stitchedit.masks.region_shape import face_shape
+from stitchedit.image.arrays import to_bytes
+from stitchedit.inversion.crop_batches import Batches
+from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator
-from stitchedit.pipeline.clip_sheets import inversion_psnr
-from stitchedit.pipeline.summaries import InvertSummary, Passed
 from stitchedit.project import artefacts
-from stitchedit.project.folder import INVERT_STAGES, Project, clip_sha256, newest_project
-from stitchedit.types import ByteArray, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
+from stitchedit.project.cleanup import restore_crops
+from stitchedit.project.folder import INVERT_STAGES, Project, newest_project
+from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Latents, Tracks
 from stitchedit.video import VideoSource, open_video
+from stitchedit.video.clip_hash import clip_sha256
 
 COARSE_PX = 32  # layers up to here hold who somebody is rather than how they are lit
 
@@ -141,59 +137,3 @@ def soften(inverted: Inverted, fidelity: float) -> Inverted:
             if inverted.generator.layer_px(name) <= COARSE_PX:
                 parameter.lerp_(start, 1 - fidelity)
     return tuned
-
-
-def look_map(points: FacePoints) -> WeightMap:
-    """Where losses look: the face with its border ring, eyes and lips three times as hard, the rest hardly.
-
-    What is outside of the mask is never pasted; the little weight there keeps the head in its place.
-    """
-
-    @lru_cache(maxsize=64)
-    def weight(index: int, size: int) -> FloatArray:
-        mesh = points.points[index]
-        rings = ring_masks(face_shape(mesh), size)
-        return (0.05 + np.maximum(rings.content, rings.border) + 2 * attention(mesh, size)).astype(np.float32)
-
-    return weight
-
-
-def finished(project: Project, device: str, seconds: dict[str, float]) -> InvertSummary:
-    """What there is to say of a project that is inverted."""
-    inverted = load_inverted(project, device)
-    tracks, crops = inverted.tracks, inverted.crops
-    psnr = inversion_psnr(inverted.generator, inverted.latents, inverted.batches, inverted.points)
-    return InvertSummary(
-        project=project.root,
-        frames=len(tracks.state),
-        edited_frames=len(crops.frames),
-        filled_frames=int((tracks.state == FaceState.FILLED).sum()),
-        passed=_passed(tracks),
-        face_px=float(np.median(sides(crops.quads))),
-        crop_px=crops.size,
-        psnr_mean_db=float(psnr.mean()),
-        psnr_worst_db=float(psnr.min()),
-        tuning=project.fact("notes", "tuning"),
-        notes=[*notes(inverted.source), *_damage(project)],
-        seconds=seconds,
-        doubtful=doubtful_runs(tracks, crops, doubts(tracks, crops, inverted.points)),
-    )
-
-
-def notes(source: VideoSource) -> list[str]:
-    """What a user should know of how the clip was read."""
-    return [*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)]
-
-
-def _damage(project: Project) -> list[str]:
-    """What was broken in the clip when its faces were searched; it has not been read since."""
-    told = str(project.records.data.get("notes", {}).get("damage", ""))
-    return [told] if told else []
-
-
-def _passed(tracks: Tracks) -> list[Passed]:
-    """The runs of frames that no face was found in."""
-    absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
-    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
-    rate = float(tracks.rate)
-    return [Passed(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]

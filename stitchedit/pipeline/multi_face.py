@@ -10,21 +10,21 @@ written in one pass that puts every face back into each frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from stitchedit.config import EditConfig, InvertConfig
+from stitchedit.config import InvertConfig
 from stitchedit.errors import ConfigError, NoFace, ProjectError
 from stitchedit.faces.tracking import track_faces
 from stitchedit.faces.tracklets import EVERYBODY, evidence
 from stitchedit.models.loading import lasting_name
 from stitchedit.progress import Progress
 from stitchedit.project import artefacts
-from stitchedit.project.folder import INVERT_STAGES, Project, fingerprint, inputs_of
+from stitchedit.project.folder import INVERT_STAGES, Project
+from stitchedit.project.records import fingerprint, inputs_of
 from stitchedit.project.stage_runner import Stages
-from stitchedit.strength import Strength
 from stitchedit.types import ByteArray, IntArray, Tracks
 from stitchedit.video import VideoSource, means_pictures
 
@@ -42,31 +42,6 @@ class Followed:
 def open_faces(project: Project) -> list[Project]:
     """The project and those of the further faces that are edited with it. Raises NotAProject and its kin."""
     return [project, *(Project.open(project.face_root(number)) for number in range(2, project.faces + 1))]
-
-
-@dataclass(frozen=True, slots=True)
-class Edits:
-    """What is to be done to one face."""
-
-    number: int
-    project: Project
-    edits: tuple[tuple[str, Strength], ...]
-
-
-def edits_of_faces(projects: Sequence[Project], config: EditConfig) -> list[Edits]:
-    """Who gets which edits; those who get none are left out. Raises ConfigError, when an edit is for nobody there."""
-    wanted = config.only or ((),) * len(config.edits)
-    for number in {number for numbers in wanted for number in numbers}:
-        if number > len(projects):
-            there = "1 face was" if len(projects) == 1 else f"{len(projects)} faces were"
-            raise ConfigError(f"--only {number}: {there} inverted", "invert the clip with a --face for each, or all")
-    faces = []
-    for number, project in enumerate(projects, 1):
-        own = zip(config.edits, wanted, strict=True)
-        edits = tuple(edit for edit, numbers in own if not numbers or number in numbers)
-        if edits:
-            faces.append(Edits(number, project, edits))
-    return faces
 
 
 def follow_faces(project: Project, source: VideoSource, config: InvertConfig, progress: Progress) -> list[Followed]:

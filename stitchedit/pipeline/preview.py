@@ -9,19 +9,20 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.compositing.feathering import fade_widths
-from stitchedit.compositing.paste import BLENDERS, compose
+from stitchedit.compositing.paste import compose
 from stitchedit.config import EditConfig
 from stitchedit.editing.direction import find_direction, keeps_colours
 from stitchedit.editing.move_latents import edit as move_latents
-from stitchedit.editing.stitching_tuning import to_bytes
+from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import save_png
-from stitchedit.image.contact_sheet import contact_sheet
+from stitchedit.image.arrays import to_bytes
+from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.masks.regions import still_shape
-from stitchedit.pipeline.clip_sheets import spread
 from stitchedit.pipeline.inversion import load_inverted, soften, source_detail
 from stitchedit.progress import Progress, silent
-from stitchedit.project.folder import Project, make_folder
+from stitchedit.project.folder import Project
 from stitchedit.video import paste
 
 

@@ -9,32 +9,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+
+from stitchedit.faces.alignment import sides
+from stitchedit.faces.visibility import doubtful_runs, doubts
+from stitchedit.image.arrays import to_bytes
+from stitchedit.image.contact_sheet import spread
+from stitchedit.inversion.crop_batches import Batches
+from stitchedit.masks.weight_maps import face_mask
+from stitchedit.metrics import masked_psnr
+from stitchedit.models.generator import Generator
+from stitchedit.pipeline.inversion import load_inverted
+from stitchedit.project.folder import Project
 from stitchedit.strength import Keyframes, Strength
+from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, Passed, Tracks
+from stitchedit.video import VideoSource
+
+PSNR_FRAMES = 16  # frames, spread over the clip, that the inversion is measured on
 
 
 def peak_memory_gb() -> float:
     """Largest resident size of this process so far, in GB."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e9 if sys.platform == "darwin" else 1e6)
-
-
-@dataclass(frozen=True, slots=True)
-class Passed:
-    """A run of frames without a usable face: they go through untouched."""
-
-    first: int
-    last: int
-    start_s: float
-    end_s: float
-    why: str = ""
-
-    def __str__(self) -> str:
-        why = f": {self.why}" if self.why else ""
-        return f"{self.first}-{self.last} ({self.start_s:.2f}-{self.end_s:.2f} s{why})"
-
-    def as_json(self) -> dict[str, Any]:
-        facts = {"first": self.first, "last": self.last, "start_s": self.start_s, "end_s": self.end_s}
-        return facts | ({"why": self.why} if self.why else {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,3 +152,60 @@ def _strength_json(strength: Strength) -> Any:
 def _cost(seconds: dict[str, float]) -> str:
     spent = ", ".join(f"{stage} {s:.0f} s" if s else f"{stage} kept" for stage, s in seconds.items())
     return f"time: {spent}; peak memory {peak_memory_gb():.1f} GB"
+
+
+def finished(project: Project, device: str, seconds: dict[str, float]) -> InvertSummary:
+    """What there is to say of a project that is inverted."""
+    inverted = load_inverted(project, device)
+    tracks, crops = inverted.tracks, inverted.crops
+    psnr = inversion_psnr(inverted.generator, inverted.latents, inverted.batches, inverted.points)
+    return InvertSummary(
+        project=project.root,
+        frames=len(tracks.state),
+        edited_frames=len(crops.frames),
+        filled_frames=int((tracks.state == FaceState.FILLED).sum()),
+        passed=_passed(tracks),
+        face_px=float(np.median(sides(crops.quads))),
+        crop_px=crops.size,
+        psnr_mean_db=float(psnr.mean()),
+        psnr_worst_db=float(psnr.min()),
+        tuning=project.fact("notes", "tuning"),
+        notes=[*notes(inverted.source), *_damage(project)],
+        seconds=seconds,
+        doubtful=doubtful_runs(tracks, crops, doubts(tracks, crops, inverted.points)),
+    )
+
+
+def notes(source: VideoSource) -> list[str]:
+    """What a user should know of how the clip was read."""
+    return [*source.info.notes, *(f"frame {d.frame}: {d.why}" for d in source.damage)]
+
+
+def _damage(project: Project) -> list[str]:
+    """What was broken in the clip when its faces were searched; it has not been read since."""
+    told = str(project.records.data.get("notes", {}).get("damage", ""))
+    return [told] if told else []
+
+
+def _passed(tracks: Tracks) -> list[Passed]:
+    """The runs of frames that no face was found in."""
+    absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
+    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
+    rate = float(tracks.rate)
+    return [Passed(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
+
+
+def inversion_psnr(generator: Generator, latents: Latents, batches: Batches, points: FacePoints) -> FloatArray:
+    """PSNR in dB of the unedited inversion on the crops where the face mask is above a half, of some frames.
+
+    On crops, before pasting: `stitchedit evaluate` has the figure on source pixels.
+    """
+    size = batches.crops.size
+    values = []
+    for index in spread(np.arange(len(batches)), PSNR_FRAMES):
+        with torch.no_grad():
+            ws = torch.from_numpy(latents.ws[index : index + 1]).to(generator.w_avg.device)
+            image = to_bytes(generator.synthesis(ws, resolution=size)[0])
+        mask = face_mask(points.points[index], size)
+        values.append(masked_psnr(image, batches.crops.images[index], mask))
+    return np.array(values, np.float32)

@@ -18,11 +18,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from stitchedit.editing.vector_files import read_npy
 from stitchedit.errors import ProjectError
+from stitchedit.files.atomic import atomic
 from stitchedit.files.image_folder import PictureFolder
+from stitchedit.files.npy import read_npy
 from stitchedit.models.generator import Generator
-from stitchedit.project.folder import atomic
 from stitchedit.stylegan2.unpickle import Refused
 from stitchedit.types import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 
@@ -40,12 +40,12 @@ def save_tracks(path: Path, tracks: Tracks) -> None:
     size = np.array(tracks.frame_size)
     arrays: dict[str, NDArray[Any]] = {"landmarks": tracks.landmarks, "state": tracks.state, "cuts": tracks.cuts}
     arrays["scores"] = tracks.scores
-    _save_arrays(path, arrays | {"frame_size": size, "rate": rate})
+    save_arrays(path, arrays | {"frame_size": size, "rate": rate})
 
 
 def load_tracks(path: Path) -> Tracks:
     """Raises ProjectError."""
-    arrays = _load_arrays(path)
+    arrays = load_arrays(path)
 
     def build() -> Tracks:
         landmarks, state = arrays["landmarks"].astype(np.float32), arrays["state"].astype(np.uint8)
@@ -68,13 +68,13 @@ def load_tracks(path: Path) -> Tracks:
 def save_crops(folder: Path, crops: Crops, points: FacePoints) -> None:
     """The geometry beside the pictures, which a `PictureFolder` has written already."""
     arrays: dict[str, NDArray[Any]] = {"frames": crops.frames, "quads": crops.quads, "points": points.points}
-    _save_arrays(folder / "crops.npz", arrays | {"size": np.array(crops.size)})
+    save_arrays(folder / "crops.npz", arrays | {"size": np.array(crops.size)})
 
 
 def load_crops(folder: Path) -> tuple[Crops, FacePoints]:
     """Raises ProjectError."""
     path = folder / "crops.npz"
-    arrays = _load_arrays(path)
+    arrays = load_arrays(path)
 
     def build() -> tuple[Crops, FacePoints]:
         frames, quads = arrays["frames"].astype(np.int64), arrays["quads"].astype(np.float32)
@@ -90,22 +90,6 @@ def load_crops(folder: Path) -> tuple[Crops, FacePoints]:
         return Crops(frames, quads, PictureFolder(folder, len(frames), size), size), FacePoints(points)
 
     return _understood(path, build)
-
-
-def save_measured(path: Path, key: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    """Figures that took long to get, kept under the key that says of what. Raises NotWritable, DiskFull."""
-    _save_arrays(path, {**arrays, "key": np.array(key)})
-
-
-def load_measured(path: Path, key: str) -> dict[str, NDArray[Any]] | None:
-    """What was kept under this key, if it is there and whole."""
-    if not path.is_file():
-        return None
-    try:
-        arrays = _load_arrays(path)
-    except ProjectError:
-        return None
-    return arrays if str(arrays.pop("key", None)) == key else None
 
 
 def save_latents(path: Path, latents: Latents) -> None:
@@ -199,12 +183,12 @@ def _holds(tensor: Tensor, shape: Shape) -> bool:
     return fits and not bool(tensor.isnan().any())
 
 
-def _save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
+def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     with atomic(path) as temp, temp.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
-def _load_arrays(path: Path) -> dict[str, NDArray[Any]]:
+def load_arrays(path: Path) -> dict[str, NDArray[Any]]:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()

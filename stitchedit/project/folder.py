@@ -13,139 +13,28 @@ renamed, so that a run killed at any moment leaves the old or the new one, never
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
-import tempfile
-import tomllib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
-from dataclasses import fields, is_dataclass
+from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import tomli_w
-
-from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
-from stitchedit.files.atomic import disk_error, sync_folder
-from stitchedit.files.locks import Lock, refuse_strays, remove_parts
+from stitchedit.errors import NotAProject, ProjectError
+from stitchedit.files.atomic import make_folder
+from stitchedit.files.locks import Lock
 from stitchedit.project import log_file
-from stitchedit.video.sequence_names import find_numbered, means_pictures, parse_fps, plain_name
+from stitchedit.project.records import Records
+from stitchedit.project.sanity import refuse_strays, remove_parts
+from stitchedit.video.clip_hash import clip_sha256
+from stitchedit.video.sequence_names import means_pictures, parse_fps, plain_name
 
 log = logging.getLogger(__name__)
 
-SCHEMA = 1
 SUFFIX = ".stitch"
 PERSONS = "persons"  # folder of the projects of further faces
 INVERT_STAGES = ("track", "align", "encode", "tune")
 MOST_FACES = 999
-RECORD_LIMIT = 4 << 20  # bytes; a longer project.toml is not one of ours
-
-Inputs = Mapping[str, str]
-
-
-class Records:
-    """The finished stages listed in one TOML file, `project.toml` or an edit's `edit.toml`."""
-
-    def __init__(self, path: Path, data: dict[str, Any]) -> None:
-        self.path, self.data = path, data
-
-    @classmethod
-    def read(cls, path: Path) -> Records:
-        """Raises NotAProject, when there is none; SchemaTooNew; ProjectError, when it cannot be understood."""
-        try:
-            if path.stat().st_size > RECORD_LIMIT:
-                raise ProjectError(f"{path} is no project record: it is too large", "invert the clip again")
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (FileNotFoundError, NotADirectoryError):
-            raise NotAProject(path.parent) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
-            raise ProjectError(f"{path} is damaged: {exc}", "invert the clip again into a new --project") from exc
-        except OSError as exc:
-            raise ProjectError(f"{path} cannot be read: {exc.strerror}", "check the folder's rights") from exc
-        schema = data.get("schema")
-        if not isinstance(schema, int):
-            raise ProjectError(f"{path} names no schema", "invert the clip again into a new --project")
-        if schema > SCHEMA:
-            raise SchemaTooNew(path.parent, schema, SCHEMA)
-        stages = data.setdefault("stages", {})
-        if not isinstance(stages, dict) or not all(_is_record(s) for s in stages.values()):
-            raise ProjectError(f"{path} is damaged: its stages are no records", "invert the clip again")
-        if not all(isinstance(data.get(table, {}), dict) for table in ("source", "settings", "notes")):
-            raise ProjectError(f"{path} is damaged: its facts are no tables", "invert the clip again")
-        return cls(path, data)
-
-    @classmethod
-    def open_or_create(cls, path: Path) -> Records:
-        if path.exists():
-            return cls.read(path)
-        return cls(path, {"schema": SCHEMA, "stages": {}})
-
-    def why_redo(self, stage: str, inputs: Inputs, results: list[Path]) -> str | None:
-        """None, when the recorded result still holds; else the reason to do the stage (again)."""
-        record = self.data["stages"].get(stage)
-        if record is None:
-            return "not done yet"
-        for path in results:
-            if not path.exists():
-                return f"{path.name} is missing"
-        old = record.get("inputs", {})
-        for key in [*inputs, *(k for k in old if k not in inputs)]:
-            if old.get(key) != inputs.get(key):
-                return f"{key} was {_short(old.get(key))}, is {_short(inputs.get(key))}"
-        return None
-
-    def fingerprint(self, stage: str) -> str:
-        """Hash of a finished stage's inputs. Raises StageMissing."""
-        record = self.data["stages"].get(stage)
-        if record is None:
-            raise StageMissing(self.path.parent, stage)
-        return str(record["fingerprint"])
-
-    def finish(self, stage: str, inputs: Inputs, **facts: Any) -> None:
-        """Record a stage whose results are in place."""
-        self.data["stages"][stage] = {"fingerprint": fingerprint(inputs), "inputs": dict(inputs), **facts}
-        self.save()
-
-    def copy(self, stage: str, other: Records) -> None:
-        """Take over another's record of a stage that both share, where there is one."""
-        record = other.data["stages"].get(stage)
-        if record is not None and record != self.data["stages"].get(stage):
-            self.data["stages"][stage] = dict(record)
-            self.save()
-
-    def note_output(self, stage: str, output: Path) -> None:
-        """Keep the hash of what a finished stage wrote outside of the project, by which it is known again."""
-        record = self.data["stages"][stage]
-        if "sha256" not in record:
-            record["sha256"] = clip_sha256(output)
-            self.save()
-
-    def output(self, stage: str) -> tuple[Path, str | None]:
-        """What a finished stage wrote outside of the project, and its hash (None: written before hashes were kept).
-
-        Raises: StageMissing, when it was not finished.
-        """
-        inputs = self.inputs(stage)
-        if "output" not in inputs:
-            raise StageMissing(self.path.parent, stage)
-        sha = self.data["stages"][stage].get("sha256")
-        return Path(inputs["output"]), None if sha is None else str(sha)
-
-    def inputs(self, stage: str) -> dict[str, str]:
-        """What a finished stage's result depends on; empty, where there is none."""
-        found = self.data["stages"].get(stage, {}).get("inputs", {})
-        return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
-
-    def forget(self, stage: str) -> None:
-        """Drop a stage's record before its files are touched, so that a killed run does it again."""
-        if self.data["stages"].pop(stage, None) is not None:
-            self.save()
-
-    def save(self) -> None:
-        with atomic(self.path) as temp:
-            temp.write_text(tomli_w.dumps(self.data), encoding="utf-8")
 
 
 class Project:
@@ -307,85 +196,3 @@ def newest_project(folder: Path) -> Path:
     if not found:
         raise NotAProject(folder)
     return max(found, key=lambda p: (p.stat().st_mtime_ns, p)).parent
-
-
-def inputs_of(config: object, prefix: str = "") -> dict[str, str]:
-    """A frozen dataclass of settings as flat strings, in the order of its fields."""
-    flat: dict[str, str] = {}
-    assert is_dataclass(config)
-    for f in fields(config):
-        value = getattr(config, f.name)
-        if is_dataclass(value):
-            flat |= inputs_of(value, f"{prefix}{f.name}.")
-        else:
-            flat[prefix + f.name] = repr(value) if not isinstance(value, str) else value
-    return flat
-
-
-def fingerprint(inputs: Inputs) -> str:
-    text = "\n".join(f"{k}={v}" for k, v in inputs.items())
-    return hashlib.sha256(f"schema={SCHEMA}\n{text}".encode()).hexdigest()
-
-
-def file_sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def clip_sha256(path: Path) -> str:
-    """Of a clip's file; of numbered pictures, that of their names with the sha256 of each. Raises CannotOpen."""
-    if not means_pictures(path):
-        return file_sha256(path)
-    lines = (f"{file_sha256(file)}  {file.name}\n" for file in find_numbered(path).files)
-    return hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
-
-
-def make_folder(path: Path) -> None:
-    """Create a folder and see that files can be made in it. Raises NotWritable, DiskFull."""
-    try:
-        if not path.is_dir():
-            path.mkdir(parents=True, exist_ok=True)
-            sync_folder(path.parent)
-        with tempfile.TemporaryFile(dir=path):  # without a name where the system can: a kill leaves nothing
-            pass
-    except FileExistsError:
-        raise NotWritable(path, "a file of that name is in the way") from None
-    except OSError as exc:
-        raise disk_error(path, exc) from exc
-
-
-@contextmanager
-def atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path`; on success it is synced and takes the name, else it is removed.
-
-    Raises: NotWritable, DiskFull.
-    """
-    temp = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield temp
-        with temp.open("rb") as file:
-            os.fsync(file.fileno())
-        temp.replace(path)
-        sync_folder(path.parent)
-    except OSError as exc:
-        raise disk_error(path, exc) from exc
-    finally:
-        with suppress(OSError):
-            temp.unlink(missing_ok=True)
-
-
-def write_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Call `write` with a temporary path and put the file in place."""
-    with atomic(path) as temp:
-        write(temp)
-
-
-def _is_record(stage: object) -> bool:
-    return (
-        isinstance(stage, dict) and isinstance(stage.get("fingerprint"), str) and isinstance(stage.get("inputs"), dict)
-    )
-
-
-def _short(value: object) -> str:
-    text = "absent" if value is None else str(value)
-    return text if len(text) <= 24 else text[:12] + "…"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stitchedit.project.folder import Inputs, Records, fingerprint
+from stitchedit.project.records import Inputs, Records, fingerprint
 
 log = logging.getLogger(__name__)
 

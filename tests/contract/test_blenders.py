@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stitchedit.compositing.paste import BLENDERS
+from stitchedit.compositing.blenders import BLENDERS
 
 
 def disc(height, width):

@@ -27,7 +27,7 @@ import numpy as np
 import torch
 
 from stitchedit.config import EditConfig, EncodeConfig, InvertConfig, StitchConfig, TuneConfig
-from stitchedit.pipeline import edit_clip, face_edit
+from stitchedit.pipeline import edit_clip, face_edit, invert_clip
 from stitchedit.project.folder import Project
 from stitchedit.video import open_video, write_video
 
@@ -53,7 +53,7 @@ def prepare(folder: Path) -> None:
 def job(folder: Path) -> None:
     """The whole job, of which all that is finished is kept."""
     face_edit.CHAIN_SAVED_EVERY = 2
-    edit_clip.invert(folder / "clip.mp4", None, INVERT)
+    invert_clip.invert(folder / "clip.mp4", None, INVERT)
     edits = ((str(folder / "push.npy"), 1.5),)
     config = EditConfig(edits=edits, stitch=StitchConfig(steps=2, first_steps=4, border_threshold=0))
     edit_clip.edit(Project.open(folder / "clip.mp4.stitch"), config, folder / "out.mp4")

@@ -15,9 +15,9 @@ from test_people import FRAMES, twins
 from stitchedit.config import EditConfig, StitchConfig, edit_only, whose_face
 from stitchedit.evaluation.edit_origin import find_subject
 from stitchedit.evaluation.run import evaluate
-from stitchedit.files import disk_space
-from stitchedit.pipeline import edit_clip
+from stitchedit.pipeline import edit_clip, invert_clip
 from stitchedit.pipeline.multi_face import open_faces
+from stitchedit.project import cleanup
 from stitchedit.project.folder import Project
 from stitchedit.provenance.manifest import read_back
 from stitchedit.types import ByteArray
@@ -31,7 +31,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("several")
     np.save(folder / "push.npy", np.random.default_rng(0).normal(size=64).astype(np.float32))
     np.save(folder / "pull.npy", np.random.default_rng(1).normal(size=64).astype(np.float32))
-    summary = edit_clip.invert(twins(folder), None, whose_face(INVERT, ["1", "2"]))
+    summary = invert_clip.invert(twins(folder), None, whose_face(INVERT, ["1", "2"]))
     assert [other.edited_frames for other in summary.others] == [FRAMES]
     assert any(line.startswith("face 2: inversion: PSNR") for line in summary.lines())
     return folder
@@ -92,7 +92,7 @@ def test_a_finished_edit_is_kept_and_what_was_cleaned_is_made_again(folder: Path
     edit(folder, ["push"], [], "both.mkv")
     before = (folder / "both.mkv").read_bytes()
     for project in open_faces(Project.open(folder / "clip.mp4.stitch")):
-        assert disk_space.clean(project) > 0
+        assert cleanup.clean(project) > 0
         assert not list(project.root.glob("crops/*.png"))
     (folder / "both.mkv").unlink()
     edit(folder, ["push"], [], "both.mkv")

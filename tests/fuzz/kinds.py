@@ -165,7 +165,8 @@ class Project:
         from stitchedit.files.image_folder import FinePictures
         from stitchedit.pipeline import face_edit
         from stitchedit.pipeline.inversion import InversionImages, load_inverted, soften
-        from stitchedit.project.folder import Project, Records, inputs_of
+        from stitchedit.project.folder import Project
+        from stitchedit.project.records import Records, inputs_of
 
         opened = Project.open(case / "clip.mp4.stitch")
         inverted = load_inverted(opened, "cpu")

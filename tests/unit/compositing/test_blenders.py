@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from stitchedit.compositing.blenders import feather, match_colours, multiband, poisson
-from stitchedit.compositing.paste import BLENDERS
+from stitchedit.compositing.blenders import BLENDERS, feather, match_colours, multiband, poisson
 from stitchedit.config import BLENDERS as NAMES
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stitchedit.compositing.composite import Layer, pasted
-from stitchedit.faces.mesh import _mean_face
+from stitchedit.faces.mesh import mean_face
 from stitchedit.masks.region_shape import face_shapes
 from stitchedit.types import Crops, FacePoints, FaceState, Tracks
 from stitchedit.video import VideoSource, open_video, write_video
@@ -35,7 +35,7 @@ def layer(clip: VideoSource, left: float, side: float, colour: int) -> Layer:
         (clip.info.width, clip.info.height),
         Fraction(25),
     )
-    points = FacePoints(np.repeat(_mean_face()[0][None], 2, 0))
+    points = FacePoints(np.repeat(mean_face()[0][None], 2, 0))
     return Layer(Crops(np.arange(2), np.repeat(quad[None], 2, 0), images, 64), face_shapes(points), images, tracks)
 
 

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from stitchedit.compositing.paste import BLENDERS, compose, shape_alpha
+from stitchedit.compositing.blenders import BLENDERS
+from stitchedit.compositing.paste import compose, shape_alpha
 from stitchedit.errors import EmptyMask
 from stitchedit.faces.alignment import crop
 from stitchedit.faces.mesh_topology import face_outline

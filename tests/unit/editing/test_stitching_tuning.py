@@ -6,8 +6,10 @@ import torch
 from conftest import crops_of
 
 from stitchedit.config import StitchConfig
-from stitchedit.editing.stitching_tuning import Chain, RingMasks, interior, membrane, stitch, to_bytes
+from stitchedit.editing.stitching_tuning import Chain, interior, membrane, stitch
+from stitchedit.image.arrays import to_bytes
 from stitchedit.inversion.crop_batches import Batches
+from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Crops, EditedLatents, FloatArray
 

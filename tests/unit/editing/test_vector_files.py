@@ -11,8 +11,9 @@ import torch
 from checkpoint_files import torch_file
 from safetensors.torch import save as save_safetensors
 
-from stitchedit.editing.vector_files import MAX_NUMBERS, read_vector, shape_direction
+from stitchedit.editing.vector_files import read_vector, shape_direction
 from stitchedit.errors import DirectionError, WrongShape
+from stitchedit.files.npy import MAX_NUMBERS
 
 
 def vector(*shape: int) -> np.ndarray:

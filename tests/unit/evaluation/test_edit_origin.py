@@ -9,7 +9,8 @@ import pytest
 
 from stitchedit.errors import NotAProject, ProjectError, StageMissing
 from stitchedit.evaluation.edit_origin import asked_of, find_subject
-from stitchedit.project.folder import Project, Records
+from stitchedit.project.folder import Project
+from stitchedit.project.records import Records
 from stitchedit.provenance.manifest import notice
 from stitchedit.video import open_video, write_video
 

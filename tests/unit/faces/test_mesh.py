@@ -12,6 +12,7 @@ from stitchedit.errors import EmptyMask
 from stitchedit.faces import detectors, mesh
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh_topology import LEFT_EYE, LIPS
+from stitchedit.masks import stitching_masks, weight_maps
 from stitchedit.masks.region_shape import face_shape
 from stitchedit.progress import silent
 from stitchedit.types import FaceState, Tracks
@@ -38,7 +39,7 @@ def enlarged(mask):
 @pytest.mark.parametrize("case", CASES)
 def test_small_masks_equal_the_reference(golden, case):
     border, inner, outer, whole = CASES[case]
-    masks = mesh.reference_masks(golden["create.in"][0, 0], border, inner, outer, whole=whole)
+    masks = stitching_masks.reference_masks(golden["create.in"][0, 0], border, inner, outer, whole=whole)
     for name, mask in zip(("content", "border", "full"), masks, strict=True):
         np.testing.assert_array_equal(mask, golden[f"create.{case}.{name}"][0, 0])
 
@@ -47,7 +48,7 @@ def test_small_masks_equal_the_reference(golden, case):
 def test_large_masks_equal_the_reference(golden, case):
     face = (~np.isin(golden["labels"], NOT_FACE)).astype(np.float32)
     border, inner, outer, whole = LARGE[case]
-    masks = mesh.reference_masks(face, border, inner, outer, whole=whole)
+    masks = stitching_masks.reference_masks(face, border, inner, outer, whole=whole)
     for name, mask in zip(("content", "border", "full"), masks, strict=True):
         np.testing.assert_array_equal(enlarged(mask), golden[f"{case}.{name}"])
 
@@ -61,7 +62,7 @@ def test_plain_mask_equals_the_reference(golden):
 def test_dilate_is_max_pooling(reach):
     mask = np.random.default_rng(0).uniform(0, 1, (40, 30)).astype(np.float32)
     pooled = torch.nn.functional.max_pool2d(torch.from_numpy(mask)[None], 2 * reach + 1, 1, reach)[0].numpy()
-    np.testing.assert_array_equal(mesh.dilate(mask, reach), pooled)
+    np.testing.assert_array_equal(stitching_masks.dilate(mask, reach), pooled)
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +113,8 @@ def test_points_are_smoothed_within_runs_only(clip, monkeypatch):
 
 @pytest.mark.parametrize("size", [128, 512, 1024])
 def test_rings_surround_the_face(points, size):
-    face = mesh.face_mask(points, size)
-    rings = mesh.ring_masks(face_shape(points), size)
+    face = weight_maps.face_mask(points, size)
+    rings = stitching_masks.ring_masks(face_shape(points), size)
     width = 50 * size / 1024
     far = cv2.distanceTransform((face < 0.5).astype(np.uint8), cv2.DIST_L2, cv2.DIST_MASK_PRECISE)
     assert rings.border[(far > 2) & (far < width - 2)].min() == 1
@@ -127,13 +128,13 @@ def test_rings_surround_the_face(points, size):
 
 
 def test_a_face_at_the_edge_of_the_crop_has_border_there(points):
-    rings = mesh.ring_masks(face_shape(points + np.float32([0.35, 0])), 256)
+    rings = stitching_masks.ring_masks(face_shape(points + np.float32([0.35, 0])), 256)
     assert rings.border[100:200, -12:].min() == 1
     assert rings.content[100:200, -12:].max() == 0
 
 
 def test_attention_is_on_eyes_and_lips(points):
-    weight = mesh.attention(points, 256)
+    weight = weight_maps.attention(points, 256)
     for part in (LEFT_EYE, LIPS):
         x, y = (points[list(part)].mean(0) * 256).astype(int)
         assert weight[y, x] == 1
@@ -144,19 +145,22 @@ def test_attention_is_on_eyes_and_lips(points):
 
 def test_a_face_outside_of_the_crop_is_an_error(points):
     with pytest.raises(EmptyMask, match="frame 7"):
-        mesh.face_mask(points + 3, 128, frame=7)
+        weight_maps.face_mask(points + 3, 128, frame=7)
     with pytest.raises(EmptyMask, match="frame 7"):
-        mesh.ring_masks(face_shape(points + 3), 128, frame=7)
+        stitching_masks.ring_masks(face_shape(points + 3), 128, frame=7)
 
 
 def test_where_the_edited_face_is_smaller_the_border_reaches_in(points):
     middle = points.mean(axis=0)
     smaller = ((points - middle) * np.float32([0.8, 1]) + middle).astype(np.float32)
     shape = face_shape(points)
-    before, after = mesh.ring_masks(shape, 256), mesh.ring_masks(shape, 256, edited=face_shape(smaller))
+    before, after = (
+        stitching_masks.ring_masks(shape, 256),
+        stitching_masks.ring_masks(shape, 256, edited=face_shape(smaller)),
+    )
     cheek = np.rint(256 * (middle + np.float32([0.45, 0]) * (points.max(axis=0) - points.min(axis=0)))).astype(int)
     assert (before.content[cheek[1], cheek[0]], before.border[cheek[1], cheek[0]]) == (1, 0)
     assert (after.content[cheek[1], cheek[0]], after.border[cheek[1], cheek[0]]) == (0, 1)
     np.testing.assert_allclose(after.content + after.border, before.content + before.border, atol=1e-6)
-    same = mesh.ring_masks(shape, 256, edited=shape)
+    same = stitching_masks.ring_masks(shape, 256, edited=shape)
     np.testing.assert_array_equal(same.border, before.border)

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from stitchedit.faces.mesh_topology import OVAL, distance, face_outline, inside
+from stitchedit.faces.mesh_topology import OVAL, face_outline
+from stitchedit.image.signed_distance import distance, inside
 
 
 def ring(x, y, radius, count=72):

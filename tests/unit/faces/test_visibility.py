@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from stitchedit.faces.alignment import to_source
-from stitchedit.faces.mesh import _mean_face
+from stitchedit.faces.mesh import mean_face
 from stitchedit.faces.visibility import Why, doubtful_runs, doubts
 from stitchedit.types import Crops, FacePoints, FaceState, FloatArray, Tracks
 
@@ -20,7 +20,7 @@ Clip = tuple[Tracks, Crops, FacePoints]
 def clip() -> Clip:
     """Forty frames of an average face in a crop of 100 pixels, seen a little differently by both readers each time."""
     rng = np.random.default_rng(0)
-    mesh, marks = _mean_face()
+    mesh, marks = mean_face()
     points = mesh + rng.normal(0, 0.002, (40, *mesh.shape)).astype(np.float32)
     quads = np.repeat(np.array([[[50, 40], [50, 140], [150, 140], [150, 40]]], np.float32), 40, 0)
     landmarks = np.stack([to_source(marks + rng.normal(0, 0.002, marks.shape), quads[0]) for _ in range(40)])

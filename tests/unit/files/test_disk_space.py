@@ -9,8 +9,9 @@ from stitchedit.cli import clean as clean_command
 from stitchedit.errors import CannotEncode, NotAProject, NotWritable, ProjectError, TooLittleRoom
 from stitchedit.faces.alignment import crop
 from stitchedit.files import disk_space
-from stitchedit.files.disk_space import clean, folder_bytes, pictures_bytes, restore_crops, see_room
+from stitchedit.files.disk_space import folder_bytes, pictures_bytes, see_room
 from stitchedit.files.image_folder import PictureFolder
+from stitchedit.project.cleanup import clean, restore_crops
 from stitchedit.project.folder import Project
 from stitchedit.types import Crops
 from stitchedit.video import open_video, try_writing, usual_suffix, write_video

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from stitchedit.errors import InUse, NotAProject, ProjectError
-from stitchedit.files.locks import Lock, refuse_strays, remove_parts
+from stitchedit.files.locks import Lock
 from stitchedit.project.folder import Project
+from stitchedit.project.sanity import refuse_strays, remove_parts
 
 
 def test_many_read_or_one_writes(tmp_path: Path) -> None:

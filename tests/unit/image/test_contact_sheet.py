@@ -1,7 +1,6 @@
 import numpy as np
 
-from stitchedit.image.contact_sheet import contact_sheet
-from stitchedit.pipeline.clip_sheets import spread
+from stitchedit.image.contact_sheet import contact_sheet, spread
 
 
 def test_a_sheet_shows_every_picture_in_its_place() -> None:

@@ -3,7 +3,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stitchedit.inversion.crop_batches import Batches, resize, shuffled
+from stitchedit.image.arrays import resize
+from stitchedit.inversion.crop_batches import Batches, shuffled
 from stitchedit.types import Crops
 
 

@@ -11,19 +11,11 @@ from conftest import crops_of
 
 from stitchedit.config import EncodeConfig
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint
-from stitchedit.inversion import latent_optimization
+from stitchedit.inversion import encoder_registry, latent_optimization
 from stitchedit.inversion.crop_batches import Batches
-from stitchedit.inversion.latent_optimization import (
-    ENCODERS,
-    FARTHEST,
-    WIDEST,
-    by_network,
-    optimize,
-    scores_of,
-    tame,
-    w_prior,
-)
-from stitchedit.models import loading
+from stitchedit.inversion.encoder import by_network
+from stitchedit.inversion.encoder_registry import ENCODERS
+from stitchedit.inversion.latent_optimization import FARTHEST, WIDEST, optimize, scores_of, tame, w_prior
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.stylegan2 import Encoder4Editing, GradualStyleEncoder, StyleGAN2, encoder_layout
 from stitchedit.types import Crops
@@ -123,17 +115,17 @@ def generator_of(size: int, w_dim: int = 16) -> StyleGAN2:
 def test_an_encoder_of_another_generator_is_refused_before_any_work(encoder_file: Path) -> None:
     name, where = str(encoder_file), torch.device("cpu")
     with pytest.raises(ConfigError, match=r"e\.pt' gives 6 rows of W\+, the generator takes 8") as caught:
-        loading.encoder(name, where, generator_of(32), "W+")
+        encoder_registry.encoder(name, where, generator_of(32), "W+")
     assert "--space W" in caught.value.hint
-    loading.encoder(name, where, generator_of(32), "W")
+    encoder_registry.encoder(name, where, generator_of(32), "W")
     for space in ("W", "W+"):
         with pytest.raises(ConfigError, match="codes of 16 numbers, the generator takes 24"):
-            loading.encoder(name, where, generator_of(16, w_dim=24), space)
+            encoder_registry.encoder(name, where, generator_of(16, w_dim=24), space)
 
 
 def test_an_encoder_from_a_file(tiny_crops: Crops, encoder_file: Path) -> None:
     generator = generator_of(16)
-    encode, sha = loading.encoder(str(encoder_file), torch.device("cpu"), generator, "W+")
+    encode, sha = encoder_registry.encoder(str(encoder_file), torch.device("cpu"), generator, "W+")
     assert sha == hashlib.sha256(encoder_file.read_bytes()).hexdigest()
     batches = Batches(tiny_crops)
     with torch.no_grad():
@@ -147,13 +139,13 @@ def test_an_encoder_from_a_file(tiny_crops: Crops, encoder_file: Path) -> None:
 def test_encoders_by_name(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
     rest = (torch.device("cpu"), tiny_generator, "W+")
     for name in ("default", "optimize"):
-        assert loading.encoder(name, *rest) == (optimize, "optimize")
+        assert encoder_registry.encoder(name, *rest) == (optimize, "optimize")
     with pytest.raises(NotFetched):
-        loading.encoder("no-such-name", *rest)
+        encoder_registry.encoder("no-such-name", *rest)
     path = tmp_path / "alexnet.pth"
     path.write_bytes(torch_file({"features.0.weight": torch.ones(64, 3, 11, 11)}))
     with pytest.raises(UnknownCheckpoint, match="not an encoder"):
-        loading.encoder(str(path), *rest)
+        encoder_registry.encoder(str(path), *rest)
 
 
 def some_network(kind: type[GradualStyleEncoder], rows: int) -> GradualStyleEncoder:

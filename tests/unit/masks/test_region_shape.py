@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from stitchedit.faces.alignment import to_source
-from stitchedit.faces.mesh_topology import distance, face_outline
+from stitchedit.faces.mesh_topology import face_outline
+from stitchedit.image.signed_distance import distance
 from stitchedit.masks.region_shape import Shape, face_shape
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.types import FloatArray

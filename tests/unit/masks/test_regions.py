@@ -10,9 +10,11 @@ import pytest
 from stitchedit.config import REGIONS, united
 from stitchedit.errors import ConfigError
 from stitchedit.faces import head_segmentation
-from stitchedit.faces.mesh_topology import LEFT_EYE, LIPS, RIGHT_EYE, face_outline, inside
+from stitchedit.faces.mesh_topology import LEFT_EYE, LIPS, RIGHT_EYE, face_outline
+from stitchedit.image.signed_distance import inside
 from stitchedit.masks import regions
 from stitchedit.models.bundled_weights import packaged_file
+from stitchedit.pipeline import head_map_cache
 from stitchedit.progress import silent
 from stitchedit.project.folder import Project
 from stitchedit.types import ByteArray, Crops, FacePoints, FaceState, FloatArray, Tracks
@@ -113,19 +115,21 @@ def test_a_project_makes_its_head_maps_once_and_apart(tmp_path: Path, monkeypatc
     monkeypatch.setattr(head_segmentation, "head_maps", fake)
 
     def shapes(*names: str) -> object:
-        return regions.project_shapes(project, united(names), crops, points, tracks, silent)
+        return head_map_cache.project_shapes(project, united(names), crops, points, tracks, silent)
 
     for names in (("face",), ("mouth",)):
         assert len(shapes(*names)) == 3  # type: ignore[arg-type]
-        assert regions.region_inputs(project, united(names)) == ({} if names == ("face",) else {"region": "mouth"})
+        assert head_map_cache.region_inputs(project, united(names)) == (
+            {} if names == ("face",) else {"region": "mouth"}
+        )
     assert not (project.root / "regions").exists()
     first = shapes("head")
     assert (first[2].distance(S) < 0).sum() > (first[0].distance(S) < 0).sum()  # type: ignore[index]
     shapes("head")
     assert made == [3]
-    before = regions.region_inputs(project, ("head",))
+    before = head_map_cache.region_inputs(project, ("head",))
     monkeypatch.setattr(head_segmentation, "VERSION", "2")
-    assert regions.region_inputs(project, ("head",)) != before
+    assert head_map_cache.region_inputs(project, ("head",)) != before
     shapes("head")
     assert made == [3, 3]
     (project.root / "regions" / "head" / "000002.png").unlink()

@@ -7,9 +7,10 @@ from golden_fill import fill
 from safetensors.torch import save_file
 from torch import Tensor
 
+from stitchedit.editing.stitching_tuning import masked_l1, masked_l2
 from stitchedit.errors import HashMismatch, NotFetched, UnknownCheckpoint
 from stitchedit.models import weights
-from stitchedit.models.perceptual import Lpips, MobileNetPerceptual, load_lpips, masked_l1, masked_l2
+from stitchedit.models.perceptual import Lpips, MobileNetPerceptual, load_lpips
 
 GOLDEN = Path(__file__).parents[2] / "golden"
 

@@ -8,12 +8,12 @@ from conftest import crops_of
 
 from stitchedit.config import EncodeConfig
 from stitchedit.errors import ConfigError, UnknownCheckpoint
+from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.inversion.encoder_initialization import LIFT, from_guess, set_apart
 from stitchedit.inversion.latent_optimization import optimize
 from stitchedit.learning.generator_samples import draw_ws, render
 from stitchedit.mobilestylegan import MobileStyleGAN
-from stitchedit.models import loading
 from stitchedit.models.bundled_weights import SHA256, packaged_file
 from stitchedit.models.generator import load_default_generator, write_safetensors
 from stitchedit.models.perceptual import MobileNetPerceptual
@@ -153,8 +153,8 @@ def test_samples_are_inverted_better_than_by_the_mean_face() -> None:
 def test_the_network_is_taken_by_name(tiny_generator: StyleGAN2) -> None:
     where, fitting = torch.device("cpu"), small_generator()
     for name in ("network", "default"):
-        assert loading.encoder(name, where, fitting, "W")[1] == SHA256[WEIGHTS]
-    assert loading.encoder("optimize", where, fitting, "W") == (optimize, "optimize")
-    assert loading.encoder("default", where, tiny_generator, "W") == (optimize, "optimize")
+        assert encoder_registry.encoder(name, where, fitting, "W")[1] == SHA256[WEIGHTS]
+    assert encoder_registry.encoder("optimize", where, fitting, "W") == (optimize, "optimize")
+    assert encoder_registry.encoder("default", where, tiny_generator, "W") == (optimize, "optimize")
     with pytest.raises(ConfigError, match="default generator"):
-        loading.encoder("network", where, tiny_generator, "W")
+        encoder_registry.encoder("network", where, tiny_generator, "W")

@@ -7,9 +7,9 @@ import torch
 
 from stitchedit.errors import StageMissing
 from stitchedit.faces.mesh import mean_landmarks
+from stitchedit.masks.weight_maps import look_map
 from stitchedit.pipeline.edit_clip import edit_name
-from stitchedit.pipeline.inversion import look_map
-from stitchedit.project.folder import Records
+from stitchedit.project.records import Records
 from stitchedit.project.stage_runner import Stages
 from stitchedit.provenance.manifest import notice
 from stitchedit.stylegan2 import StyleGAN2
@@ -63,9 +63,9 @@ def test_every_output_says_that_it_was_edited() -> None:
 
 
 def test_losses_look_at_the_face_and_hardest_at_eyes_and_lips() -> None:
-    from stitchedit.faces.mesh import _mean_face
+    from stitchedit.faces.mesh import mean_face
 
-    look = look_map(FacePoints(_mean_face()[0][None]))(0, 128)
+    look = look_map(FacePoints(mean_face()[0][None]))(0, 128)
     marks = (mean_landmarks() * 128).astype(int)
     assert look.dtype == np.float32
     assert look[2, 2] == pytest.approx(0.05)

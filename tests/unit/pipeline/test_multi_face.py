@@ -13,7 +13,8 @@ import pytest
 from stitchedit.config import EditConfig, InvertConfig, edit_only, whose_face
 from stitchedit.errors import ConfigError, InUse, NotAProject
 from stitchedit.pipeline import multi_face
-from stitchedit.pipeline.multi_face import edits_of_faces, follow_faces, open_faces
+from stitchedit.pipeline.face_edit import edits_of_faces
+from stitchedit.pipeline.multi_face import follow_faces, open_faces
 from stitchedit.project.folder import Project
 from stitchedit.types import ByteArray, Tracks
 from stitchedit.video import VideoSource, open_video, paste, write_video

@@ -8,17 +8,9 @@ from hypothesis import strategies as st
 
 from stitchedit.config import InvertConfig, TrackConfig
 from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
-from stitchedit.project.folder import (
-    SCHEMA,
-    Project,
-    Records,
-    atomic,
-    default_root,
-    fingerprint,
-    inputs_of,
-    make_folder,
-    newest_project,
-)
+from stitchedit.files.atomic import atomic, make_folder
+from stitchedit.project.folder import Project, default_root, newest_project
+from stitchedit.project.records import SCHEMA, Records, fingerprint, inputs_of
 
 
 def test_a_stage_is_skipped_only_while_its_inputs_and_results_are_the_same(tmp_path: Path) -> None:
