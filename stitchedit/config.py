@@ -19,7 +19,7 @@ class TrackConfig:
     gap_s: float = 0.25  # gaps up to this long are interpolated, longer ones pass through untouched
     min_face_px: int = 40  # faces narrower than this are not edited
     upsample_below_px: int = 80  # faces under this width are searched in an enlarged picture
-    face: str = "largest"  # whose: see `persons.find_pick`
+    face: str = "largest"  # whose: see `tracklets.find_pick`
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +125,7 @@ class EditConfig:
     fidelity: float | None = None
     force: bool = False  # take directions that were made for another generator
     stitch: StitchConfig = field(default_factory=StitchConfig)
-    every_frame: bool = False  # edit frames too that hardly come out well, see `doubt`
+    every_frame: bool = False  # edit frames too that hardly come out well, see `faces.visibility`
     metadata_only: bool = False  # no C2PA manifest; the notice in the metadata is always there
 
 
@@ -288,7 +288,7 @@ def encode_space(config: InvertConfig, space: str) -> InvertConfig:
 
 
 def whose_face(config: InvertConfig, faces: Sequence[str]) -> InvertConfig:
-    """The settings for other faces than the largest, see `persons.find_pick`, which also refuses what it cannot be.
+    """The settings for other faces than the largest, see `tracklets.find_pick`, which also refuses what it cannot be.
 
     Raises: ConfigError, when "all" or a choice is given beside the same.
     """

@@ -23,6 +23,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+class Refused(Exception):
+    """The bytes of a stranger's file are not what may be read. One line that names what is wrong.
+
+    It is no `StitcheditError` yet: whoever opened the file knows its name and what it was wanted for, and says so.
+    """
+
+
 class StitcheditError(Exception):
     """Base of everything a user can cause and mend.
 

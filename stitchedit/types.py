@@ -112,7 +112,7 @@ class EditedLatents:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class SkippedRange:
     """A run of frames without a usable face: they go through untouched."""
 
     first: int

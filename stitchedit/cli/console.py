@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from stitchedit.cli.exit_codes import one_line
-from stitchedit.cli.signals import attentive
+from stitchedit.cli.signals import raise_if_stopped
 from stitchedit.cli.time_left import TimeLeft, shown_time
 from stitchedit.progress import Progress
 from stitchedit.project.log_file import ProjectLog
@@ -75,7 +75,7 @@ def running(verbose: bool) -> Iterator[Progress]:
     logger.handlers[:] = [handler, ProjectLog()]
     logger.setLevel(logging.DEBUG)
     if not console.is_terminal:
-        yield attentive(quarters(logger))
+        yield raise_if_stopped(quarters(logger))
         return
     columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, TextColumn("{task.fields[left]:>13}  {task.fields[note]}"), console=console) as bars:
@@ -89,7 +89,7 @@ def running(verbose: bool) -> Iterator[Progress]:
                 tasks[stage] = bars.add_task(stage, total=total or None, note=note, left=left)
             bars.update(tasks[stage], completed=done, total=total or None, note=note, left=left)
 
-        yield attentive(show)
+        yield raise_if_stopped(show)
 
 
 def quarters(logger: logging.Logger) -> Progress:

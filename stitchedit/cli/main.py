@@ -9,15 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stitchedit.cli.clean import clean
 from stitchedit.cli.console import Device, Json, Preset, Region, Verbose, keep_memory, report, running
 from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
-from stitchedit.cli.provenance import provenance
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.weights import app as weights_app
 from stitchedit.errors import ConfigError
-from stitchedit.pipeline import invert_clip
 from stitchedit.project.log_file import record_ending
 
 if TYPE_CHECKING:
@@ -36,8 +33,6 @@ app = typer.Typer(
 )
 app.add_typer(directions_app, name="directions")
 app.add_typer(weights_app, name="weights")
-app.command()(provenance)
-app.command()(clean)
 
 
 @app.command()
@@ -88,6 +83,8 @@ def invert(
 
             summary = adopt(clip, project, from_, config, progress=progress)
         else:
+            from stitchedit.pipeline import invert_clip
+
             summary = invert_clip.invert(clip, project, config, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
 
@@ -283,6 +280,36 @@ def evaluate(
         path = output or html_report.default_page(found)
         html_report.write_page(found, job, path)
     report(found.as_json() | {"page": str(path)}, [*found.lines(), f"page: {path}"], json_)
+
+
+@app.command()
+def provenance(
+    file: Annotated[Path, typer.Argument(help="The video.", show_default=False)],
+    json_: Json = False,
+) -> None:
+    """Read back what a video says of its making: the notice in its metadata, and its C2PA manifest."""
+    from stitchedit.provenance.manifest import read_back
+
+    found = read_back(file)
+    report(found.as_json(), found.lines(), json_)
+
+
+@app.command()
+def clean(
+    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+) -> None:
+    """Remove crops and intermediate pictures of a project; what needs them makes them again."""
+    from stitchedit.files.disk_space import folder_bytes
+    from stitchedit.project import cleanup
+    from stitchedit.project.folder import PERSONS, Project, newest_project
+
+    root = project if project is not None else newest_project(Path())
+    Project.open(root)  # a folder that is none must not become one
+    opened = Project.create(root)
+    freed = cleanup.clean(opened)
+    for record in sorted(opened.root.glob(f"{PERSONS}/*/project.toml")):
+        freed += cleanup.clean(Project.create(record.parent))
+    typer.echo(f"freed {freed / 1e6:.1f} MB, {folder_bytes(root) / 1e6:.1f} MB are left in {root}")
 
 
 @app.command()

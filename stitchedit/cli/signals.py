@@ -19,8 +19,8 @@ def stoppable() -> Iterator[None]:
     """Inside, the first such signal raises `Stopped`; a second one ends the process at once.
 
     An exception of another family, such as KeyboardInterrupt, would be lost where FFmpeg calls Python to read or write
-    a file, and the video would end there without a word. This one is lost where `logging` writes: so `attentive` looks
-    again. What is ignored from the start (nohup) stays so.
+    a file, and the video would end there without a word. This one is lost where `logging` writes: so
+    `raise_if_stopped` looks again. What is ignored from the start (nohup) stays so.
     """
 
     def stop(number: int, _: FrameType | None) -> None:
@@ -41,7 +41,7 @@ def stoppable() -> Iterator[None]:
             signal.signal(number, handler)
 
 
-def attentive(progress: Progress) -> Progress:
+def raise_if_stopped(progress: Progress) -> Progress:
     """The same progress, which raises `Stopped` at the next call when a signal came and its error was lost."""
 
     def show(stage: str, done: int, total: int, note: str = "") -> None:

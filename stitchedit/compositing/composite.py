@@ -26,7 +26,7 @@ class Layer:
     shapes: Shapes  # what of each is to be shown
     images: FineImages  # what to put there, picture k at crop k
     tracks: Tracks  # where the face is lost and found: there the edit comes and goes softly
-    doubtful: NDArray[np.bool_] | None = None  # crops that are not to be shown, see `doubt`: likewise
+    doubtful: NDArray[np.bool_] | None = None  # crops that are not to be shown, see `faces.visibility`: likewise
     changes: bool = False  # only what the pictures change of the crops is carried over, see `compose`
 
 

@@ -58,7 +58,7 @@ def compose(
         own: the source's crop there, if only what the edit changed of it is to be carried over: where both show the
             same thing, finer detail than a crop can hold stays, and what did not change stays exactly.
         border_px: width of the fade around it in pixels of a 1024 px crop: the ring of stitching tuning.
-        fade: the part of that width to use, as one of `fade.fade_widths`; None: all of it.
+        fade: the part of that width to use, as one of `feathering.fade_widths`; None: all of it.
         match: give the edit's colours the mean and contrast that the source has in the border.
         frame: index, for messages.
     Raises: EmptyMask, when the face lies outside of the picture.

@@ -136,8 +136,8 @@ def _check_hash(direction: Direction) -> None:
 
 
 def _sha256(path: Path) -> str:
+    from stitchedit.errors import Refused
     from stitchedit.stylegan2.files import map_file
-    from stitchedit.stylegan2.unpickle import Refused
 
     try:
         return hashlib.sha256(map_file(path)).hexdigest()

@@ -4,8 +4,8 @@ Each frame is drawn by itself, so the change that an edit makes trembles a littl
 codes and by texture that sticks to the crop's grid. The source does not: its own optical flow says where each point of
 the face was a few frames before and will be after. The *change* (edited minus source) is averaged along these paths;
 the source's share of the picture is left alone, so nothing of it blurs and its own grain stays. Where a neighbour does
-not show the same thing (a blink, a hand, flow that went wrong) it has no say. What comes out has fractions of a grey
-level: rounded, a change of a few levels would tremble again by what rounding does.
+not show the same thing (a blink, a hand, flow that went wrong) it gets zero weight. What comes out has fractions of
+a grey level: rounded, a change of a few levels would tremble again by what rounding does.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
                 if other != index:
                     path = _path(grey(index), grey(other), here.shape[0])
                     own, change = _own_and_change(*kept(other))
-                    says = _alike(here, _along(own, path)) * np.exp(-(((other - index) / sigma) ** 2) / 2)
-                    total += says * _along(change, path)
-                    count += says
+                    weight = _alike(here, _along(own, path)) * np.exp(-(((other - index) / sigma) ** 2) / 2)
+                    total += weight * _along(change, path)
+                    count += weight
             yield (here + total / count).clip(0, 255)
 
 

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitchedit.errors import DirectionError, WrongShape
+from stitchedit.errors import DirectionError, Refused, WrongShape
 from stitchedit.files.npy import MAX_NUMBERS, as_numbers, read_npy
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.standins import ELEMENTS, TORCH_FILE, NumpyArray, StoredTensor
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, read_torch
-from stitchedit.stylegan2.unpickle import Refused, printable
+from stitchedit.stylegan2.unpickle import printable
 from stitchedit.types import FloatArray
 
 MAX_FILE_BYTES = 256 << 20

@@ -14,7 +14,7 @@ from stitchedit.errors import OutputError, ProjectError
 from stitchedit.files.atomic import make_folder
 from stitchedit.progress import Progress
 from stitchedit.project.artefacts import load_arrays, save_arrays
-from stitchedit.project.records import Inputs, fingerprint
+from stitchedit.project.records import Inputs, fingerprint_of
 from stitchedit.types import FloatArray
 
 log = logging.getLogger(__name__)
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Tick = Callable[[int], None]  # called with how many frames are done
 
 
-class Kept:
+class ArrayCache:
     """Arrays in a folder, each under what it depends on; without a folder, nothing is kept."""
 
     def __init__(self, folder: Path | None, total: int, progress: Progress) -> None:
@@ -32,7 +32,7 @@ class Kept:
         self, kind: str, inputs: Inputs, stage: str, work: Callable[[Tick], dict[str, FloatArray]]
     ) -> dict[str, FloatArray]:
         """What `work` gives for these inputs, from the folder where it is there already."""
-        key = fingerprint(inputs)
+        key = fingerprint_of(inputs)
         path = None if self.folder is None else self.folder / f"{kind}.{key[:16]}.npz"
         kept = None if path is None else load_measured(path, key)
         if kept is not None:

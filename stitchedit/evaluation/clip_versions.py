@@ -19,7 +19,7 @@ from stitchedit.config import AlignConfig, TrackConfig
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh import mesh_points
 from stitchedit.faces.tracking import track
-from stitchedit.faces.visibility import doubts
+from stitchedit.faces.visibility import visibility_flags
 from stitchedit.files.image_folder import FinePictures
 from stitchedit.masks.region_shape import Shapes, face_shapes
 from stitchedit.pipeline.head_map_cache import project_shapes
@@ -105,7 +105,7 @@ def composed(
     every_frame: bool = True,
 ) -> Take:
     """The clip with pictures put over its faces, as it is before it is encoded. For `changes` see `Layer`."""
-    doubtful = None if every_frame else doubts(places.tracks, places.crops, places.points) > 0
+    doubtful = None if every_frame else visibility_flags(places.tracks, places.crops, places.points) > 0
     put = partial(pasted, source, [Layer(places.crops, places.shapes, images, places.tracks, doubtful, changes)])
     blend = BLENDERS[blender]
     return lambda: (frame.rgb() for frame in put(border_px=places.border_px, blender=blend, match=match))

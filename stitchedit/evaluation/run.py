@@ -19,7 +19,7 @@ from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.config import united
 from stitchedit.errors import ConfigError, ProjectError, WeightsError
 from stitchedit.evaluation.aggregate import Measured, gap_lines, make_figures
-from stitchedit.evaluation.cache import Kept, Tick
+from stitchedit.evaluation.cache import ArrayCache, Tick
 from stitchedit.evaluation.clip_versions import (
     Places,
     Take,
@@ -37,7 +37,7 @@ from stitchedit.evaluation.report import Evaluation
 from stitchedit.evaluation.stream_integrity import compare_streams
 from stitchedit.faces.attributes import Predictors
 from stitchedit.models import loading
-from stitchedit.pipeline.inversion import InversionImages, load_inverted
+from stitchedit.pipeline.inversion import InversionImages, load_inversion
 from stitchedit.progress import Progress, silent
 from stitchedit.types import FineImages, FloatArray
 from stitchedit.video import VideoSource, means_pictures, open_video
@@ -91,7 +91,7 @@ def evaluate(
     places = job.places
     here, why = usable_predictors(predictors or Predictors())
     folder = None if subject.project is None else subject.project.root / "evaluate"
-    kept = Kept(folder, len(places.crops.frames), progress)
+    kept = ArrayCache(folder, len(places.crops.frames), progress)
     facts = {"places": _digest(places), "read": VERSION}
 
     def read(name: str) -> Readings:
@@ -139,7 +139,7 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
     takes, marks = {"source": decoded(source)}, {"source": hashes["source"]}
     if project is not None:
         # Made when it is looked at: its figures may have been kept.
-        takes["inversion"] = lambda: composed(source, places, InversionImages(load_inverted(project, device)))()
+        takes["inversion"] = lambda: composed(source, places, InversionImages(load_inversion(project, device)))()
         marks["inversion"] = f"inversion {project.records.fingerprint('tune')}"
     images = _crops(subject, places, device)
     if subject.video is None:
@@ -206,7 +206,7 @@ def _crops(subject: Subject, places: Places, device: str) -> FineImages | None:
     """The crops that were put into the edit, if they are there still, and it is known by which blender."""
     if subject.video is None:
         assert subject.project is not None, "an inversion is a project's"
-        return InversionImages(load_inverted(subject.project, device))
+        return InversionImages(load_inversion(subject.project, device))
     if subject.records is not None:
         stitched = stitched_crops(subject.records, places.crops)
         known = subject.records.inputs("video").get("blender") in BLENDERS

@@ -1,6 +1,6 @@
 """The network that tells a head from the clothes below it: MobileNetV2's features, a small decoder.
 
-Who is person and who is background the matte says (`faces.matte`); so all that is left to learn is where a neck or
+Who is person and who is background the matte says (`detectors.matte`); so all that is left to learn is where a neck or
 long hair ends and clothes begin.
 """
 

@@ -2,7 +2,7 @@
 
 A face is found in the whole picture, then followed from frame to frame by the same detector in a small, scaled
 window around its last place, which costs a twentieth of a whole 1080p picture. The whole picture is searched again
-twice a second for other faces, after a cut, and wherever nothing is being followed. At the end the traces of one
+twice a second for other faces, after a cut, and wherever nothing is being followed. At the end the tracklets of one
 person are joined by identity, and the person with the largest face over the longest time is chosen, unless the
 user wants another, or several.
 """
@@ -21,7 +21,16 @@ from stitchedit.config import TrackConfig
 from stitchedit.errors import ConfigError, NoFace
 from stitchedit.faces import detectors
 from stitchedit.faces.detectors import Box, Detection
-from stitchedit.faces.tracklets import EVERYBODY, LARGEST, SAME_PLACE, Person, Trace, find_pick, group, stranger
+from stitchedit.faces.tracklets import (
+    EVERYBODY,
+    LARGEST,
+    SAME_PLACE,
+    Person,
+    Tracklet,
+    find_pick,
+    group,
+    resolve_track_collision,
+)
 from stitchedit.progress import Progress
 from stitchedit.types import ByteArray, FaceState, FloatArray, IntArray, Tracks
 
@@ -32,7 +41,7 @@ _IDLE_SCAN_S = 0.2  # between searches after a second without any face
 _STEADY_S = 0.1  # a person seen for less is taken for a mistake of the detector
 _EVERYBODY_S = 0.5  # who is seen for less is not among all that are edited
 _SCAN_PX = 1280  # larger pictures are reduced to this side before they are searched
-_ONE_FACE = 0.5  # overlap of two traces that are on one face
+_ONE_FACE = 0.5  # overlap of two tracklets that are on one face
 _FOLLOW_PX = 110  # face width in the window in which a face is followed
 _FOLLOW_WINDOW = 2.2  # side of that window in face widths
 _FOLLOW_THRESHOLD = -0.5  # where a face was a moment ago, a weaker one (turned, blurred) counts
@@ -96,7 +105,7 @@ def track_faces(
         count = index + 1
         progress("track", count, max(total, count))
     steady = min(count, max(1, round(_STEADY_S * float(rate))))
-    persons = [p for p in group(follower.traces) if sum(len(t.rows) for t in p) >= steady]
+    persons = [p for p in group(follower.tracklets) if sum(len(t.rows) for t in p) >= steady]
     if not persons:
         raise NoFace(name, count)
     chosen: dict[str, Person] = {}
@@ -118,28 +127,28 @@ def track_faces(
         log.info("%d faces followed, chose one (%s) seen in %d of %d frames", len(persons), choice, seen, count)
         points, state = _filled(person, count, cuts, int(config.gap_s * float(rate)))
         scores = np.full(count, np.nan, np.float32)
-        for trace in person:
-            scores[list(trace.rows)] = [trace.scores[index] for index in trace.rows]
+        for tracklet in person:
+            scores[list(tracklet.rows)] = [tracklet.scores[index] for index in tracklet.rows]
         found[choice] = Tracks(points, state, frame_size, rate, cuts, scores)
     return found
 
 
 class _Follower:
-    """Sees frames one by one and keeps the traces of all large faces."""
+    """Sees frames one by one and keeps the tracklets of all large faces."""
 
     def __init__(self, config: TrackConfig, rate: float, *, anyone: bool) -> None:
         self.config, self.rate = config, rate
         # anyone: who is wanted may be the smallest
         self._most, self._smallest = (_MOST_CHOSEN_OF, 0.0) if anyone else (_MOST_FACES, _SMALLEST_RIVAL)
         self.cuts: list[int] = []
-        self._done: list[Trace] = []
-        self._live: list[Trace] = []
+        self._done: list[Tracklet] = []
+        self._live: list[Tracklet] = []
         self._scanned = self._searched = self._seen = -(10**9)  # frames of the last scan, deep scan, face
         self._tiny: FloatArray | None = None
         self._difference = np.inf
 
     @property
-    def traces(self) -> list[Trace]:
+    def tracklets(self) -> list[Tracklet]:
         """All, where they are wide enough on the whole."""
         return [t for t in self._done + self._live if self._wide(t)]
 
@@ -149,24 +158,24 @@ class _Follower:
             self._done += self._live
             self._live = []
             self._scanned = self._searched = -(10**9)
-        for trace in self._live:
-            self._follow(trace, index, rgb)
+        for tracklet in self._live:
+            self._follow(tracklet, index, rgb)
         self._retire(index, rgb)
         if self._scan_due(index):
             self._scan(index, rgb)
         if any(t.last == index for t in self._live):
             self._seen = index
 
-    def _follow(self, trace: Trace, index: int, rgb: ByteArray) -> None:
-        box = trace.box
-        half = box.width * _FOLLOW_WINDOW / 2 * min(1.5, 1 + 0.1 * (index - trace.last - 1))
+    def _follow(self, tracklet: Tracklet, index: int, rgb: ByteArray) -> None:
+        box = tracklet.box
+        half = box.width * _FOLLOW_WINDOW / 2 * min(1.5, 1 + 0.1 * (index - tracklet.last - 1))
         x, y = box.center
         region = Box(x - half, y - half, x + half, y + half)
         found = detectors.detect(rgb, _FOLLOW_PX / box.width, _FOLLOW_THRESHOLD, region)
         found = [d for d in found if d.box.overlap(box) > SAME_PLACE]
         if found:
             best = max(found, key=lambda d: d.score + 2 * d.box.overlap(box))
-            self._measure(trace, index, rgb, best)
+            self._measure(tracklet, index, rgb, best)
 
     def _scan(self, index: int, rgb: ByteArray) -> None:
         """Search the whole picture for faces that are not followed."""
@@ -186,37 +195,37 @@ class _Follower:
             if near:
                 self._measure(near[0], index, rgb, detection)
             elif len(self._live) < self._most and detection.box.area >= self._smallest * largest:
-                trace = Trace(len(self.cuts), detection.box, detection.box)
-                if self._measure(trace, index, rgb, detection):
-                    self._live.append(trace)
+                tracklet = Tracklet(len(self.cuts), detection.box, detection.box)
+                if self._measure(tracklet, index, rgb, detection):
+                    self._live.append(tracklet)
 
-    def _measure(self, trace: Trace, index: int, rgb: ByteArray, detection: Detection) -> bool:
+    def _measure(self, tracklet: Tracklet, index: int, rgb: ByteArray, detection: Detection) -> bool:
         points = detectors.landmarks(rgb, detection.box)
         if detectors.face_box(points).overlap(detection.box) < SAME_PLACE:
             return False  # the landmarks slid off
-        trace.add(index, rgb, points, detection.score)
+        tracklet.add(index, rgb, points, detection.score)
         return True
 
     def _retire(self, index: int, rgb: ByteArray) -> None:
-        """End what has been lost for longer than a gap, and one of two traces that met on one face.
+        """End what has been lost for longer than a gap, and one of two tracklets that met on one face.
 
-        Where a person passed behind another, that is the trace whose face it is not.
+        Where a person passed behind another, that is the tracklet whose face it is not.
         """
         gap = self._frames(self.config.gap_s)
         for first, second in combinations(list(self._live), 2):
             met = first.last == second.last == index and first.box.overlap(second.box) > _ONE_FACE
             if met and first in self._live and second in self._live:
-                stray, owner = stranger(first, second, detectors.identity_chip(rgb, first.rows[index]))
+                stray, owner = resolve_track_collision(first, second, detectors.identity_chip(rgb, first.rows[index]))
                 stray.cut_back(owner)
                 self._end(stray)
-        for trace in list(self._live):
-            if index - trace.last > gap:
-                self._end(trace)
+        for tracklet in list(self._live):
+            if index - tracklet.last > gap:
+                self._end(tracklet)
 
-    def _end(self, trace: Trace) -> None:
-        self._live = [t for t in self._live if t is not trace]
-        if trace.rows:
-            self._done.append(trace)
+    def _end(self, tracklet: Tracklet) -> None:
+        self._live = [t for t in self._live if t is not tracklet]
+        if tracklet.rows:
+            self._done.append(tracklet)
 
     def _scan_due(self, index: int) -> bool:
         since = index - self._scanned
@@ -237,8 +246,8 @@ class _Follower:
         jumped = self._difference > max(_CUT_DIFFERENCE, _CUT_JUMP * min(before, 255.0 / _CUT_JUMP))
         return jumped and float(np.median(change)) > _CUT_MEDIAN
 
-    def _wide(self, trace: Trace) -> bool:
-        widths = [detectors.face_box(points).width for points in trace.rows.values()]
+    def _wide(self, tracklet: Tracklet) -> bool:
+        widths = [detectors.face_box(points).width for points in tracklet.rows.values()]
         return bool(widths) and float(np.median(widths)) >= self.config.min_face_px
 
     def _frames(self, seconds: float) -> int:
@@ -249,8 +258,8 @@ def _filled(person: Person, count: int, cuts: IntArray, gap: int) -> tuple[Float
     """Landmarks [T, 68, 2] and states [T], with gaps of up to `gap` frames inside a shot interpolated."""
     points = np.full((count, 68, 2), np.nan, np.float32)
     state = np.full(count, FaceState.ABSENT, np.uint8)
-    for trace in person:
-        for index, row in trace.rows.items():
+    for tracklet in person:
+        for index, row in tracklet.rows.items():
             points[index] = row
             state[index] = FaceState.FOUND
     found = np.flatnonzero(state)

@@ -1,6 +1,6 @@
 """Traces of faces -> persons, and which of them is meant.
 
-A trace is one face while it can be followed without a break. Traces of one person are joined by identity, through
+A tracklet is one face while it can be followed without a break. Traces of one person are joined by identity, through
 crossings and cuts; the person to be edited is the largest, or the one that the user points at.
 """
 
@@ -20,7 +20,7 @@ from stitchedit.faces.photo import read_portrait
 from stitchedit.files.hashing import file_sha256
 from stitchedit.types import ByteArray, FloatArray
 
-_CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a trace at which its identity is looked at
+_CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a tracklet at which its identity is looked at
 _SAME_PERSON = 0.42  # distance of embeddings
 _SAME_PERSON_SAME_PLACE = 0.6
 _CLEARLY_NEARER = 0.1  # difference of distances of embeddings that tells one person from another
@@ -32,7 +32,7 @@ _FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
 
 
 @dataclass(slots=True)
-class Trace:
+class Tracklet:
     """One face while it can be followed."""
 
     shot: int
@@ -59,8 +59,8 @@ class Trace:
         if len(self.rows) in _CHIP_AGES:
             self.chips.append(detectors.identity_chip(rgb, points))
 
-    def cut_back(self, other: Trace) -> None:
-        """Forget the last frames in which this trace was on the other's face."""
+    def cut_back(self, other: Tracklet) -> None:
+        """Forget the last frames in which this tracklet was on the other's face."""
         while self.rows and self.last in other.rows:
             box = detectors.face_box(self.rows[self.last])
             if box.overlap(detectors.face_box(other.rows[self.last])) <= SAME_PLACE:
@@ -69,12 +69,12 @@ class Trace:
             self.weight -= box.area
 
 
-def stranger(first: Trace, second: Trace, chip: ByteArray) -> tuple[Trace, Trace]:
-    """Of two traces on one face, of which this is the chip: the one it does not belong to, and its owner.
+def resolve_track_collision(first: Tracklet, second: Tracklet, chip: ByteArray) -> tuple[Tracklet, Tracklet]:
+    """Of two tracklets on one face, of which this is the chip: the one it does not belong to, and its owner.
 
     Where identity does not tell, the older one owns it.
     """
-    known = [len(trace.chips) for trace in (first, second)]
+    known = [len(tracklet.chips) for tracklet in (first, second)]
     every = detectors.embed_chips([*first.chips, *second.chips, chip])
     gaps = np.linalg.norm(every[:-1] - every[-1], axis=1)
     near, far = float(gaps[: known[0]].min()), float(gaps[known[0] :].min())
@@ -83,36 +83,36 @@ def stranger(first: Trace, second: Trace, chip: ByteArray) -> tuple[Trace, Trace
     return (second, first) if near < far else (first, second)
 
 
-Person = list[Trace]
+Person = list[Tracklet]
 Pick = Callable[[list[Person], float], Person]  # (persons, the largest first; frames a second) -> the one meant
 
 
-def group(traces: list[Trace]) -> list[Person]:
-    """Traces grouped by identity, the largest person first; no two traces of one at the same time."""
-    traces = sorted(traces, key=lambda t: -t.weight)
-    if len(traces) < 2:
-        return [[t] for t in traces]
-    identities = [detectors.embed_chips(t.chips) for t in traces]
+def group(tracklets: list[Tracklet]) -> list[Person]:
+    """Traces grouped by identity, the largest person first; no two tracklets of one at the same time."""
+    tracklets = sorted(tracklets, key=lambda t: -t.weight)
+    if len(tracklets) < 2:
+        return [[t] for t in tracklets]
+    identities = [detectors.embed_chips(t.chips) for t in tracklets]
     found: list[list[int]] = []
-    for k, trace in enumerate(traces):
+    for k, tracklet in enumerate(tracklets):
         best: list[int] | None = None
         nearest = np.inf
         for members in found:
-            if any(t.first <= trace.last and trace.first <= t.last for t in (traces[g] for g in members)):
+            if any(t.first <= tracklet.last and tracklet.first <= t.last for t in (tracklets[g] for g in members)):
                 continue
             for g in members:
                 gaps = np.linalg.norm(identities[k][:, None] - identities[g][None], axis=2)
-                limit = _SAME_PERSON_SAME_PLACE if _same_place(trace, traces[g]) else _SAME_PERSON
+                limit = _SAME_PERSON_SAME_PLACE if _same_place(tracklet, tracklets[g]) else _SAME_PERSON
                 if gaps.min() < min(limit, nearest):
                     best, nearest = members, gaps.min()
         if best is None:
             found.append([k])
         else:
             best.append(k)
-    return sorted(([traces[g] for g in members] for members in found), key=lambda p: -sum(t.weight for t in p))
+    return sorted(([tracklets[g] for g in members] for members in found), key=lambda p: -sum(t.weight for t in p))
 
 
-def _same_place(a: Trace, b: Trace) -> bool:
+def _same_place(a: Tracklet, b: Tracklet) -> bool:
     """Whether one begins in the shot and at the place where the other ended."""
     a, b = sorted((a, b), key=lambda t: t.first)
     return a.shot == b.shot and a.box.overlap(b.first_box) > SAME_PLACE
@@ -160,8 +160,8 @@ def _placed(persons: list[Person], x: float, y: float, seconds: float, rate: flo
     frame = round(seconds * rate)
     best, nearest = None, 0.5 * rate + 1
     for person in persons:
-        for trace in person:
-            for index, points in trace.rows.items():
+        for tracklet in person:
+            for index, points in tracklet.rows.items():
                 box = detectors.face_box(points)
                 if box.left <= x <= box.right and box.top <= y <= box.bottom and abs(index - frame) < nearest:
                     best, nearest = person, abs(index - frame)
@@ -175,7 +175,7 @@ def _placed(persons: list[Person], x: float, y: float, seconds: float, rate: flo
 
 def _alike(persons: list[Person], wanted: FloatArray, path: Path) -> Person:
     def gap(person: Person) -> float:
-        known = detectors.embed_chips([chip for trace in person for chip in trace.chips])
+        known = detectors.embed_chips([chip for tracklet in person for chip in tracklet.chips])
         return float(np.linalg.norm(known - wanted, axis=1).min())
 
     gaps = [gap(person) for person in persons]

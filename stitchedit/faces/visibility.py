@@ -19,7 +19,7 @@ from scipy.ndimage import binary_closing, label, median_filter
 
 from stitchedit.faces.alignment import to_crop, to_source
 from stitchedit.faces.mesh_topology import face_outline
-from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Passed, Tracks
+from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, SkippedRange, Tracks
 
 PARTED = 0.035  # of the crop's side: readings of one face that differ more from what is usual in the clip
 SURE = 0.5  # of the clip's best score: frames that reach it say what is usual
@@ -46,7 +46,7 @@ WORDS = {
 }
 
 
-def doubts(tracks: Tracks, crops: Crops, points: FacePoints) -> ByteArray:
+def visibility_flags(tracks: Tracks, crops: Crops, points: FacePoints) -> ByteArray:
     """What is wrong with each edited frame, [N] values of `Why`; single odd frames are let pass.
 
     Args:
@@ -66,18 +66,18 @@ def doubts(tracks: Tracks, crops: Crops, points: FacePoints) -> ByteArray:
     return found
 
 
-def doubtful_runs(tracks: Tracks, crops: Crops, found: ByteArray) -> list[Passed]:
+def doubtful_runs(tracks: Tracks, crops: Crops, found: ByteArray) -> list[SkippedRange]:
     """The stretches of doubtful frames with their times and reasons, for the summary."""
-    runs: list[Passed] = []
+    runs: list[SkippedRange] = []
     rate = float(tracks.rate)
     for frame, why in zip(crops.frames.tolist(), found.tolist(), strict=True):
         if why == Why.NOTHING:
             continue
         words = WORDS[Why(why)]
         if runs and runs[-1].last == frame - 1 and runs[-1].why == words:
-            runs[-1] = Passed(runs[-1].first, frame, runs[-1].start_s, (frame + 1) / rate, words)
+            runs[-1] = SkippedRange(runs[-1].first, frame, runs[-1].start_s, (frame + 1) / rate, words)
         else:
-            runs.append(Passed(frame, frame, frame / rate, (frame + 1) / rate, words))
+            runs.append(SkippedRange(frame, frame, frame / rate, (frame + 1) / rate, words))
     return runs
 
 

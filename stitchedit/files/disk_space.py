@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stitchedit.errors import TooLittleRoom
 
-BYTES_PER_PIXEL = 2.0  # of a PNG as `pictures.save_png` writes them; faces at 256 to 1024 px took 1.3 to 1.9
+BYTES_PER_PIXEL = 2.0  # of a PNG as `image_folder.save_png` writes them; faces at 256 to 1024 px took 1.3 to 1.9
 
 FINER = 1.5  # times that, of one with quarters of a level
 
@@ -21,7 +21,7 @@ def pictures_bytes(count: int, size: int) -> int:
     return round(count * size * size * BYTES_PER_PIXEL)
 
 
-def see_room(folder: Path, needed: int) -> None:
+def require_disk_space(folder: Path, needed: int) -> None:
     """Raises TooLittleRoom, when the disk of a folder (which need not exist yet) has less than `needed` bytes free."""
     place = next((p for p in (folder, *folder.absolute().parents) if p.is_dir()), Path("/"))
     free = shutil.disk_usage(place).free

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitchedit.stylegan2.unpickle import Refused
+from stitchedit.errors import Refused
 
 MAX_NUMBERS = 1 << 22  # of one vector; W+ at 1024 px has 9,216
 _NPY_HEADER = re.compile(

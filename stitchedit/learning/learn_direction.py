@@ -66,7 +66,7 @@ def learn_labelled(
     """The likeliest step that moves the label by `amount`, and neither its table's held columns nor `hold`.
 
     Args:
-        w: [N, w_dim] codes of the labelled faces, see `labelled.codes`.
+        w: [N, w_dim] codes of the labelled faces, see `labelled_faces.codes`.
         hold: attributes of `samples.NAMES`, or "identity", for generators with FFHQ's own W.
         amount: change of the label at strength 1; default: one standard deviation of it over these faces.
     Raises: ConfigError, for attributes that cannot be held; NotWritable, DiskFull; and what measuring raises.

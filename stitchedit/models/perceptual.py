@@ -89,7 +89,7 @@ class MobileNetPerceptual(nn.Module):
         return F.relu6(F.conv2d(x, self.weights["features.0.weight"], self.weights["features.0.bias"], 2, 1))
 
     def _block(self, x: Tensor, index: int, stride: int) -> Tensor:
-        """Inverted residual: expand 1x1 (absent in the first block), depthwise 3x3, project 1x1."""
+        """Inversion residual: expand 1x1 (absent in the first block), depthwise 3x3, project 1x1."""
         w, pre, last = self.weights, f"features.{index}.conv", 1 if index == 1 else 2
         y = x
         for i in range(last):

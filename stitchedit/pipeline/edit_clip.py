@@ -1,4 +1,4 @@
-"""The job from clip to clip, stage by stage; the work itself is in the stages, who is edited in `people`.
+"""The job from clip to clip, stage by stage; the work itself is in the stages, who is edited in `multi_face`.
 
 invert:  frames -> Tracks -> Crops -> Latents -> tuned generator
 edit:    Latents -> EditedLatents -> stitched crops -> frames -> video
@@ -16,9 +16,9 @@ from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.compositing.composite import Layer, pasted
 from stitchedit.config import EditConfig
 from stitchedit.errors import ConfigError
-from stitchedit.faces.visibility import doubtful_runs, doubts
+from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.atomic import make_folder
-from stitchedit.files.disk_space import see_room
+from stitchedit.files.disk_space import require_disk_space
 from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import spread
 from stitchedit.pipeline.clip_sheets import before_after
@@ -65,17 +65,17 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
     source, total = moved[0].inverted.source, len(moved[0].inverted.tracks.state)
     try_writing(output, source, lossless=config.lossless)
     for face in moved:
-        face.see_room()
-    see_room(output.parent, _output_bytes(source, config.lossless))
+        face.require_disk_space()
+    require_disk_space(output.parent, _output_bytes(source, config.lossless))
     for face in moved:
         face.stitch(progress if project.faces == 1 else numbered(progress, face.number))
 
-    doubtful = [doubts(f.inverted.tracks, f.inverted.crops, f.inverted.points) for f in moved]
+    doubtful = [visibility_flags(f.inverted.tracks, f.inverted.crops, f.inverted.points) for f in moved]
     if config.every_frame:
         doubtful = [np.zeros_like(found) for found in doubtful]
     written: list[str] = []
 
-    def do_write(mark: str) -> None:
+    def do_write(fingerprint: str) -> None:
         layers = [
             Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks, bad > 0, config.stitch.detail)
             for f, bad in zip(moved, doubtful, strict=True)
@@ -93,7 +93,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
         written.extend(done.notes)
 
     inputs = {
-        "stitch": " ".join(face.mark for face in moved),
+        "stitch": " ".join(face.fingerprint for face in moved),
         "blender": config.blender,
         "match_colours": str(config.match_colours),
         "lossless": str(config.lossless),

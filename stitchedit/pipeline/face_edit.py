@@ -20,13 +20,13 @@ from stitchedit.editing.stitching_tuning import Chain, stitch
 from stitchedit.editing.temporal_smoothing import steadied
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.files.atomic import atomic, make_folder
-from stitchedit.files.disk_space import FINER, folder_bytes, pictures_bytes, see_room
+from stitchedit.files.disk_space import FINER, folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import FinePictures, PictureFolder
 from stitchedit.masks.region_shape import Shapes
 from stitchedit.masks.regions import edited_shape
 from stitchedit.masks.stitching_masks import RingMasks, ring_masks
 from stitchedit.pipeline.head_map_cache import project_shapes, region_inputs
-from stitchedit.pipeline.inversion import Inverted, load_inverted, soften, source_detail
+from stitchedit.pipeline.inversion import Inversion, load_inversion, soften, source_detail
 from stitchedit.progress import Progress
 from stitchedit.project import artefacts
 from stitchedit.project.folder import Project
@@ -39,12 +39,12 @@ CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
 
 
 @dataclass(slots=True)
-class Moved:
+class FaceEdit:
     """A face whose codes are moved and whose crops are to be stitched, or are."""
 
     number: int
-    inverted: Inverted
-    tuned: Inverted  # the same before its generator was softened
+    inverted: Inversion
+    tuned: Inversion  # the same before its generator was softened
     edited: EditedLatents
     shapes: Shapes
     fidelity: float
@@ -52,7 +52,7 @@ class Moved:
     config: EditConfig
     folder: Path
     stages: Stages
-    mark: str = ""  # of the stage `stitch`
+    fingerprint: str = ""  # of the stage `stitch`
 
     @property
     def stitched(self) -> FinePictures:
@@ -65,19 +65,19 @@ class Moved:
         folder = self.folder / "drawn" if self.config.stitch.steady else self.stitched.folder
         return PictureFolder(folder, len(self.stitched), self.stitched.size)
 
-    def see_room(self) -> None:
+    def require_disk_space(self) -> None:
         """Raises TooLittleRoom."""
         needed = pictures_bytes(len(self.stitched), self.inverted.crops.size)
         if self.config.stitch.steady:
             needed += round(needed * FINER)
-        see_room(self.folder, needed - folder_bytes(self.folder))
+        require_disk_space(self.folder, needed - folder_bytes(self.folder))
 
     def stitch(self, progress: Progress) -> None:
         """Stitch the face's crops, unless they are there."""
         inverted, checkpoint = self.inverted, self.folder / "stitch.checkpoint.safetensors"
 
-        def work(mark: str) -> None:
-            _stitch_all(self, checkpoint, mark, progress)
+        def work(fingerprint: str) -> None:
+            _stitch_all(self, checkpoint, fingerprint, progress)
             if self.config.stitch.steady:
                 _steady_all(self, progress)
 
@@ -85,7 +85,7 @@ class Moved:
         inputs = {"tune": tune, "codes": _digest(self.edited.ws), "fidelity": str(self.fidelity)}
         inputs |= {"own_colours": str(self.own_colours)}
         inputs |= region_inputs(inverted.project, self.config.regions) | inputs_of(self.config.stitch)
-        self.mark = self.stages.run("stitch", inputs, [self.stitched.path(len(self.stitched) - 1)], work)
+        self.fingerprint = self.stages.run("stitch", inputs, [self.stitched.path(len(self.stitched) - 1)], work)
         # Not before the stage is on record: a kill in between would cost it all.
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "drawn", ignore_errors=True)
@@ -95,9 +95,9 @@ class Moved:
         return read_log(self.folder / "stitch.json")
 
 
-def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> Moved:
+def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> FaceEdit:
     """Raises: what loading an inversion and moving codes raise; InUse."""
-    inverted = load_inverted(face.project, config.device)
+    inverted = load_inversion(face.project, config.device)
     crops, generator = inverted.crops, inverted.generator
     strengths = [(n, _over_frames(s, inverted)) for n, s in face.edits]
     edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
@@ -109,10 +109,10 @@ def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> Move
     folder = face.project.take_edit(name)
     stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
     shapes = project_shapes(face.project, config.regions, crops, inverted.points, inverted.tracks, progress)
-    return Moved(face.number, inverted, tuned, edited, shapes, fidelity, own_colours, config, folder, stages)
+    return FaceEdit(face.number, inverted, tuned, edited, shapes, fidelity, own_colours, config, folder, stages)
 
 
-def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) -> None:
+def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Progress) -> None:
     """Every frame in turn; what was finished before a checkpoint is not done again."""
     inverted, config = face.inverted, face.config
     batches, size = inverted.batches, inverted.crops.size
@@ -120,7 +120,7 @@ def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) ->
     make_folder(drawn.folder)
     chain = Chain(inverted.generator, config.stitch)
     records: list[list[float]] = []
-    state = artefacts.load_checkpoint(checkpoint, mark, artefacts.stitching_shapes(chain.named))
+    state = artefacts.load_checkpoint(checkpoint, fingerprint, artefacts.stitching_shapes(chain.named))
     if state is not None and 0 <= int(state["done"].item()) == len(state["log"]) <= len(batches):
         chain.resume(state)
         records = state["log"].tolist()
@@ -137,12 +137,12 @@ def _stitch_all(face: Moved, checkpoint: Path, mark: str, progress: Progress) ->
         progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")
         if chain.done % CHAIN_SAVED_EVERY == 0 and chain.done < len(batches):
             kept = chain.state() | {"log": torch.tensor(records, dtype=torch.float64)}
-            artefacts.save_tensors(checkpoint, kept, {"fingerprint": mark})
+            artefacts.save_tensors(checkpoint, kept, {"fingerprint": fingerprint})
     with atomic(checkpoint.with_name("stitch.json")) as temp:
         temp.write_text(json.dumps({"steps": [r[0] for r in records], "border_loss": [r[1] for r in records]}))
 
 
-def _steady_all(face: Moved, progress: Progress) -> None:
+def _steady_all(face: FaceEdit, progress: Progress) -> None:
     stitched, crops = face.stitched, face.inverted.crops
     make_folder(stitched.folder)
     pictures = steadied(face.drawn, crops.images, face.inverted.tracks.runs, face.config.stitch.steady)
@@ -160,7 +160,7 @@ def read_log(path: Path) -> tuple[list[float], list[float]]:
         raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
 
 
-def _over_frames(strength: Strength, inverted: Inverted) -> float | NDArray[np.float64]:
+def _over_frames(strength: Strength, inverted: Inversion) -> float | NDArray[np.float64]:
     """A strength for all edited frames, or one for each."""
     if not isinstance(strength, Keyframes):
         return strength

@@ -5,14 +5,14 @@ from __future__ import annotations
 from stitchedit.faces import head_segmentation
 from stitchedit.faces.head_parser import SIZE, WEIGHTS
 from stitchedit.files.atomic import make_folder
-from stitchedit.files.disk_space import pictures_bytes, see_room
+from stitchedit.files.disk_space import pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.masks.region_shape import Shapes, face_shapes
 from stitchedit.masks.regions import RegionShapes
 from stitchedit.models.bundled_weights import SHA256
 from stitchedit.progress import Progress
 from stitchedit.project.folder import Project
-from stitchedit.project.records import Inputs, Records, fingerprint
+from stitchedit.project.records import Inputs, Records, fingerprint_of
 from stitchedit.types import Crops, FacePoints, Tracks
 
 
@@ -30,7 +30,7 @@ def project_shapes(
     inputs = head_inputs(project)
     if records.why_redo("head", inputs, [maps.path(k) for k in (0, len(maps) - 1)]) is not None:
         make_folder(folder)
-        see_room(folder, pictures_bytes(len(maps), SIZE) // 3)
+        require_disk_space(folder, pictures_bytes(len(maps), SIZE) // 3)
         records.forget("head")
         head_segmentation.head_maps(crops, points, tracks.runs, maps.save_map, progress)
         records.finish("head", inputs)
@@ -47,5 +47,5 @@ def region_inputs(project: Project, regions: tuple[str, ...]) -> dict[str, str]:
     """What an edit depends on besides, for another region than the face."""
     if regions == ("face",):
         return {}
-    maps = {"head_maps": fingerprint(head_inputs(project))} if "head" in regions else {}
+    maps = {"head_maps": fingerprint_of(head_inputs(project))} if "head" in regions else {}
     return {"region": "+".join(regions)} | maps

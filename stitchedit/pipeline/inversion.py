@@ -30,7 +30,7 @@ COARSE_PX = 32  # layers up to here hold who somebody is rather than how they ar
 
 
 @dataclass(frozen=True, slots=True)
-class Inverted:
+class Inversion:
     """Everything that `invert` left, loaded."""
 
     project: Project
@@ -51,7 +51,7 @@ def open_project(root: Path | None) -> Project:
     return Project.open(root if root is not None else newest_project(Path()))
 
 
-def load_inverted(project: Project, device: str) -> Inverted:
+def load_inversion(project: Project, device: str) -> Inversion:
     """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
     for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
@@ -69,14 +69,14 @@ def load_inverted(project: Project, device: str) -> Inverted:
         raise ProjectError(f"tracks, crops and clip of {project.root} do not fit", "run `stitchedit invert` again")
     restore_crops(project, source, crops)
     latents = artefacts.load_latents(project.pivots, generator, len(crops.frames))
-    return Inverted(project, source, tracks, crops, points, latents, generator)
+    return Inversion(project, source, tracks, crops, points, latents, generator)
 
 
 @dataclass(frozen=True, slots=True)
 class InversionImages:
     """The crops as the tuned generator draws them, without any edit."""
 
-    inverted: Inverted
+    inverted: Inversion
 
     def __len__(self) -> int:
         return len(self.inverted.crops.frames)
@@ -89,7 +89,7 @@ class InversionImages:
 
 
 def source_detail(
-    inverted: Inverted, fidelity: float, own_colours: bool
+    inverted: Inversion, fidelity: float, own_colours: bool
 ) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
     """What the tuned generator misses of each frame, carried to where an edit moves it.
 
@@ -120,7 +120,7 @@ def source_detail(
     return detail
 
 
-def soften(inverted: Inverted, fidelity: float) -> Inverted:
+def soften(inverted: Inversion, fidelity: float) -> Inversion:
     """Take the generator's coarse layers a part of the way back to where they were before tuning, in place.
 
     They hold the shape of the person; the finer ones keep the clip's light and colours. 1 leaves all as it is.

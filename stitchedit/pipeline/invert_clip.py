@@ -15,7 +15,7 @@ from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh import mesh_points
 from stitchedit.files.atomic import make_folder
-from stitchedit.files.disk_space import folder_bytes, pictures_bytes, see_room
+from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.crop_batches import Batches
@@ -25,7 +25,7 @@ from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator
 from stitchedit.models.perceptual import Perceptual
-from stitchedit.pipeline.multi_face import Followed, follow_faces, numbered, upright
+from stitchedit.pipeline.multi_face import TrackedFace, follow_faces, iter_rgb, numbered
 from stitchedit.pipeline.summaries import InvertSummary, finished
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
@@ -39,7 +39,7 @@ from stitchedit.video import VideoSource, open_video
 def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Progress = silent) -> InvertSummary:
     """Track, align and encode a face of the clip and tune a generator on it, into the project folder `root`.
 
-    Likewise, one after the other, for further faces in `config.others`, see `people`.
+    Likewise, one after the other, for further faces in `config.others`, see `pipeline.multi_face`.
 
     Raises: the errors of its stages, all of them `StitcheditError`.
     """
@@ -51,7 +51,7 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     root = root or default_root(clip)
     held = 4 * sum(4 * p.numel() for p in generator.parameters())  # the tuned one, and a checkpoint with two moments
     held *= 1 + len(config.others)
-    see_room(root, held - min(held, folder_bytes(root)))
+    require_disk_space(root, held - min(held, folder_bytes(root)))
     faces = follow_faces(Project.create(root), source, config, progress)
     for number, face in enumerate(faces, 1):
         own = copy.deepcopy(generator) if number < len(faces) else generator  # tuning changes it
@@ -74,14 +74,16 @@ class _Tools:
     device: torch.device
 
 
-def _invert_face(face: Followed, source: VideoSource, config: InvertConfig, tools: _Tools, progress: Progress) -> None:
+def _invert_face(
+    face: TrackedFace, source: VideoSource, config: InvertConfig, tools: _Tools, progress: Progress
+) -> None:
     """What comes after tracking."""
     project, stages, tracks, generator = face.project, face.stages, face.tracks, tools.generator
 
-    def do_align(mark: str) -> None:
+    def do_align(fingerprint: str) -> None:
         keep = partial(_keep_crops, project.crops, len(tracks.frames))
         crops = align(
-            upright(source, tracks.frames),
+            iter_rgb(source, tracks.frames),
             tracks,
             config.align,
             exits=generator.exits,
@@ -92,23 +94,28 @@ def _invert_face(face: Followed, source: VideoSource, config: InvertConfig, tool
         points = mesh_points(crops, tracks, progress)
         artefacts.save_crops(project.crops, crops, points)
 
-    inputs = {"tracks": face.mark, "exits": str(generator.exits), "max_size": str(config.max_size)}
-    mark = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
+    inputs = {"tracks": face.fingerprint, "exits": str(generator.exits), "max_size": str(config.max_size)}
+    fingerprint = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
     crops, points = artefacts.load_crops(project.crops)
     restore_crops(project, source, crops)
     batches = Batches(crops, look_map(points), tools.device)
 
-    def do_encode(mark: str) -> None:
+    def do_encode(fingerprint: str) -> None:
         generator.requires_grad_(False)
         settings = for_frames(config.encode, len(batches))
         latents = tools.encoder(batches, generator, tools.perceptual, settings, seed=config.seed, progress=progress)
         artefacts.save_latents(project.latents, latents)
 
-    inputs = {"crops": mark, "generator": tools.generator_sha, "encoder": tools.encoder_sha, "seed": str(config.seed)}
-    mark = stages.run("encode", inputs | inputs_of(config.encode), [project.latents], do_encode)
+    inputs = {
+        "crops": fingerprint,
+        "generator": tools.generator_sha,
+        "encoder": tools.encoder_sha,
+        "seed": str(config.seed),
+    }
+    fingerprint = stages.run("encode", inputs | inputs_of(config.encode), [project.latents], do_encode)
     latents = artefacts.load_latents(project.latents, generator, len(batches))
 
-    def do_tune(mark: str) -> None:
+    def do_tune(fingerprint: str) -> None:
         shapes = artefacts.tuning_shapes(generator, latents)
         report = tune(
             generator.requires_grad_(True),
@@ -118,15 +125,15 @@ def _invert_face(face: Followed, source: VideoSource, config: InvertConfig, tool
             for_frames(config.tune, len(batches)),
             size=crops.size,
             seed=config.seed,
-            resume=artefacts.load_checkpoint(project.checkpoint, mark, shapes),
-            save=lambda state: artefacts.save_tensors(project.checkpoint, state, {"fingerprint": mark}),
+            resume=artefacts.load_checkpoint(project.checkpoint, fingerprint, shapes),
+            save=lambda state: artefacts.save_tensors(project.checkpoint, state, {"fingerprint": fingerprint}),
             progress=progress,
         )
         artefacts.save_latents(project.pivots, report.pivots)
-        artefacts.save_tensors(project.generator, generator.state_dict(), {"fingerprint": mark})
+        artefacts.save_tensors(project.generator, generator.state_dict(), {"fingerprint": fingerprint})
         project.note("tuning", f"{len(report.curve)} steps, ended by {report.ended}")
 
-    stages.run("tune", {"latents": mark} | inputs_of(config.tune), [project.pivots, project.generator], do_tune)
+    stages.run("tune", {"latents": fingerprint} | inputs_of(config.tune), [project.pivots, project.generator], do_tune)
     project.checkpoint.unlink(missing_ok=True)  # not before the stage is on record: a kill in between would cost it all
 
 
@@ -138,6 +145,6 @@ def _keep_crops(folder: Path, expected: int, images: Iterator[ByteArray]) -> Cro
     for count, image in enumerate(images, 1):
         size = image.shape[0]
         if count == 1:
-            see_room(folder, pictures_bytes(expected, size))
+            require_disk_space(folder, pictures_bytes(expected, size))
         PictureFolder(folder, count, size).save(count - 1, image)
     return PictureFolder(folder, count, size)

@@ -23,20 +23,20 @@ from stitchedit.models.loading import lasting_name
 from stitchedit.progress import Progress
 from stitchedit.project import artefacts
 from stitchedit.project.folder import INVERT_STAGES, Project
-from stitchedit.project.records import fingerprint, inputs_of
+from stitchedit.project.records import fingerprint_of, inputs_of
 from stitchedit.project.stage_runner import Stages
 from stitchedit.types import ByteArray, IntArray, Tracks
 from stitchedit.video import VideoSource, means_pictures
 
 
 @dataclass(frozen=True, slots=True)
-class Followed:
+class TrackedFace:
     """A face of a clip, tracked, its project open to write in."""
 
     project: Project
     stages: Stages
     tracks: Tracks
-    mark: str  # of the stage `track`
+    fingerprint: str  # of the stage `track`
 
 
 def open_faces(project: Project) -> list[Project]:
@@ -44,7 +44,7 @@ def open_faces(project: Project) -> list[Project]:
     return [project, *(Project.open(project.face_root(number)) for number in range(2, project.faces + 1))]
 
 
-def follow_faces(project: Project, source: VideoSource, config: InvertConfig, progress: Progress) -> list[Followed]:
+def follow_faces(project: Project, source: VideoSource, config: InvertConfig, progress: Progress) -> list[TrackedFace]:
     """Track every face that is asked for, in one reading of the clip, and none that is tracked already.
 
     Args:
@@ -58,7 +58,7 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
     @cache
     def found() -> dict[str, Tracks]:
         return track_faces(
-            upright(source),
+            iter_rgb(source),
             config.track,
             [config.track.face, *config.others],
             frame_size=(info.width, info.height),
@@ -80,7 +80,7 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
     try:
         choices = [config.track.face, *config.others]
         if EVERYBODY in choices:
-            choices = _everybody(project, fingerprint(which | inputs_of(config.track)), found)
+            choices = _everybody(project, fingerprint_of(which | inputs_of(config.track)), found)
         for number, choice in enumerate(choices, 1):
             if number > 1:
                 opened.append(Project.create(project.face_root(number)))
@@ -88,8 +88,8 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
             own = opened[-1]
             stages = Stages(own.records, INVERT_STAGES)
             inputs = which | inputs_of(replace(config.track, face=choice)) | evidence(choice)
-            mark = stages.run("track", inputs, [own.tracks], partial(keep, choice, own))
-            faces.append(Followed(own, stages, artefacts.load_tracks(own.tracks), mark))
+            fingerprint = stages.run("track", inputs, [own.tracks], partial(keep, choice, own))
+            faces.append(TrackedFace(own, stages, artefacts.load_tracks(own.tracks), fingerprint))
     except (NoFace, ConfigError):
         for own in reversed(opened):
             own.discard_if_empty()
@@ -108,7 +108,7 @@ def _everybody(project: Project, asked: str, found: Callable[[], dict[str, Track
     return choices
 
 
-def upright(source: VideoSource, wanted: IntArray | None = None) -> Iterator[tuple[int, ByteArray]]:
+def iter_rgb(source: VideoSource, wanted: IntArray | None = None) -> Iterator[tuple[int, ByteArray]]:
     """(index, RGB) of all frames, or of the wanted ones."""
     chosen = None if wanted is None else set(wanted.tolist())
     for frame in source:

@@ -20,7 +20,7 @@ from stitchedit.files.image_folder import save_png
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.masks.regions import still_shape
-from stitchedit.pipeline.inversion import load_inverted, soften, source_detail
+from stitchedit.pipeline.inversion import load_inversion, soften, source_detail
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
 from stitchedit.video import paste
@@ -43,7 +43,7 @@ def preview(
     region = "" if regions == ("face",) else f".{'-'.join(regions)}"
     output = output or project.source.with_name(f"{project.source.stem}.{Path(direction).stem}{region}.preview.png")
     make_folder(output.parent)
-    inverted = load_inverted(project, device)
+    inverted = load_inversion(project, device)
     crops, generator = inverted.crops, inverted.generator
     wanted = spread(np.arange(len(crops.frames)), frames)
     # the whole clip's codes: a direction may depend on all of them, as `identity` does

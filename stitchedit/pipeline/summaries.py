@@ -13,17 +13,17 @@ import numpy as np
 import torch
 
 from stitchedit.faces.alignment import sides
-from stitchedit.faces.visibility import doubtful_runs, doubts
+from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import spread
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.weight_maps import face_mask
 from stitchedit.metrics import masked_psnr
 from stitchedit.models.generator import Generator
-from stitchedit.pipeline.inversion import load_inverted
+from stitchedit.pipeline.inversion import load_inversion
 from stitchedit.project.folder import Project
 from stitchedit.strength import Keyframes, Strength
-from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, Passed, Tracks
+from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, SkippedRange, Tracks
 from stitchedit.video import VideoSource
 
 PSNR_FRAMES = 16  # frames, spread over the clip, that the inversion is measured on
@@ -43,7 +43,7 @@ class InvertSummary:
     frames: int
     edited_frames: int
     filled_frames: int  # of those, how many were interpolated
-    passed: list[Passed]
+    passed: list[SkippedRange]
     face_px: float  # median side of the crops in source pixels
     crop_px: int
     psnr_mean_db: float  # inversion against source over the face mask, on crops, some frames spread over the clip
@@ -52,7 +52,7 @@ class InvertSummary:
     notes: list[str]
     seconds: dict[str, float] = field(default_factory=dict)  # a stage; 0 when its result was kept
     others: Sequence[InvertSummary] = ()  # of the further faces
-    doubtful: Sequence[Passed] = ()  # frames with a face that an edit is faded out of
+    doubtful: Sequence[SkippedRange] = ()  # frames with a face that an edit is faded out of
 
     def as_json(self) -> dict[str, Any]:
         others = {"others": [other.as_json() for other in self.others]} if self.others else {}
@@ -109,7 +109,7 @@ class EditSummary:
     notes: list[str]
     seconds: dict[str, float] = field(default_factory=dict)
     faces: int = 1
-    doubtful: Sequence[Passed] = ()  # frames with a face that the edit was faded out of
+    doubtful: Sequence[SkippedRange] = ()  # frames with a face that the edit was faded out of
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -156,7 +156,7 @@ def _cost(seconds: dict[str, float]) -> str:
 
 def finished(project: Project, device: str, seconds: dict[str, float]) -> InvertSummary:
     """What there is to say of a project that is inverted."""
-    inverted = load_inverted(project, device)
+    inverted = load_inversion(project, device)
     tracks, crops = inverted.tracks, inverted.crops
     psnr = inversion_psnr(inverted.generator, inverted.latents, inverted.batches, inverted.points)
     return InvertSummary(
@@ -172,7 +172,7 @@ def finished(project: Project, device: str, seconds: dict[str, float]) -> Invert
         tuning=project.fact("notes", "tuning"),
         notes=[*notes(inverted.source), *_damage(project)],
         seconds=seconds,
-        doubtful=doubtful_runs(tracks, crops, doubts(tracks, crops, inverted.points)),
+        doubtful=doubtful_runs(tracks, crops, visibility_flags(tracks, crops, inverted.points)),
     )
 
 
@@ -187,12 +187,12 @@ def _damage(project: Project) -> list[str]:
     return [told] if told else []
 
 
-def _passed(tracks: Tracks) -> list[Passed]:
+def _passed(tracks: Tracks) -> list[SkippedRange]:
     """The runs of frames that no face was found in."""
     absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
     runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
     rate = float(tracks.rate)
-    return [Passed(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
+    return [SkippedRange(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
 
 
 def inversion_psnr(generator: Generator, latents: Latents, batches: Batches, points: FacePoints) -> FloatArray:

@@ -18,12 +18,11 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from stitchedit.errors import ProjectError
+from stitchedit.errors import ProjectError, Refused
 from stitchedit.files.atomic import atomic
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.files.npy import read_npy
 from stitchedit.models.generator import Generator
-from stitchedit.stylegan2.unpickle import Refused
 from stitchedit.types import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 
 log = logging.getLogger(__name__)

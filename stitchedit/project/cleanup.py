@@ -8,7 +8,7 @@ from pathlib import Path
 from stitchedit.errors import ProjectError
 from stitchedit.faces.alignment import crop
 from stitchedit.files.atomic import make_folder
-from stitchedit.files.disk_space import pictures_bytes, see_room
+from stitchedit.files.disk_space import pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.project.folder import Project
 from stitchedit.types import Crops
@@ -41,7 +41,7 @@ def restore_crops(project: Project, source: VideoSource, crops: Crops) -> None:
     pictures = PictureFolder(project.crops, len(crops.frames), crops.size)
     if all(pictures.path(k).exists() for k in (0, len(pictures) - 1)):
         return
-    see_room(project.crops, pictures_bytes(len(pictures), crops.size))
+    require_disk_space(project.crops, pictures_bytes(len(pictures), crops.size))
     make_folder(project.crops)
     index_of = {int(frame): k for k, frame in enumerate(crops.frames)}
     last = None

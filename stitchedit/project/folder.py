@@ -4,7 +4,7 @@
                   tracks.npz  crops/  latents.safetensors (as encoded)
                   generator.safetensors and pivots.safetensors (as tuned)
                   edits/smile+2/     edit.toml  stitched/  stitch.json  sheet.png
-                  persons/2/         the same of the second face that is edited, and so on (see `people`)
+                  persons/2/         the same of the second face that is edited, and so on (see `pipeline.multi_face`)
 
 A stage's record keeps the inputs that its result depends on. Equal inputs: the stage is skipped. Different: it is
 done again, and the difference is the reason that is printed. Every file is written beside its place, synced and

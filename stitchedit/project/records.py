@@ -80,7 +80,7 @@ class Records:
 
     def finish(self, stage: str, inputs: Inputs, **facts: Any) -> None:
         """Record a stage whose results are in place."""
-        self.data["stages"][stage] = {"fingerprint": fingerprint(inputs), "inputs": dict(inputs), **facts}
+        self.data["stages"][stage] = {"fingerprint": fingerprint_of(inputs), "inputs": dict(inputs), **facts}
         self.save()
 
     def copy(self, stage: str, other: Records) -> None:
@@ -136,7 +136,7 @@ def inputs_of(config: object, prefix: str = "") -> dict[str, str]:
     return flat
 
 
-def fingerprint(inputs: Inputs) -> str:
+def fingerprint_of(inputs: Inputs) -> str:
     text = "\n".join(f"{k}={v}" for k, v in inputs.items())
     return hashlib.sha256(f"schema={SCHEMA}\n{text}".encode()).hexdigest()
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from stitchedit.project.records import Inputs, Records, fingerprint
+from stitchedit.project.records import Inputs, Records, fingerprint_of
 
 log = logging.getLogger(__name__)
 
@@ -23,17 +23,17 @@ class Stages:
 
     def run(self, stage: str, inputs: Inputs, results: list[Path], work: Callable[[str], object]) -> str:
         """Do `work(fingerprint)` unless its recorded result still holds; log the reason; give the fingerprint."""
-        mark = fingerprint(inputs)
+        fingerprint = fingerprint_of(inputs)
         reason = self.records.why_redo(stage, inputs, results)
         self.seconds[stage] = 0.0
         if reason is None:
             log.info("%s: nothing changed, kept", stage)
-            return mark
+            return fingerprint
         log.info("%s: %s", stage, reason)
         for void in self.order[self.order.index(stage) :]:
             self.records.forget(void)
         start = time.monotonic()
-        work(mark)
+        work(fingerprint)
         self.seconds[stage] = time.monotonic() - start
         self.records.finish(stage, inputs, seconds=round(self.seconds[stage], 1))
-        return mark
+        return fingerprint

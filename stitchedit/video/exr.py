@@ -71,7 +71,7 @@ class ExrFrame:
         return to_bytes(self.rgb_float(box))
 
     def pasted(self, patch: FloatArray, alpha: FloatArray, box: Box) -> ExrFrame:
-        """See `_clip.paste`; blended as it is shown, written back as light."""
+        """See `base.paste`; blended as it is shown, written back as light."""
         if patch.shape != (box[3] - box[1], box[2] - box[0], 3) or alpha.shape != patch.shape[:2]:
             raise ValueError(f"patch {patch.shape} and alpha {alpha.shape} do not fill the box {box}")
         there, here = self._overlap(box)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from stitchedit.errors import UnknownCheckpoint
+from stitchedit.errors import Refused, UnknownCheckpoint
 from stitchedit.stylegan2 import layout, nvidia, tensorflow
 from stitchedit.stylegan2.encoder_layout import read_encoder_config
 from stitchedit.stylegan2.files import map_file
@@ -36,7 +36,7 @@ from stitchedit.stylegan2.standins import (
 )
 from stitchedit.stylegan2.stored import is_stored, parts_of
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, load_storage, read_torch
-from stitchedit.stylegan2.unpickle import AllowList, Refused, load, printable
+from stitchedit.stylegan2.unpickle import AllowList, load, printable
 
 MAX_SAFETENSORS_HEADER = 16 << 20  # bytes
 MAX_TEXT = 1_000  # characters kept of an option's text

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from stitchedit.stylegan2.unpickle import Refused, printable
+from stitchedit.errors import Refused
+from stitchedit.stylegan2.unpickle import printable
 
 WIDTH = 64  # channels of the first layer in every published encoder; all others follow from it
 _UNITS = (3, 4, 14, 3)  # residual units of IR-SE50 that work at 1, 2, 4 and 8 times the first width

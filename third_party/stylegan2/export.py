@@ -6,9 +6,9 @@ from typing import Protocol
 
 from torch import Tensor
 
+from stitchedit.errors import Refused
 from stitchedit.stylegan2.layout import is_stylegan2
 from stitchedit.stylegan2.rosinality import nvidia_to_rosinality
-from stitchedit.stylegan2.unpickle import Refused
 
 
 class HasState(Protocol):

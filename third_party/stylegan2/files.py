@@ -7,7 +7,7 @@ import os
 import stat
 from pathlib import Path
 
-from stitchedit.stylegan2.unpickle import Refused
+from stitchedit.errors import Refused
 
 MAX_BYTES = 16 << 30  # an e4e checkpoint with its training state has some 3 GB
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from stitchedit.stylegan2.unpickle import Refused, printable
+from stitchedit.errors import Refused
+from stitchedit.stylegan2.unpickle import printable
 
 Shapes = Mapping[str, tuple[int, ...]]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from stitchedit.errors import Refused
 from stitchedit.stylegan2.standins import Items, Module, StoredTensor
-from stitchedit.stylegan2.unpickle import Refused, printable
+from stitchedit.stylegan2.unpickle import printable
 
 MAX_DEPTH = 12  # modules inside modules; a generator has 5 levels
 MAX_MODULES = 5_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NoReturn
 
+from stitchedit.errors import Refused
 from stitchedit.stylegan2 import layout
-from stitchedit.stylegan2.unpickle import Refused
 
 # First bytes -> what such a file is
 _STARTS: tuple[tuple[bytes, str], ...] = (

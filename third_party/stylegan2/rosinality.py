@@ -11,8 +11,8 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from stitchedit.errors import Refused
 from stitchedit.stylegan2.layout import tensor_shapes
-from stitchedit.stylegan2.unpickle import Refused
 
 _KERNEL = re.compile(r"(convs\.\d+\.conv\.blur|to_rgbs\.\d+\.upsample)\.kernel")
 

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitchedit.stylegan2.unpickle import AllowList, Name, Ordered, Refused, Stand, printable
+from stitchedit.errors import Refused
+from stitchedit.stylegan2.unpickle import AllowList, Name, Ordered, Stand, printable
 
 MAX_DIMENSIONS = 8
 MAX_STORAGES = 20_000  # of one file; a 1024 px generator with its discriminator has some 700

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
-from stitchedit.stylegan2.unpickle import Refused, printable
+from stitchedit.errors import Refused
+from stitchedit.stylegan2.unpickle import printable
 
 if TYPE_CHECKING:
     from stitchedit.stylegan2.checkpoints import Checkpoint

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from stitchedit.errors import Refused
 from stitchedit.stylegan2.standins import Network, NumpyArray
-from stitchedit.stylegan2.unpickle import Refused, printable
+from stitchedit.stylegan2.unpickle import printable
 
 Array = NDArray[Any]
 

@@ -11,8 +11,9 @@ import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from stitchedit.errors import Refused
 from stitchedit.stylegan2.standins import MAX_STORAGES, STORAGE_ONLY, Storage, storage_of
-from stitchedit.stylegan2.unpickle import MAX_OPCODES, AllowList, Refused, load, printable
+from stitchedit.stylegan2.unpickle import MAX_OPCODES, AllowList, load, printable
 
 MAX_MEMBERS = 100_000
 

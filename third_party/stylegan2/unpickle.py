@@ -18,15 +18,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from stitchedit.errors import Refused
+
 MAX_OPCODES = 400_000  # a 1024 px generator with discriminator and optimiser state takes some 50,000
 MAX_STACK = 100_000  # values waiting for their container; picklers flush lists and dicts every 1,000 items
 MAX_MARKS = 500  # containers open at one time
 MAX_TEXT = 64 << 20  # bytes of one text
 MAX_INT_BYTES = 255  # LONG1's own limit, for LONG4 too
-
-
-class Refused(Exception):
-    """The bytes are no checkpoint that may be read. The message is one line that names what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

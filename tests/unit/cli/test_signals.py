@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from stitchedit.cli.signals import attentive, stoppable
+from stitchedit.cli.signals import raise_if_stopped, stoppable
 from stitchedit.errors import Stopped
 from stitchedit.progress import silent
 from stitchedit.video import open_video, write_video
@@ -33,13 +33,13 @@ def test_a_signal_becomes_an_error_with_its_exit_code(name: str, code: int) -> N
 
 def test_an_error_that_was_lost_comes_back_at_the_next_step() -> None:
     with stoppable():
-        progress = attentive(silent)
+        progress = raise_if_stopped(silent)
         progress("tune", 1, 2)
         with suppress(Exception):
             signal.raise_signal(signal.SIGTERM)
         with pytest.raises(Stopped, match="SIGTERM"):
             progress("tune", 2, 2)
-    attentive(silent)("tune", 1, 2)
+    raise_if_stopped(silent)("tune", 1, 2)
 
 
 def test_what_is_ignored_stays_so() -> None:

@@ -9,7 +9,7 @@ from PIL import Image
 from stitchedit.config import TrackConfig
 from stitchedit.errors import NoFace
 from stitchedit.faces.tracking import _filled, track
-from stitchedit.faces.tracklets import Trace
+from stitchedit.faces.tracklets import Tracklet
 from stitchedit.progress import silent
 from stitchedit.types import FaceState
 
@@ -67,12 +67,12 @@ def test_a_cut_ends_a_run(face):
 
 
 def test_nothing_is_filled_across_a_cut():
-    trace = Trace(0, None, None, {0: np.zeros((68, 2), np.float32), 3: np.ones((68, 2), np.float32)})
-    _, state = _filled([trace], 5, np.array([2]), gap=6)
+    tracklet = Tracklet(0, None, None, {0: np.zeros((68, 2), np.float32), 3: np.ones((68, 2), np.float32)})
+    _, state = _filled([tracklet], 5, np.array([2]), gap=6)
     assert state.tolist() == [1, 0, 0, 1, 0]
-    _, state = _filled([trace], 5, np.array([], int), gap=6)
+    _, state = _filled([tracklet], 5, np.array([], int), gap=6)
     assert state.tolist() == [1, 2, 2, 1, 0]
-    _, state = _filled([trace], 5, np.array([], int), gap=1)
+    _, state = _filled([tracklet], 5, np.array([], int), gap=1)
     assert state.tolist() == [1, 0, 0, 1, 0]
 
 

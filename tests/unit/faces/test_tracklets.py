@@ -7,7 +7,7 @@ from PIL import Image
 
 from stitchedit.errors import ConfigError
 from stitchedit.faces import detectors
-from stitchedit.faces.tracklets import Person, Trace, evidence, find_pick, stranger
+from stitchedit.faces.tracklets import Person, Tracklet, evidence, find_pick, resolve_track_collision
 
 RATE = 25.0
 FACE = Path(__file__).parents[2] / "data" / "rendered_face.png"
@@ -18,7 +18,7 @@ def person(x: float, frames: range, weight: float) -> Person:
     """Somebody with a face of about 60 px around (x, 100)."""
     rows = {k: 30 * RING + np.float32([x, 100]) for k in frames}
     box = detectors.face_box(rows[frames[0]])
-    return [Trace(0, box, box, rows, [], weight)]
+    return [Tracklet(0, box, box, rows, [], weight)]
 
 
 @pytest.fixture
@@ -93,9 +93,11 @@ def test_where_two_met_on_one_face_identity_says_whose_it_is(
     monkeypatch.setattr(detectors, "embed_chips", embed_chips)
     (older,), (younger,) = two
     older.chips, younger.chips = [1, 2], [8, 9]  # type: ignore[list-item]
-    assert stranger(older, younger, 8) == (older, younger)  # type: ignore[arg-type]
-    assert stranger(younger, older, 2) == (younger, older)  # type: ignore[arg-type]
-    assert stranger(older, younger, 5) == (older, younger), "a close call, and it was seen in fewer frames"  # type: ignore[arg-type]
+    assert resolve_track_collision(older, younger, 8) == (older, younger)  # type: ignore[arg-type]
+    assert resolve_track_collision(younger, older, 2) == (younger, older)  # type: ignore[arg-type]
+    assert resolve_track_collision(older, younger, 5) == (older, younger), (
+        "a close call, and it was seen in fewer frames"
+    )  # type: ignore[arg-type]
 
 
 def test_frames_on_a_face_of_somebody_else_are_forgotten() -> None:

@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from stitchedit.cli import clean as clean_command
+from stitchedit.cli import main as command_line
 from stitchedit.errors import CannotEncode, NotAProject, NotWritable, ProjectError, TooLittleRoom
 from stitchedit.faces.alignment import crop
 from stitchedit.files import disk_space
-from stitchedit.files.disk_space import folder_bytes, pictures_bytes, see_room
+from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.project.cleanup import clean, restore_crops
 from stitchedit.project.folder import Project
@@ -28,10 +28,10 @@ def test_too_little_room_is_said_before_the_work(tmp_path: Path, monkeypatch: py
         return SimpleNamespace(free=1000)
 
     monkeypatch.setattr(disk_space.shutil, "disk_usage", usage)
-    see_room(tmp_path / "not" / "there" / "yet", 1000)
+    require_disk_space(tmp_path / "not" / "there" / "yet", 1000)
     assert asked == [tmp_path]
     with pytest.raises(TooLittleRoom) as found:
-        see_room(tmp_path, 1001)
+        require_disk_space(tmp_path, 1001)
     assert found.value.exit_code == 9
 
 
@@ -98,10 +98,10 @@ def test_the_command_says_what_it_freed(
     made, _ = project
     root = made.root
     made._locks.clear()
-    clean_command.clean(root)
+    command_line.clean(root)
     assert "freed 0.0 MB" in capsys.readouterr().out
     with pytest.raises(NotAProject):
-        clean_command.clean(tmp_path)
+        command_line.clean(tmp_path)
     assert not (tmp_path / "project.toml").exists()
 
 

@@ -87,7 +87,7 @@ def test_fidelity_takes_the_coarse_layers_back_toward_the_untuned_generator(
             parameter.add_(1.0)
     monkeypatch.setattr(loading, "generator", lambda name, device: (tiny_generator, ""))
     project = SimpleNamespace(fact=lambda table, key: "default")
-    opened = inversion.Inverted(project, *[None] * 5, tuned)  # type: ignore[arg-type]
+    opened = inversion.Inversion(project, *[None] * 5, tuned)  # type: ignore[arg-type]
     assert inversion.soften(opened, 1.0) is opened
     before = copy.deepcopy(tuned.state_dict())
     kept = inversion.soften(opened, 0.25).generator

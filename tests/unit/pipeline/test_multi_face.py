@@ -66,7 +66,7 @@ def test_all_faces_are_tracked_in_one_reading_and_kept(
     once = multi_face.upright
     monkeypatch.setattr(multi_face, "upright", lambda source: readings.append(1) or once(source))  # type: ignore[func-returns-value]
 
-    def follow(*faces: str) -> list[multi_face.Followed]:
+    def follow(*faces: str) -> list[multi_face.TrackedFace]:
         project = Project.create(tmp_path / "clip.mp4.stitch")
         return follow_faces(project, clip, whose_face(InvertConfig(), faces), silent)
 

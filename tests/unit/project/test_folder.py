@@ -10,7 +10,7 @@ from stitchedit.config import InvertConfig, TrackConfig
 from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.project.folder import Project, default_root, newest_project
-from stitchedit.project.records import SCHEMA, Records, fingerprint, inputs_of
+from stitchedit.project.records import SCHEMA, Records, fingerprint_of, inputs_of
 
 
 def test_a_stage_is_skipped_only_while_its_inputs_and_results_are_the_same(tmp_path: Path) -> None:
@@ -45,7 +45,7 @@ def test_records_come_back_as_written(inputs: dict[str, str]) -> None:
         Records.open_or_create(path).finish("stage", inputs)
         again = Records.read(path)
         assert again.why_redo("stage", inputs, []) is None
-        assert again.fingerprint("stage") == fingerprint(inputs)
+        assert again.fingerprint("stage") == fingerprint_of(inputs)
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 import torch
 from checkpoint_files import torch_file
 
+from stitchedit.errors import Refused
 from stitchedit.stylegan2.standins import STORAGE_ONLY, TENSOR_FILE, TORCH_FILE, Namespace, Storage, StoredTensor
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, load_storage, read_torch
-from stitchedit.stylegan2.unpickle import Refused
 
 TYPES = [torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8]
 BOTH = pytest.mark.parametrize("zipped", [True, False], ids=["zip", "stream"])

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from stitchedit.stylegan2.unpickle import Name, Ordered, Refused, Stand, load
+from stitchedit.errors import Refused
+from stitchedit.stylegan2.unpickle import Name, Ordered, Stand, load
 
 ORDERED = {"collections.OrderedDict": Stand(call=lambda: Ordered())}
 
