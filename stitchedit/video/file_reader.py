@@ -70,7 +70,7 @@ class CodedFrame:
         """
         width, height = self.size
         stored = self.orientation.stored_box(box or (0, 0, width, height), self.video.width, self.video.height)
-        return np.ascontiguousarray(self.orientation.iter_rgb(read_rgb(self.video, self.colour, stored)))
+        return np.ascontiguousarray(self.orientation.upright(read_rgb(self.video, self.colour, stored)))
 
     def rgb(self, box: Box | None = None) -> ByteArray:
         """The same, rounded and clipped to uint8."""

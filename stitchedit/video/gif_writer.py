@@ -127,7 +127,7 @@ def _with_palette(frame: Frame) -> tuple[ByteArray, ByteArray, bool]:
     rgb = frame.rgb()
     clear = np.zeros(rgb.shape[:2], bool)
     if isinstance(frame, CodedFrame) and frame.layout.has_alpha:
-        alpha = frame.orientation.iter_rgb(frame.planes["A"])
+        alpha = frame.orientation.upright(frame.planes["A"])
         clear = alpha < (1 << (frame.layout.depth - 1))
         rgb = np.where(clear[..., None], np.uint8(0), rgb)
     packed = rgb.astype(np.uint32) @ np.array([1 << 16, 1 << 8, 1], np.uint32)

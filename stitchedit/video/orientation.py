@@ -43,7 +43,7 @@ class Orientation:
         """(width, height) of the upright picture, from those of the stored one."""
         return (height, width) if self.transpose else (width, height)
 
-    def iter_rgb(self, picture: NDArray[_Array]) -> NDArray[_Array]:
+    def upright(self, picture: NDArray[_Array]) -> NDArray[_Array]:
         """[h, w, ...] as stored -> upright, a view."""
         turned = picture.swapaxes(0, 1) if self.transpose else picture
         return turned[:: -1 if self.flip_y else 1, :: -1 if self.flip_x else 1]

@@ -38,11 +38,11 @@ def test_side_data_of_another_size_is_refused() -> None:
 @pytest.mark.parametrize("orientation", ALL)
 def test_upright_and_stored_are_inverse_and_boxes_follow(orientation: Orientation) -> None:
     stored = np.arange(5 * 7 * 2).reshape(5, 7, 2)
-    upright = orientation.iter_rgb(stored)
+    upright = orientation.upright(stored)
     assert upright.shape[:2] == orientation.size(7, 5)[::-1]
     assert np.array_equal(orientation.stored(upright), stored)
     x0, y0, x1, y1 = orientation.stored_box((1, 2, 4, 5), 7, 5)
-    assert np.array_equal(orientation.iter_rgb(stored[y0:y1, x0:x1]), upright[2:5, 1:4])
+    assert np.array_equal(orientation.upright(stored[y0:y1, x0:x1]), upright[2:5, 1:4])
 
 
 @pytest.mark.parametrize("orientation", ALL)
