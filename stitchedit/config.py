@@ -1,8 +1,13 @@
-"""Settings: frozen dataclasses with defaults and units. Built once by the command line, handed to stages in parts."""
+"""Settings: frozen dataclasses with defaults and units, checked where they are made, handed to stages in parts.
+
+Every default is here and nowhere else; the help texts of the command line are written from these. A setting that is
+not allowed raises ConfigError at construction, from Python as from the command line.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -13,13 +18,35 @@ from stitchedit.errors import ConfigError
 if TYPE_CHECKING:
     from stitchedit.strength import Strength
 
+NO_LIMIT = 10**9  # steps
+FEWEST = 0.4  # of the steps of tuning that any clip gets; half as many frames take 1 / sqrt 2 of them
+SPACES = ("W", "W+")
+BLENDERS = ("feather", "poisson", "multiband", "none")
+REGIONS = ("head", "face", "mouth", "eyes")  # each of the first two holds those after it
+DEVICES = ("auto", "cpu", "cuda")
+PRESETS = ("fast", "balanced", "quality", "stit")
+NORMS = ("l2", "l1")
+MOST_STEADY = 10  # frames
+DEFAULT_FPS = Fraction(25)  # of numbered pictures
+LARGEST = "largest"
+EVERYBODY = "all"  # the largest and all others
+FACE_PLACE = re.compile(r"(\d{1,6}(?:\.\d+)?),(\d{1,6}(?:\.\d+)?)@(\d{1,6}(?:\.\d+)?)s?")  # x, y, seconds
+FACE_NUMBER = re.compile(r"\d{1,4}")
+FACE_LIKE = "like "  # before the path of a picture
+FACE_FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
+
 
 @dataclass(frozen=True, slots=True)
 class TrackConfig:
     gap_s: float = 0.25  # gaps up to this long are interpolated, longer ones pass through untouched
     min_face_px: int = 40  # faces narrower than this are not edited
     upsample_below_px: int = 80  # faces under this width are searched in an enlarged picture
-    face: str = "largest"  # whose: see `tracklets.find_pick`
+    face: str = LARGEST  # whose: see `tracklets.find_pick`
+
+    def __post_init__(self) -> None:
+        _in_range(self, gap_s=(0, 60), min_face_px=(1, 10_000), upsample_below_px=(0, 10_000))
+        if not is_face_choice(self.face):
+            raise ConfigError(f"unknown face '{self.face}'", f"give {FACE_FORMS}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +54,9 @@ class AlignConfig:
     scale: float = 1.0  # crop side relative to the FFHQ crop
     center_sigma: float = 1.0  # frames, Gaussian on the quad's centre (STIT's default)
     xy_sigma: float = 3.0  # frames, Gaussian on the quad's axes (STIT's default)
+
+    def __post_init__(self) -> None:
+        _in_range(self, scale=(0.1, 10), center_sigma=(0, 1000), xy_sigma=(0, 1000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +78,11 @@ class EncodeConfig:
     prior_weight: float = 4e-3  # pull toward the W distribution, in squared Mahalanobis units a dimension
     offset_pull: float = 2.0  # the same for a frame's distance from the clip's code, times this
     size: int = 256  # pixels at which the losses look
+
+    def __post_init__(self) -> None:
+        _one_of("space", self.space, SPACES)
+        _in_range(self, steps=(0, NO_LIMIT), most_steps=(0, NO_LIMIT), frames_per_step=(1, 1000), size=(4, 4096))
+        _in_range(self, steps_per_frame=(0, NO_LIMIT), started_share=(0, 1), lr_clip=(0, 1), lr_frame=(0, 1))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +108,11 @@ class TuneConfig:
     plateau: float = 0.01  # the ramp starts early when the mean loss of 100 steps fell by less than this part
     checkpoint_every: int = 100  # steps
 
+    def __post_init__(self) -> None:
+        _in_range(self, steps=(0, NO_LIMIT), most_steps=(0, NO_LIMIT), full_frames=(1, NO_LIMIT), lr=(0, 1))
+        _in_range(self, steps_per_frame=(0, NO_LIMIT), lr_codes=(0, 1), anchor=(0, 1), ramp_down=(0, 1))
+        _in_range(self, coarse_part=(0, 1), plateau=(0, 1), checkpoint_every=(1, NO_LIMIT))
+
 
 @dataclass(frozen=True, slots=True)
 class StitchConfig:
@@ -92,6 +132,13 @@ class StitchConfig:
     membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
     border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
 
+    def __post_init__(self) -> None:
+        _one_of("norm", self.norm, NORMS)
+        _in_range(self, steps=(0, NO_LIMIT), first_steps=(0, NO_LIMIT), lr=(0, 1), border_px=(1, 512))
+        _in_range(self, content_weight=(0, NO_LIMIT), border_threshold=(0, NO_LIMIT), pull_back=(0, 1))
+        if not 0 <= self.steady <= MOST_STEADY:
+            raise ConfigError(f"steady is {self.steady}", f"give frames from 0 (off) to {MOST_STEADY}")
+
 
 @dataclass(frozen=True, slots=True)
 class InvertConfig:
@@ -101,12 +148,24 @@ class InvertConfig:
     device: str = "auto"  # auto, cpu or cuda
     seed: int = 0
     max_size: int = 1024  # no crop is worked on above this many pixels
-    fps: Fraction | None = None  # of numbered pictures, which have no times of their own; None: 25
+    fps: Fraction | None = None  # of numbered pictures, which have no times of their own; None: DEFAULT_FPS
     others: tuple[str, ...] = ()  # whose faces beside `track.face`, in the same words; "all": everybody else's
     track: TrackConfig = field(default_factory=TrackConfig)
     align: AlignConfig = field(default_factory=AlignConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
     tune: TuneConfig = field(default_factory=TuneConfig)
+
+    def __post_init__(self) -> None:
+        _one_of("preset", self.preset, PRESETS)
+        _one_of("device", self.device, DEVICES)
+        _in_range(self, max_size=(4, 4096), seed=(0, 2**63 - 1))
+        if self.fps is not None and not 0 < self.fps <= 1000:
+            raise ConfigError(f"fps is {self.fps}", "give frames a second, at most 1000")
+        for face in self.others:
+            if face != EVERYBODY and not is_face_choice(face):
+                raise ConfigError(f"unknown face '{face}'", f"give {FACE_FORMS}, or {EVERYBODY}")
+        if len({self.track.face, *self.others}) < 1 + len(self.others):
+            raise ConfigError("a face is given twice", "leave one of them out")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,19 +187,25 @@ class EditConfig:
     every_frame: bool = False  # edit frames too that hardly come out well, see `faces.visibility`
     metadata_only: bool = False  # no C2PA manifest; the notice in the metadata is always there
 
-
-NO_LIMIT = 10**9  # steps
-FEWEST = 0.4  # of the steps of tuning that any clip gets; half as many frames take 1 / sqrt 2 of them
-SPACES = ("W", "W+")
-BLENDERS = ("feather", "poisson", "multiband", "none")
-REGIONS = ("head", "face", "mouth", "eyes")  # each of the first two holds those after it
-DEVICES = ("auto", "cpu", "cuda")
-PRESETS: tuple[str, ...] = ("fast", "balanced", "quality", "stit")
+    def __post_init__(self) -> None:
+        _one_of("preset", self.preset, PRESETS)
+        _one_of("device", self.device, DEVICES)
+        _one_of("blender", self.blender, BLENDERS)
+        _in_range(self, seed=(0, 2**63 - 1))
+        object.__setattr__(self, "regions", united(self.regions))
+        if self.fidelity is not None and not 0 <= self.fidelity <= 1:
+            raise ConfigError(
+                f"fidelity is {self.fidelity}", "give a number from 0 (the person may change) to 1 (as tuned)"
+            )
+        if self.only and len(self.only) != len(self.edits):
+            raise ConfigError(
+                f"{len(self.edits)} edits, but {len(self.only)} choices of faces", "give one for each edit, or none"
+            )
 
 
 def invert_preset(name: str) -> InvertConfig:
     """The settings of `stitchedit invert --preset name`. Raises ConfigError for an unknown name."""
-    base = InvertConfig(preset=_known(name))
+    base = InvertConfig(preset=name)
     if name == "fast":
         return replace(
             base,
@@ -175,7 +240,7 @@ def invert_preset(name: str) -> InvertConfig:
 
 def edit_preset(name: str) -> EditConfig:
     """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
-    base = EditConfig(preset=_known(name))
+    base = EditConfig(preset=name)
     if name == "fast":
         return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.004))
     if name == "quality":
@@ -200,23 +265,6 @@ def edit_preset(name: str) -> EditConfig:
 
 
 Steps = TypeVar("Steps", EncodeConfig, TuneConfig)
-Config = TypeVar("Config", InvertConfig, EditConfig)
-
-
-def with_options(config: Config, **options: object) -> Config:
-    """The settings with some replaced. Raises ConfigError for an unknown device or blender."""
-    for name, known in (("device", DEVICES), ("blender", BLENDERS)):
-        value = options.get(name, known[0])
-        if value not in known:
-            raise ConfigError(f"unknown {name} '{value}'", f"choose one of {', '.join(known)}")
-    return replace(config, **options)  # type: ignore[arg-type]
-
-
-def edit_fidelity(config: EditConfig, fidelity: float | None) -> EditConfig:
-    """The settings with a fidelity, None for that of the direction. Raises ConfigError outside of 0..1."""
-    if fidelity is not None and not 0 <= fidelity <= 1:
-        raise ConfigError(f"fidelity is {fidelity}", "give a number from 0 (the person may change) to 1 (as tuned)")
-    return replace(config, fidelity=fidelity)
 
 
 def edit_only(config: EditConfig, only: Sequence[str]) -> EditConfig:
@@ -259,16 +307,10 @@ def united(regions: Sequence[str] | None) -> tuple[str, ...]:
     return chosen[:1] if chosen[0] in ("head", "face") else chosen
 
 
-def edit_detail(config: EditConfig, detail: bool | None, steady: float | None) -> EditConfig:
-    """The settings with or without the source's detail, and steadied by `steady` frames; None: as the preset has it.
-
-    Raises ConfigError outside of 0..10.
-    """
-    if steady is not None and not 0 <= steady <= 10:
-        raise ConfigError(f"--steady is {steady}", "give frames from 0 (off) to 10")
-    stitch = config.stitch
-    stitch = stitch if detail is None else replace(stitch, detail=detail)
-    return replace(config, stitch=stitch if steady is None else replace(stitch, steady=steady))
+def edit_stitch(config: EditConfig, **changes: object) -> EditConfig:
+    """The settings with some of stitching's replaced; None leaves what the preset has. Raises ConfigError."""
+    given = {name: value for name, value in changes.items() if value is not None}
+    return replace(config, stitch=replace(config.stitch, **given)) if given else config  # type: ignore[arg-type]
 
 
 def for_frames(config: Steps, count: int) -> Steps:
@@ -282,26 +324,39 @@ def for_frames(config: Steps, count: int) -> Steps:
 
 def encode_space(config: InvertConfig, space: str) -> InvertConfig:
     """The settings with codes in W or W+. Raises ConfigError for another space."""
-    if space not in SPACES:
-        raise ConfigError(f"unknown space '{space}'", f"choose one of {', '.join(SPACES)}")
     return replace(config, encode=replace(config.encode, space=space))
 
 
 def whose_face(config: InvertConfig, faces: Sequence[str]) -> InvertConfig:
-    """The settings for other faces than the largest, see `tracklets.find_pick`, which also refuses what it cannot be.
+    """The settings for other faces than the largest, each as `TrackConfig.face` has it, or "all" alone.
 
     Raises: ConfigError, when "all" or a choice is given beside the same.
     """
-    chosen = [{"1": "largest"}.get(face.strip(), face.strip()) for face in faces]  # one thing, one name
-    if "all" in chosen and len(chosen) > 1:
-        raise ConfigError("--face all is given beside others", "give it alone")
+    chosen = [{"1": LARGEST}.get(face.strip(), face.strip()) for face in faces]  # one thing, one name
+    if EVERYBODY in chosen and len(chosen) > 1:
+        raise ConfigError(f"--face {EVERYBODY} is given beside others", "give it alone")
     if len(set(chosen)) < len(chosen):
         raise ConfigError("a --face is given twice", "leave one of them out")
-    first, *others = ["largest", "all"] if chosen == ["all"] else chosen
+    first, *others = [LARGEST, EVERYBODY] if chosen == [EVERYBODY] else chosen
     return replace(config, track=replace(config.track, face=first), others=tuple(others))
 
 
-def _known(name: str) -> str:
-    if name not in PRESETS:
-        raise ConfigError(f"unknown preset '{name}'", f"choose one of {', '.join(PRESETS)}")
-    return name
+def is_face_choice(text: str) -> bool:
+    """Whether a text has one of the forms of FACE_FORMS; who is meant, the clip alone can tell."""
+    text = text.strip()
+    forms = text == LARGEST or FACE_NUMBER.fullmatch(text) or FACE_PLACE.fullmatch(text)
+    return bool(forms) or (text.startswith(FACE_LIKE) and len(text) > len(FACE_LIKE))
+
+
+def _one_of(name: str, value: str, known: Sequence[str]) -> None:
+    if value not in known:
+        raise ConfigError(f"unknown {name} '{value}'", f"choose one of {', '.join(known)}")
+
+
+def _in_range(config: object, **limits: tuple[float, float]) -> None:
+    """Raises ConfigError for a number outside of its limits, NaN included."""
+    for name, (least, most) in limits.items():
+        value = getattr(config, name)
+        if not least <= value <= most:
+            end = "" if most >= NO_LIMIT else f" to {most:g}"
+            raise ConfigError(f"{name} is {value}", f"give a number from {least:g}{end}")

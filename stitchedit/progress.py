@@ -13,3 +13,11 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int, note: str = "") -> None:
     """A `Progress` that shows nothing."""
+
+
+def shown_time(seconds: float) -> str:
+    """Roughly, for people: `40 s`, `12 min`, `2 h 05 min`."""
+    if seconds < 90:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"

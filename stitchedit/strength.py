@@ -17,7 +17,6 @@ from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.interpolate import PchipInterpolator
 
 from stitchedit.errors import ConfigError
 from stitchedit.types import IntArray
@@ -59,6 +58,8 @@ class Keyframes:
 
     def curve(self, frames: IntArray, rate: Fraction) -> NDArray[np.float64]:
         """Strengths [N] at source frames [N]. Raises ConfigError, when keys by frame and by second are out of order."""
+        from scipy.interpolate import PchipInterpolator  # half a second to load
+
         at = np.array([float(key.frame(rate)) for key in self.keys])
         strengths = np.array([key.strength for key in self.keys])
         if (np.diff(at) <= 0).any():

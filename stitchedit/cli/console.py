@@ -7,27 +7,42 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Annotated, Any
+from typing import Annotated, Any, Protocol
 
 import typer
 
 from stitchedit.cli.exit_codes import one_line
 from stitchedit.cli.signals import raise_if_stopped
-from stitchedit.cli.time_left import TimeLeft, shown_time
-from stitchedit.progress import Progress
+from stitchedit.cli.time_left import TimeLeft
+from stitchedit.config import DEVICES, PRESETS, REGIONS, EditConfig, InvertConfig
+from stitchedit.progress import Progress, shown_time
 from stitchedit.project.log_file import ProjectLog
+
+INVERT, EDIT = InvertConfig(), EditConfig()  # help texts take their defaults from these
+
+
+def either(choices: Sequence[str]) -> str:
+    """Such as "head, face, mouth or eyes"."""
+    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
 Verbose = Annotated[
     bool, typer.Option("--verbose", help="Say more on stderr; the project's stitchedit.log has it always.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cpu or cuda.")]
-Preset = Annotated[str | None, typer.Option(help="fast, balanced, quality or stit (the reference's recipe).")]
+Device = Annotated[str, typer.Option(help=f"{either(DEVICES)}.")]
+Preset = Annotated[
+    str | None,
+    typer.Option(help=f"{either(PRESETS)} (the reference's recipe).", show_default=INVERT.preset),
+]
 Region = Annotated[
     list[str] | None,
-    typer.Option(help="What may change: head, face, mouth or eyes; may be repeated.", show_default="face"),
+    typer.Option(help=f"What may change: {either(REGIONS)}; may be repeated.", show_default=" ".join(EDIT.regions)),
+]
+DryRun = Annotated[
+    bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long it takes, and stop.")
 ]
 
 # Freed memory is kept for the next tensor of the same size. Without this every large activation is mapped, faulted in
@@ -42,6 +57,14 @@ MALLOC = {
 
 # Threads that wait sleep instead of spinning: on a machine that does other work too, spinning ones steal its time.
 THREADS = {"OMP_WAIT_POLICY": "PASSIVE"}
+
+
+class Plan(Protocol):
+    """What `--dry-run` shows."""
+
+    def as_json(self) -> dict[str, Any]: ...
+
+    def lines(self) -> list[str]: ...
 
 
 def keep_memory() -> None:
@@ -114,6 +137,11 @@ def report(facts: Any, lines: list[str], as_json: bool) -> None:
     else:
         for line in lines:
             typer.echo(one_line(line))
+
+
+def show_plan(plan: Plan, as_json: bool) -> None:
+    """Print what would be done."""
+    report(plan.as_json() if as_json else None, [] if as_json else plan.lines(), as_json)
 
 
 def print_json(value: Any) -> None:

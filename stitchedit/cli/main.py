@@ -3,23 +3,54 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from stitchedit.cli.console import Device, Json, Preset, Region, Verbose, keep_memory, report, running
+from stitchedit.cli.console import (
+    EDIT,
+    INVERT,
+    Device,
+    DryRun,
+    Json,
+    Preset,
+    Region,
+    Verbose,
+    either,
+    keep_memory,
+    report,
+    running,
+    show_plan,
+)
 from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.weights import app as weights_app
+from stitchedit.config import (
+    BLENDERS,
+    DEFAULT_FPS,
+    PRESETS,
+    SPACES,
+    edit_only,
+    edit_preset,
+    edit_stitch,
+    encode_space,
+    invert_preset,
+    united,
+    whose_face,
+)
 from stitchedit.errors import ConfigError
 from stitchedit.project.log_file import record_ending
 
 if TYPE_CHECKING:
-    from stitchedit.config import EditConfig, InvertConfig
     from stitchedit.strength import Strength
+
+STIT = edit_preset("stit")
+PREVIEWED = (-2.0, -1.0, 1.0, 2.0)  # strengths
 
 app = typer.Typer(
     name="stitchedit",
@@ -35,6 +66,21 @@ app.add_typer(directions_app, name="directions")
 app.add_typer(weights_app, name="weights")
 
 
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"stitchedit {metadata.version('stitchedit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _whole(
+    version: Annotated[
+        bool, typer.Option("--version", help="Show the version and stop.", callback=_version, is_eager=True)
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def invert(
     clip: Annotated[
@@ -42,50 +88,69 @@ def invert(
         typer.Argument(help="The video, or numbered pictures: a folder, or 'shot/frame.%04d.exr'.", show_default=False),
     ],
     project: Annotated[Path | None, typer.Option(help="Project folder.", show_default="CLIP.stitch")] = None,
-    fps: Annotated[str | None, typer.Option(help="Frames a second of numbered pictures.", show_default="25")] = None,
-    generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
+    fps: Annotated[
+        str | None, typer.Option(help="Frames a second of numbered pictures.", show_default=str(DEFAULT_FPS))
+    ] = None,
+    generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = INVERT.generator,
     encoder: Annotated[
         str, typer.Option(help="optimize, network (default generator only), a name of `weights list`, or a file.")
-    ] = "default",
-    space: Annotated[str, typer.Option(help="W or W+: whether a frame's code may differ by layer.")] = "W+",
+    ] = INVERT.encoder,
+    space: Annotated[
+        str, typer.Option(help=f"{either(SPACES)}: whether a frame's code may differ by layer.")
+    ] = INVERT.encode.space,
     face: Annotated[
         list[str] | None,
         typer.Option(
             help="largest, 1, 2 .., X,Y@SECONDS, 'like IMAGE', or all: whose face; may be repeated.",
-            show_default="largest",
+            show_default=INVERT.track.face,
         ),
     ] = None,
     from_: Annotated[
         Path | None, typer.Option("--from", help="A STIT run's model_RUN.pt: take its generator, pivots and quads.")
     ] = None,
     preset: Preset = None,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Chooses the random order of frames.")] = 0,
+    device: Device = INVERT.device,
+    seed: Annotated[int, typer.Option(help="Chooses the random order of frames.")] = INVERT.seed,
+    dry_run: DryRun = False,
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Find the face of a clip, or several, and tune a generator on each, into a project folder beside the clip."""
-    keep_memory()
-    from stitchedit.config import encode_space, invert_preset, whose_face, with_options
-    from stitchedit.video.sequence_names import parse_fps
+    from stitchedit.models.weights_store import require_known
+    from stitchedit.video.sequence_names import parse_fps, require_clip
 
-    config: InvertConfig = with_options(
-        whose_face(encode_space(invert_preset(preset or "balanced"), space), face or ["largest"]),
+    config = replace(
+        whose_face(encode_space(invert_preset(preset or INVERT.preset), space), face or [INVERT.track.face]),
         generator=generator,
         encoder=encoder,
         device=device,
         seed=seed,
         fps=None if fps is None else parse_fps(fps),
     )
+    # What can be wrong is told before torch is loaded.
+    require_clip(clip)
+    require_known(generator)
+    if encoder not in ("optimize", "network"):
+        require_known(encoder)
+    keep_memory()
     with running(verbose) as progress:
         if from_ is not None:
+            if dry_run:
+                raise ConfigError(
+                    "--dry-run is given beside --from", "a STIT run is taken over in seconds: leave it out"
+                )
             from stitchedit.pipeline.import_stit import adopt
 
             summary = adopt(clip, project, from_, config, progress=progress)
         else:
-            from stitchedit.pipeline import invert_clip
+            from stitchedit.pipeline.invert_clip import run_invert
+            from stitchedit.pipeline.invert_plan import plan_invert
 
-            summary = invert_clip.invert(clip, project, config, progress=progress)
+            plan = plan_invert(clip, project, config)
+            if dry_run:
+                show_plan(plan, json_)
+                return
+            summary = run_invert(plan, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
 
 
@@ -113,13 +178,12 @@ def edit(
             show_default="CLIP.DIRECTION+STRENGTH.mp4",
         ),
     ] = None,
-    preset: Annotated[
-        str | None, typer.Option(help="fast, balanced, quality or stit.", show_default="that of invert")
-    ] = None,
+    preset: Annotated[str | None, typer.Option(help=f"{either(PRESETS)}.", show_default="that of invert")] = None,
     region: Region = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
     blender: Annotated[
-        str | None, typer.Option(help="feather, poisson, multiband or none.", show_default="by preset: multiband")
+        str | None,
+        typer.Option(help=f"{either(BLENDERS)}.", show_default=f"{EDIT.blender}, stit: {STIT.blender}"),
     ] = None,
     match_colours: Annotated[
         bool, typer.Option("--match-colours", help="Bring the face's colours to those of its surroundings.")
@@ -135,7 +199,8 @@ def edit(
     steady: Annotated[
         float | None,
         typer.Option(
-            help="Frames that the change is averaged over along the clip's motion.", show_default="2, stit: 0"
+            help="Frames that the change is averaged over along the clip's motion.",
+            show_default=f"{EDIT.stitch.steady:g}, stit: {STIT.stitch.steady:g}",
         ),
     ] = None,
     every_frame: Annotated[
@@ -145,35 +210,43 @@ def edit(
         bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
     ] = False,
     force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
+    device: Device = EDIT.device,
+    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = EDIT.seed,
+    dry_run: DryRun = False,
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Change the face of an inverted clip, or its faces, and write the video."""
-    keep_memory()
-    from stitchedit.config import edit_detail, edit_fidelity, edit_only, edit_preset, united, with_options
-    from stitchedit.pipeline import edit_clip
-    from stitchedit.pipeline.inversion import open_project
+    from stitchedit.project.folder import open_project
 
     edits = asked_edits(direction, strength, years)
+    require_directions(name for name, _ in edits)
+    base = edit_preset(preset or open_project(project).fact("settings", "preset"))
+    config = replace(
+        base,
+        edits=edits,
+        regions=united(region),
+        device=device,
+        seed=seed,
+        lossless=lossless,
+        fidelity=fidelity,
+        metadata_only=metadata_only,
+        match_colours=match_colours,
+        force=force,
+        blender=blender or base.blender,
+        every_frame=every_frame or base.every_frame,
+    )
+    config = edit_only(edit_stitch(config, detail=detail, steady=steady), only or ())
+    keep_memory()
+    from stitchedit.pipeline.edit_clip import run_edit
+    from stitchedit.pipeline.edit_plan import plan_edit
+
     with running(verbose) as progress:
-        opened = open_project(project)
-        config: EditConfig = with_options(
-            edit_fidelity(edit_preset(preset or opened.fact("settings", "preset")), fidelity),
-            edits=edits,
-            regions=united(region),
-            device=device,
-            seed=seed,
-            lossless=lossless,
-            metadata_only=metadata_only,
-            match_colours=match_colours,
-            force=force,
-            **({} if blender is None else {"blender": blender}),
-            **({"every_frame": True} if every_frame else {}),
-        )
-        config = edit_only(edit_detail(config, detail, steady), only or ())
-        summary = edit_clip.edit(opened, config, output, progress=progress)
+        plan = plan_edit(open_project(project), config, output)
+        if dry_run:
+            show_plan(plan, json_)
+            return
+        summary = run_edit(plan, progress=progress)
     report(summary.as_json(), summary.lines(), json_)
 
 
@@ -181,7 +254,9 @@ def edit(
 def preview(
     project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
     direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
-    strength: Annotated[list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2")] = None,
+    strength: Annotated[
+        list[float] | None, typer.Option(help="May be repeated.", show_default=" ".join(f"{s:g}" for s in PREVIEWED))
+    ] = None,
     years: Annotated[list[float] | None, typer.Option(help="Strengths of `age` in years; may be repeated.")] = None,
     region: Region = None,
     frames: Annotated[int, typer.Option(min=1, max=12, help="How many frames.")] = 3,
@@ -189,8 +264,8 @@ def preview(
         Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION[.REGION].preview.png")
     ] = None,
     force: Annotated[bool, typer.Option(help="Take a direction made for another generator.")] = False,
-    device: Device = "auto",
-    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = 0,
+    device: Device = EDIT.device,
+    seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = EDIT.seed,
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -199,12 +274,15 @@ def preview(
         raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
     from stitchedit.editing.direction import years_a_strength
 
-    strengths = [value / years_a_strength() for value in years] if years else strength or [-2.0, -1.0, 1.0, 2.0]
+    strengths = [value / years_a_strength() for value in years] if years else strength or list(PREVIEWED)
     paired([direction] * len(strengths), strengths)
+    from stitchedit.project.folder import open_project
+
+    require_directions([direction])
+    regions = united(region)
+    open_project(project)
     keep_memory()
-    from stitchedit.config import united
     from stitchedit.pipeline import preview as previews
-    from stitchedit.pipeline.inversion import open_project
 
     with running(verbose) as progress:
         path = previews.preview(
@@ -213,7 +291,7 @@ def preview(
             strengths,
             output,
             frames=frames,
-            regions=united(region),
+            regions=regions,
             force=force,
             device=device,
             seed=seed,
@@ -230,6 +308,10 @@ def sheet(
     verbose: Verbose = False,
 ) -> None:
     """Draw the same moments of several clips side by side."""
+    from stitchedit.video.sequence_names import require_clip
+
+    for clip in clips:
+        require_clip(clip)
     from stitchedit.pipeline.clip_sheets import clips_sheet
 
     with running(verbose):
@@ -253,11 +335,17 @@ def evaluate(
     ] = None,
     embedding: Annotated[str, typer.Option(help="Identity embedding: dlib, or the name of a plug-in.")] = "dlib",
     ceiling: Annotated[bool, typer.Option(help="Read the source after H.264 too, as the most to expect.")] = True,
-    device: Device = "auto",
+    device: Device = EDIT.device,
     json_: Json = False,
     verbose: Verbose = False,
 ) -> None:
     """Measure an edited clip against its source: figures as text or JSON, and a page with plots and pictures."""
+    from stitchedit.video.sequence_names import require_clip
+
+    for clip in (edit, truth, source):
+        if clip is not None:
+            require_clip(clip)
+    require_directions(direction or ())
     keep_memory()
     from stitchedit.evaluation import html_report
     from stitchedit.evaluation.run import evaluate as measure
@@ -319,6 +407,14 @@ def doctor(json_: Json = False) -> None:
 
     facts = examine()
     report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
+
+
+def require_directions(names: Iterable[str]) -> None:
+    """Raises UnknownDirection or DirectionError, for what is no direction; before torch is loaded."""
+    from stitchedit.editing.direction import find_direction
+
+    for name in names:
+        find_direction(name)
 
 
 def asked_edits(

@@ -17,13 +17,11 @@ from itertools import combinations, pairwise
 import cv2
 import numpy as np
 
-from stitchedit.config import TrackConfig
+from stitchedit.config import EVERYBODY, LARGEST, TrackConfig
 from stitchedit.errors import ConfigError, NoFace
 from stitchedit.faces import detectors
 from stitchedit.faces.detectors import Box, Detection
 from stitchedit.faces.tracklets import (
-    EVERYBODY,
-    LARGEST,
     SAME_PLACE,
     Person,
     Tracklet,

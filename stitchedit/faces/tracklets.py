@@ -1,18 +1,18 @@
-"""Traces of faces -> persons, and which of them is meant.
+"""Tracklets of faces -> persons, and which of them is meant.
 
-A tracklet is one face while it can be followed without a break. Traces of one person are joined by identity, through
+A tracklet is one face while it can be followed without a break. Tracklets of one person are joined by identity, through
 crossings and cuts; the person to be edited is the largest, or the one that the user points at.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from stitchedit.config import FACE_FORMS, FACE_LIKE, FACE_NUMBER, FACE_PLACE, LARGEST
 from stitchedit.errors import ConfigError
 from stitchedit.faces import detectors
 from stitchedit.faces.detectors import Box
@@ -25,10 +25,6 @@ _SAME_PERSON = 0.42  # distance of embeddings
 _SAME_PERSON_SAME_PLACE = 0.6
 _CLEARLY_NEARER = 0.1  # difference of distances of embeddings that tells one person from another
 SAME_PLACE = 0.25  # overlap of two boxes that may hold one face
-
-LARGEST = "largest"
-EVERYBODY = "all"  # the largest and all others
-_FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
 
 
 @dataclass(slots=True)
@@ -88,7 +84,7 @@ Pick = Callable[[list[Person], float], Person]  # (persons, the largest first; f
 
 
 def group(tracklets: list[Tracklet]) -> list[Person]:
-    """Traces grouped by identity, the largest person first; no two tracklets of one at the same time."""
+    """Tracklets grouped by identity, the largest person first; no two tracklets of one at the same time."""
     tracklets = sorted(tracklets, key=lambda t: -t.weight)
     if len(tracklets) < 2:
         return [[t] for t in tracklets]
@@ -130,17 +126,17 @@ def find_pick(choice: str) -> Pick:
     text = choice.strip()
     if text == LARGEST:
         return lambda persons, rate: persons[0]
-    if re.fullmatch(r"\d{1,4}", text):
+    if FACE_NUMBER.fullmatch(text):
         return lambda persons, rate: _numbered(persons, int(text))
-    place = re.fullmatch(r"(\d{1,6}(?:\.\d+)?),(\d{1,6}(?:\.\d+)?)@(\d{1,6}(?:\.\d+)?)s?", text)
+    place = FACE_PLACE.fullmatch(text)
     if place:
         x, y, seconds = (float(v) for v in place.groups())
         return lambda persons, rate: _placed(persons, x, y, seconds, rate)
-    if text.startswith("like "):
-        path = Path(text.removeprefix("like ").strip())
+    if text.startswith(FACE_LIKE):
+        path = Path(text.removeprefix(FACE_LIKE).strip())
         wanted = _identity(path)
         return lambda persons, rate: _alike(persons, wanted, path)
-    raise ConfigError(f"unknown face '{choice}'", f"give {_FORMS}")
+    raise ConfigError(f"unknown face '{choice}'", f"give {FACE_FORMS}")
 
 
 def evidence(choice: str) -> dict[str, str]:

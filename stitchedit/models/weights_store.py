@@ -151,3 +151,9 @@ def _record(data: Mapping[str, Any], name: str) -> Record:
         if not isinstance(getattr(record, field.name), expected):
             raise TypeError(f"{field.name} is of another type")
     return record
+
+
+def require_known(name: str) -> None:
+    """Raises NotFetched, when a name is neither the default's, nor that of imported weights, nor a file."""
+    if name != DEFAULT and not is_stored(name) and not Path(name).exists():
+        raise NotFetched(name, known_hint())

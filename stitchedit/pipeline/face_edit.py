@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -46,13 +46,13 @@ class FaceEdit:
     inverted: Inversion
     tuned: Inversion  # the same before its generator was softened
     edited: EditedLatents
-    shapes: Shapes
     fidelity: float
     own_colours: bool  # see `source_detail`
     config: EditConfig
     folder: Path
-    stages: Stages
-    fingerprint: str = ""  # of the stage `stitch`
+    stages: Stages = field(init=False)  # once begun
+    shapes: Shapes = field(init=False)  # once stitched, with the next
+    fingerprint: str = field(init=False)  # of the stage `stitch`
 
     @property
     def stitched(self) -> FinePictures:
@@ -72,20 +72,43 @@ class FaceEdit:
             needed += round(needed * FINER)
         require_disk_space(self.folder, needed - folder_bytes(self.folder))
 
+    def why_stitch(self) -> str | None:
+        """Why the crops are to be stitched (again); None, when they are there."""
+        path = self.folder / "edit.toml"
+        if not path.exists():
+            return "not done yet"
+        return Records.read(path).why_redo("stitch", self._inputs(), [self._last])
+
+    def begin(self, name: str) -> None:
+        """Lock the edit's folder and read its record. Raises InUse, NotWritable, ProjectError."""
+        folder = self.inverted.project.take_edit(name)
+        self.stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
+
+    @property
+    def _last(self) -> Path:
+        """The last picture, which tells that all are there."""
+        return self.stitched.path(len(self.stitched) - 1)
+
+    def _inputs(self) -> dict[str, str]:
+        """What the stitched crops depend on."""
+        project = self.inverted.project
+        inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(self.edited.ws)}
+        inputs |= {"fidelity": str(self.fidelity), "own_colours": str(self.own_colours)}
+        return inputs | region_inputs(project, self.config.regions) | inputs_of(self.config.stitch)
+
     def stitch(self, progress: Progress) -> None:
         """Stitch the face's crops, unless they are there."""
-        inverted, checkpoint = self.inverted, self.folder / "stitch.checkpoint.safetensors"
+        checkpoint, inverted = self.folder / "stitch.checkpoint.safetensors", self.inverted
+        self.shapes = project_shapes(
+            inverted.project, self.config.regions, inverted.crops, inverted.points, inverted.tracks, progress
+        )
 
         def work(fingerprint: str) -> None:
             _stitch_all(self, checkpoint, fingerprint, progress)
             if self.config.stitch.steady:
                 _steady_all(self, progress)
 
-        tune = inverted.project.records.fingerprint("tune")
-        inputs = {"tune": tune, "codes": _digest(self.edited.ws), "fidelity": str(self.fidelity)}
-        inputs |= {"own_colours": str(self.own_colours)}
-        inputs |= region_inputs(inverted.project, self.config.regions) | inputs_of(self.config.stitch)
-        self.fingerprint = self.stages.run("stitch", inputs, [self.stitched.path(len(self.stitched) - 1)], work)
+        self.fingerprint = self.stages.run("stitch", self._inputs(), [self._last], work)
         # Not before the stage is on record: a kill in between would cost it all.
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "drawn", ignore_errors=True)
@@ -95,21 +118,18 @@ class FaceEdit:
         return read_log(self.folder / "stitch.json")
 
 
-def move(face: Edits, config: EditConfig, name: str, progress: Progress) -> FaceEdit:
-    """Raises: what loading an inversion and moving codes raise; InUse."""
+def move(face: Edits, config: EditConfig, name: str) -> FaceEdit:
+    """Load a face and move its codes; nothing is written. Raises what loading an inversion and moving codes raise."""
     inverted = load_inversion(face.project, config.device)
-    crops, generator = inverted.crops, inverted.generator
     strengths = [(n, _over_frames(s, inverted)) for n, s in face.edits]
-    edited = move_latents(inverted.latents, strengths, generator, seed=config.seed, force=config.force)
+    edited = move_latents(inverted.latents, strengths, inverted.generator, seed=config.seed, force=config.force)
     fidelity = config.fidelity
     if fidelity is None:
         fidelity = min((find_direction(n).fidelity for n, s in face.edits if s), default=1.0)
     own_colours = all(keeps_colours(find_direction(n)) for n, s in face.edits if s)
     tuned = soften(inverted, fidelity)
-    folder = face.project.take_edit(name)
-    stages = Stages(Records.open_or_create(folder / "edit.toml"), ("stitch", "video"))
-    shapes = project_shapes(face.project, config.regions, crops, inverted.points, inverted.tracks, progress)
-    return FaceEdit(face.number, inverted, tuned, edited, shapes, fidelity, own_colours, config, folder, stages)
+    folder = face.project.edit_folder(name)
+    return FaceEdit(face.number, inverted, tuned, edited, fidelity, own_colours, config, folder)
 
 
 def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Progress) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stitchedit.config import InvertConfig
+from stitchedit.config import LARGEST, InvertConfig
 from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.faces.alignment import crop, crop_size, to_source
 from stitchedit.faces.mesh import mean_landmarks, mesh_points
@@ -32,7 +32,7 @@ def adopt(
     Raises: UnknownCheckpoint, when the file is no STIT run; ConfigError, when the clip has another number of frames.
     """
     found = read_file(run)
-    if config.track.face != "largest" or config.others:
+    if config.track.face != LARGEST or config.others:
         raise ConfigError("--face is given beside --from", "a STIT run is of one face: leave --face out")
     if found.pivots is None or found.quads is None:
         raise UnknownCheckpoint(run, "it holds no pivots and quads", "--from takes STIT's checkpoints/model_RUN.pt")

@@ -6,7 +6,6 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -21,7 +20,7 @@ from stitchedit.models import loading
 from stitchedit.models.generator import Generator
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
-from stitchedit.project.folder import INVERT_STAGES, Project, newest_project
+from stitchedit.project.folder import INVERT_STAGES, Project
 from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Latents, Tracks
 from stitchedit.video import VideoSource, open_video
 from stitchedit.video.clip_hash import clip_sha256
@@ -44,11 +43,6 @@ class Inversion:
     @property
     def batches(self) -> Batches:
         return Batches(self.crops, look_map(self.points), self.generator.w_avg.device)
-
-
-def open_project(root: Path | None) -> Project:
-    """The project named, or the newest one of the working folder. Raises NotAProject and its kin."""
-    return Project.open(root if root is not None else newest_project(Path()))
 
 
 def load_inversion(project: Project, device: str) -> Inversion:

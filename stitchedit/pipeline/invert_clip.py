@@ -5,35 +5,30 @@ from __future__ import annotations
 import copy
 import shutil
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-
-import torch
 
 from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh import mesh_points
 from stitchedit.files.atomic import make_folder
-from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
+from stitchedit.files.disk_space import pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import PictureFolder
-from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.crop_batches import Batches
-from stitchedit.inversion.encoder import Encoder
 from stitchedit.inversion.pivotal_tuning import tune
 from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
-from stitchedit.models.generator import Generator
 from stitchedit.models.perceptual import Perceptual
+from stitchedit.pipeline.invert_plan import InvertPlan, plan_invert
 from stitchedit.pipeline.multi_face import TrackedFace, follow_faces, iter_rgb, numbered
 from stitchedit.pipeline.summaries import InvertSummary, finished
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
-from stitchedit.project.folder import Project, default_root
+from stitchedit.project.folder import Project
 from stitchedit.project.records import inputs_of
 from stitchedit.types import ByteArray, CropImages
-from stitchedit.video import VideoSource, open_video
 
 
 def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Progress = silent) -> InvertSummary:
@@ -41,44 +36,27 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
 
     Likewise, one after the other, for further faces in `config.others`, see `pipeline.multi_face`.
 
-    Raises: the errors of its stages, all of them `StitcheditError`.
+    Raises: the errors of the plan and of its stages, all of them `StitcheditError`.
     """
-    device = loading.device(config.device)
-    source = open_video(clip, config.fps)
-    generator, generator_sha = loading.generator(config.generator, device)
-    encoder, encoder_sha = encoder_registry.encoder(config.encoder, device, generator, config.encode.space)
-    perceptual = loading.perceptual(device)
-    root = root or default_root(clip)
-    held = 4 * sum(4 * p.numel() for p in generator.parameters())  # the tuned one, and a checkpoint with two moments
-    held *= 1 + len(config.others)
-    require_disk_space(root, held - min(held, folder_bytes(root)))
-    faces = follow_faces(Project.create(root), source, config, progress)
+    return run_invert(plan_invert(clip, root, config), progress=progress)
+
+
+def run_invert(plan: InvertPlan, *, progress: Progress = silent) -> InvertSummary:
+    """Carry a plan out. Raises the errors of its stages, InUse among them, when another process has the project."""
+    config, perceptual = plan.config, loading.perceptual(plan.device)
+    faces = follow_faces(Project.create(plan.root), plan.source, config, progress)
     for number, face in enumerate(faces, 1):
-        own = copy.deepcopy(generator) if number < len(faces) else generator  # tuning changes it
+        own = copy.deepcopy(plan.generator) if number < len(faces) else plan.generator  # tuning changes it
         named = progress if len(faces) == 1 else numbered(progress, number)
-        tools = _Tools(own, generator_sha, encoder, encoder_sha, perceptual, device)
-        _invert_face(face, source, config, tools, named)
+        _invert_face(face, replace(plan, generator=own), perceptual, named)
     first, *others = [finished(face.project, config.device, face.stages.seconds) for face in faces]
     return replace(first, others=others)
 
 
-@dataclass(frozen=True, slots=True)
-class _Tools:
-    """What inversion works with, beside its settings."""
-
-    generator: Generator
-    generator_sha: str
-    encoder: Encoder
-    encoder_sha: str
-    perceptual: Perceptual
-    device: torch.device
-
-
-def _invert_face(
-    face: TrackedFace, source: VideoSource, config: InvertConfig, tools: _Tools, progress: Progress
-) -> None:
+def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress) -> None:
     """What comes after tracking."""
-    project, stages, tracks, generator = face.project, face.stages, face.tracks, tools.generator
+    project, stages, tracks = face.project, face.stages, face.tracks
+    generator, config, source = plan.generator, plan.config, plan.source
 
     def do_align(fingerprint: str) -> None:
         keep = partial(_keep_crops, project.crops, len(tracks.frames))
@@ -98,18 +76,18 @@ def _invert_face(
     fingerprint = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
     crops, points = artefacts.load_crops(project.crops)
     restore_crops(project, source, crops)
-    batches = Batches(crops, look_map(points), tools.device)
+    batches = Batches(crops, look_map(points), plan.device)
 
     def do_encode(fingerprint: str) -> None:
         generator.requires_grad_(False)
         settings = for_frames(config.encode, len(batches))
-        latents = tools.encoder(batches, generator, tools.perceptual, settings, seed=config.seed, progress=progress)
+        latents = plan.encoder(batches, generator, perceptual, settings, seed=config.seed, progress=progress)
         artefacts.save_latents(project.latents, latents)
 
     inputs = {
         "crops": fingerprint,
-        "generator": tools.generator_sha,
-        "encoder": tools.encoder_sha,
+        "generator": plan.generator_sha,
+        "encoder": plan.encoder_sha,
         "seed": str(config.seed),
     }
     fingerprint = stages.run("encode", inputs | inputs_of(config.encode), [project.latents], do_encode)
@@ -121,7 +99,7 @@ def _invert_face(
             generator.requires_grad_(True),
             latents,
             batches,
-            tools.perceptual,
+            perceptual,
             for_frames(config.tune, len(batches)),
             size=crops.size,
             seed=config.seed,

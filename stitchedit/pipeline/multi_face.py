@@ -15,10 +15,10 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 
-from stitchedit.config import InvertConfig
+from stitchedit.config import EVERYBODY, InvertConfig
 from stitchedit.errors import ConfigError, NoFace, ProjectError
 from stitchedit.faces.tracking import track_faces
-from stitchedit.faces.tracklets import EVERYBODY, evidence
+from stitchedit.faces.tracklets import evidence
 from stitchedit.models.loading import lasting_name
 from stitchedit.progress import Progress
 from stitchedit.project import artefacts

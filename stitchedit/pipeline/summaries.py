@@ -119,7 +119,7 @@ class EditSummary:
             "edited_frames": self.edited_frames,
             "faces": self.faces,
             "doubtful": [p.as_json() for p in self.doubtful],
-            "edits": [{"direction": name, "strength": _strength_json(strength)} for name, strength in self.edits],
+            "edits": edits_json(self.edits),
             "stitch_steps_mean": round(self.stitch_steps, 2),
             "border_loss_mean": round(self.border_loss, 5),
             "border_loss_worst": round(self.border_loss_worst, 5),
@@ -139,6 +139,11 @@ class EditSummary:
             *(f"note: {note}" for note in self.notes),
             _cost(self.seconds),
         ]
+
+
+def edits_json(edits: Sequence[tuple[str, Strength]]) -> list[dict[str, Any]]:
+    """Directions and strengths as plain values."""
+    return [{"direction": name, "strength": _strength_json(strength)} for name, strength in edits]
 
 
 def _strength_json(strength: Strength) -> Any:

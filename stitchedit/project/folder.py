@@ -163,6 +163,13 @@ class Project:
     def checkpoint(self) -> Path:
         return self.root / "tuning.checkpoint.safetensors"
 
+    @property
+    def seconds_a_tuning_step(self) -> float | None:
+        """How long a step of tuning took where the clip was inverted; None: not on record."""
+        seconds = self.records.seconds("tune")
+        steps = str(self.records.data.get("notes", {}).get("tuning", "")).split(" ")[0]
+        return seconds / int(steps) if seconds and steps.isdecimal() and int(steps) else None
+
     def edit_folder(self, name: str) -> Path:
         return self.root / "edits" / name
 
@@ -196,3 +203,8 @@ def newest_project(folder: Path) -> Path:
     if not found:
         raise NotAProject(folder)
     return max(found, key=lambda p: (p.stat().st_mtime_ns, p)).parent
+
+
+def open_project(root: Path | None) -> Project:
+    """The project named, or the newest one of the working folder. Raises NotAProject and its kin."""
+    return Project.open(root if root is not None else newest_project(Path()))

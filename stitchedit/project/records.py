@@ -113,6 +113,11 @@ class Records:
         found = self.data["stages"].get(stage, {}).get("inputs", {})
         return {str(k): str(v) for k, v in found.items()} if isinstance(found, dict) else {}
 
+    def seconds(self, stage: str) -> float | None:
+        """How long a finished stage took; None: not on record."""
+        took = self.data["stages"].get(stage, {}).get("seconds")
+        return float(took) if isinstance(took, int | float) and 0 <= took < 1e9 else None
+
     def forget(self, stage: str) -> None:
         """Drop a stage's record before its files are touched, so that a killed run does it again."""
         if self.data["stages"].pop(stage, None) is not None:

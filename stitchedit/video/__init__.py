@@ -20,71 +20,69 @@ A clip is a file, or numbered pictures (PNG, EXR, TIFF, JPEG) named by their fol
 `VideoSource` and `Frame`. Damage in the middle of a file does not end the reading: `FileSource`.
 """
 
-from fractions import Fraction
-from pathlib import Path
+from __future__ import annotations
 
-from stitchedit.errors import CannotOpen, ConfigError
-from stitchedit.video.base import ColourTags, Damage, Frame, VideoInfo, VideoSource, paste
-from stitchedit.video.file_reader import CodedFrame, FileSource, open_file
-from stitchedit.video.file_writer import VideoWriter
-from stitchedit.video.sequence_names import SUFFIXES, means_pictures
-from stitchedit.video.sequence_reader import SequenceSource, open_sequence
-from stitchedit.video.sequence_writer import SequenceWriter
-from stitchedit.video.writers import (
-    Written,
-    try_writing,
-    usual_output,
-    usual_suffix,
-    write_video,
-    writer_for,
-    written_files,
-)
-from stitchedit.video.yuv import Box
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "Box",
-    "CodedFrame",
-    "ColourTags",
-    "Damage",
-    "FileSource",
-    "Frame",
-    "SequenceSource",
-    "SequenceWriter",
-    "VideoInfo",
-    "VideoSource",
-    "VideoWriter",
-    "Written",
-    "means_pictures",
-    "open_file",
-    "open_video",
-    "paste",
-    "try_writing",
-    "usual_output",
-    "usual_suffix",
-    "write_video",
-    "writer_for",
-    "written_files",
-]
+if TYPE_CHECKING:
+    from stitchedit.video.base import ColourTags as ColourTags
+    from stitchedit.video.base import Damage as Damage
+    from stitchedit.video.base import Frame as Frame
+    from stitchedit.video.base import VideoInfo as VideoInfo
+    from stitchedit.video.base import VideoSource as VideoSource
+    from stitchedit.video.base import paste as paste
+    from stitchedit.video.file_reader import CodedFrame as CodedFrame
+    from stitchedit.video.file_reader import FileSource as FileSource
+    from stitchedit.video.file_reader import open_file as open_file
+    from stitchedit.video.file_writer import VideoWriter as VideoWriter
+    from stitchedit.video.opening import open_video as open_video
+    from stitchedit.video.sequence_names import SUFFIXES as SUFFIXES
+    from stitchedit.video.sequence_names import means_pictures as means_pictures
+    from stitchedit.video.sequence_reader import SequenceSource as SequenceSource
+    from stitchedit.video.sequence_reader import open_sequence as open_sequence
+    from stitchedit.video.sequence_writer import SequenceWriter as SequenceWriter
+    from stitchedit.video.writers import Written as Written
+    from stitchedit.video.writers import try_writing as try_writing
+    from stitchedit.video.writers import usual_output as usual_output
+    from stitchedit.video.writers import usual_suffix as usual_suffix
+    from stitchedit.video.writers import write_video as write_video
+    from stitchedit.video.writers import writer_for as writer_for
+    from stitchedit.video.writers import written_files as written_files
+    from stitchedit.video.yuv import Box as Box
+
+# Each name is imported when it is first used, so that whoever wants a name of a file does not wait for FFmpeg.
+_HOME = {
+    "Box": "yuv",
+    "CodedFrame": "file_reader",
+    "ColourTags": "base",
+    "Damage": "base",
+    "FileSource": "file_reader",
+    "Frame": "base",
+    "SUFFIXES": "sequence_names",
+    "SequenceSource": "sequence_reader",
+    "SequenceWriter": "sequence_writer",
+    "VideoInfo": "base",
+    "VideoSource": "base",
+    "VideoWriter": "file_writer",
+    "Written": "writers",
+    "means_pictures": "sequence_names",
+    "open_file": "file_reader",
+    "open_sequence": "sequence_reader",
+    "open_video": "opening",
+    "paste": "base",
+    "try_writing": "writers",
+    "usual_output": "writers",
+    "usual_suffix": "writers",
+    "write_video": "writers",
+    "writer_for": "writers",
+    "written_files": "writers",
+}
+
+__all__ = sorted(_HOME)
 
 
-def open_video(path: Path | str, fps: Fraction | None = None) -> VideoSource:
-    """Opens a clip for reading: a file, a folder of numbered pictures, or those of `shot/frame.%04d.exr`.
-
-    `path` is always the name of files: never an option, a protocol (`http:`), a device or a list of other files.
-
-    Args:
-        fps: of numbered pictures; default 25.
-    Raises: CannotOpen, when it is missing, cannot be read, or holds not a single frame; ConfigError, for an `fps` that
-        a file was given, whose frames have times of their own.
-    """
-    path = Path(path)
-    if means_pictures(path):
-        return open_sequence(path, fps)
-    if fps is not None:
-        raise ConfigError("--fps is for numbered pictures", f"{path} has frame times of its own: leave it out")
-    try:
-        return open_file(path)
-    except CannotOpen as exc:
-        if path.is_file() and path.suffix.lower() in SUFFIXES:
-            raise CannotOpen(path, "it is one picture", "give its folder, or 'shot/frame.%04d.png'") from exc
-        raise
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'stitchedit.video' has no attribute '{name}'")
+    return getattr(import_module(f"stitchedit.video.{_HOME[name]}"), name)

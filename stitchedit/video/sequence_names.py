@@ -64,6 +64,14 @@ def means_pictures(path: Path) -> bool:
     return path.is_dir() or (not path.exists() and (has_pattern(path) or "*" in path.name))
 
 
+def require_clip(path: Path) -> None:
+    """Raises CannotOpen, when nothing is at a path that could be a clip. Quick: nothing is opened."""
+    if means_pictures(path):
+        find_numbered(path)
+    elif not path.exists():
+        raise CannotOpen(path, "there is no such file")
+
+
 def numbered_name(pattern: Path, number: int) -> str:
     """The file name of one picture."""
     found = _NUMBER.search(pattern.name)

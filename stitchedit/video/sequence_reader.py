@@ -8,14 +8,13 @@ from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+from stitchedit.config import DEFAULT_FPS
 from stitchedit.errors import CannotDecode, CannotOpen
 from stitchedit.video.base import Damage, Frame, VideoInfo
 from stitchedit.video.exr import EXR
 from stitchedit.video.image_codecs import JPEG, PNG, TIFF
 from stitchedit.video.image_metadata import Head
 from stitchedit.video.sequence_names import Numbered, find_numbered
-
-DEFAULT_FPS = Fraction(25)
 
 
 class Pictures(Protocol):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+CLIP = ROOT / "tests" / "data" / "demo.mp4"
 OWN = (
     "stitchedit",
     *(f"stitchedit.{p.parent.name}" for p in ROOT.glob("stitchedit/*/__init__.py") if not p.parent.is_symlink()),
@@ -100,3 +101,33 @@ def test_help_loads_no_torch_and_never_starts_itself_again(arguments: list[str])
 def _linked(path: Path, folder: Path) -> bool:
     """Inside one of the git-ignored links that scripts/install makes."""
     return any(p.is_symlink() for p in path.parents if p.is_relative_to(folder)) or "__pycache__" in path.parts
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [
+        (["invert", "nowhere.mp4"], 4),
+        (["invert", str(CLIP), "--preset", "best"], 2),
+        (["invert", str(CLIP), "--face", "bob"], 2),
+        (["invert", str(CLIP), "--generator", "nix"], 6),
+        (["invert", str(CLIP), "--nix"], 2),
+        (["edit", "nowhere", "--direction", "age"], 3),
+        (["edit", "nowhere", "--direction", "agee"], 8),
+        (["edit", "nowhere", "--direction", "age", "--strength", "0:0,x"], 2),
+        (["evaluate", "nowhere.mp4"], 4),
+    ],
+)
+def test_a_mistake_is_answered_before_torch_is_loaded(arguments: list[str], code: int, tmp_path: Path) -> None:
+    script = (
+        "import atexit, os, sys\n"
+        "atexit.register(lambda: print('loaded', [m for m in ('torch', 'av', 'scipy', 'cv2') if m in sys.modules]))\n"
+        "os.execve = lambda *a: (_ for _ in ()).throw(AssertionError('started again'))\n"
+        f"sys.argv = ['stitchedit', *{arguments!r}]\n"
+        "from stitchedit.cli.main import main\n"
+        "main()\n"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, cwd=tmp_path)
+    assert result.returncode == code, result.stderr
+    assert result.stdout.strip().endswith("loaded []")
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())

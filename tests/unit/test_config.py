@@ -1,14 +1,22 @@
+from collections.abc import Callable
+from dataclasses import replace
+from fractions import Fraction
+
 import pytest
 
 from stitchedit.config import (
     PRESETS,
+    AlignConfig,
+    EditConfig,
+    EncodeConfig,
+    InvertConfig,
+    StitchConfig,
+    TrackConfig,
     TuneConfig,
-    edit_detail,
     edit_preset,
-    encode_space,
+    edit_stitch,
     for_frames,
     invert_preset,
-    with_options,
 )
 from stitchedit.errors import ConfigError
 
@@ -22,17 +30,49 @@ def test_presets_cost_more_from_fast_to_quality() -> None:
     assert stitches[0].border_threshold > stitches[1].border_threshold > stitches[2].border_threshold
 
 
-def test_options_that_are_not_allowed() -> None:
-    with pytest.raises(ConfigError):
-        invert_preset("best")
-    with pytest.raises(ConfigError):
-        edit_preset("best")
-    with pytest.raises(ConfigError):
-        with_options(invert_preset("fast"), device="tpu")
-    with pytest.raises(ConfigError):
-        encode_space(invert_preset("fast"), "Z")
-    assert encode_space(invert_preset("fast"), "W").encode.space == "W"
-    assert with_options(edit_preset("fast"), seed=3).seed == 3
+WRONG = [
+    lambda: InvertConfig(preset="best"),
+    lambda: InvertConfig(device="tpu"),
+    lambda: InvertConfig(fps=Fraction(0)),
+    lambda: InvertConfig(others=("bob",)),
+    lambda: InvertConfig(others=("largest",)),
+    lambda: InvertConfig(seed=-1),
+    lambda: TrackConfig(face="bob"),
+    lambda: TrackConfig(min_face_px=0),
+    lambda: AlignConfig(scale=float("nan")),
+    lambda: EncodeConfig(space="Z"),
+    lambda: TuneConfig(ramp_down=1.5),
+    lambda: StitchConfig(norm="l3"),
+    lambda: StitchConfig(steady=-1.0),
+    lambda: StitchConfig(steady=float("nan")),
+    lambda: EditConfig(preset="best"),
+    lambda: EditConfig(blender="fethr"),
+    lambda: EditConfig(regions=("nose",)),
+    lambda: EditConfig(fidelity=1.1),
+    lambda: EditConfig(fidelity=float("nan")),
+    lambda: EditConfig(device="tpu"),
+    lambda: EditConfig(edits=(("age", 1.0),), only=((1,), (2,))),
+    lambda: invert_preset("best"),
+    lambda: edit_preset("best"),
+    lambda: replace(edit_preset("fast"), blender="fethr"),
+]
+
+
+@pytest.mark.parametrize("make", WRONG)
+def test_a_wrong_setting_raises_where_it_is_made(make: Callable[[], object]) -> None:
+    with pytest.raises(ConfigError) as caught:
+        make()
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize("face", ["largest", "1", " 2 ", "305,90@1", "95.5,105@3.2s", "like a b.jpg"])
+def test_forms_of_a_face(face: str) -> None:
+    assert TrackConfig(face=face).face == face
+
+
+def test_regions_unite_where_they_are_given() -> None:
+    assert EditConfig(regions=("mouth", "face")).regions == ("face",)
+    assert EditConfig(regions=("eyes", "mouth")).regions == ("mouth", "eyes")
 
 
 def test_the_step_budget_grows_with_the_clip_up_to_a_limit() -> None:
@@ -60,9 +100,9 @@ def test_the_reference_preset_has_the_constants_of_the_reference() -> None:
 
 def test_detail_and_steadiness_can_be_asked_for() -> None:
     balanced = edit_preset("balanced")
-    assert edit_detail(balanced, None, None) == balanced
-    asked = edit_detail(balanced, False, 0.0).stitch
+    assert edit_stitch(balanced, detail=None, steady=None) == balanced
+    asked = edit_stitch(balanced, detail=False, steady=0.0).stitch
     assert (asked.detail, asked.steady) == (False, 0.0)
     for wrong in (-1.0, 11.0, float("nan")):
         with pytest.raises(ConfigError, match="steady"):
-            edit_detail(balanced, None, wrong)
+            edit_stitch(balanced, steady=wrong)

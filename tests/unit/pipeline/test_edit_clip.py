@@ -8,7 +8,7 @@ import torch
 from stitchedit.errors import StageMissing
 from stitchedit.faces.mesh import mean_landmarks
 from stitchedit.masks.weight_maps import look_map
-from stitchedit.pipeline.edit_clip import edit_name
+from stitchedit.pipeline.edit_plan import edit_name
 from stitchedit.project.records import Records
 from stitchedit.project.stage_runner import Stages
 from stitchedit.provenance.manifest import notice

@@ -1,0 +1,143 @@
+"""What an inversion will do, before anything is written: the clip, whose face, which stages, what it takes."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from stitchedit.config import InvertConfig, for_frames
+from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
+from stitchedit.inversion import encoder_registry
+from stitchedit.inversion.encoder import Encoder
+from stitchedit.models import loading
+from stitchedit.models.generator import Generator
+from stitchedit.progress import shown_time
+from stitchedit.project.folder import INVERT_STAGES, default_root
+from stitchedit.project.records import Records
+from stitchedit.video import VideoSource, open_video
+
+TUNE_OVERHEAD = 1.6  # times a pass forward and back, of a step of tuning: losses and optimiser, see docs/benchmarks.md
+
+
+@dataclass(frozen=True, slots=True)
+class InvertPlan:
+    """An inversion that can be carried out."""
+
+    config: InvertConfig
+    source: VideoSource
+    root: Path  # the project's folder
+    device: torch.device
+    generator: Generator
+    generator_sha: str
+    encoder: Encoder
+    encoder_sha: str
+    frames: int | None  # of the clip; None: its container does not tell
+    finished: tuple[str, ...]  # stages on record in that folder; done again where their inputs changed
+
+    @property
+    def faces(self) -> list[str]:
+        """Whose, as `--face` names them."""
+        return [self.config.track.face, *self.config.others]
+
+    @property
+    def largest_crop(self) -> int:
+        """Pixels that no crop is larger than; how large the face is, tracking will tell."""
+        side = max(self.source.info.width, self.source.info.height)
+        allowed = [size for size in self.generator.exits if size <= self.config.max_size] or [min(self.generator.exits)]
+        return next((size for size in allowed if size >= side), allowed[-1])
+
+    @property
+    def steps(self) -> dict[str, int]:
+        """Of the optimiser, at most, by stage, for a face that is seen in every frame."""
+        count = self.frames or 1
+        return {
+            "encode": for_frames(self.config.encode, count).steps,
+            "tune": for_frames(self.config.tune, count).steps,
+        }
+
+    @property
+    def bytes(self) -> int:
+        """About what the project takes at most: tuned generators, a checkpoint with two moments, crops."""
+        held = 4 * sum(4 * p.numel() for p in self.generator.parameters())
+        return len(self.faces) * (held + pictures_bytes(self.frames or 0, self.largest_crop))
+
+    def seconds(self) -> float:
+        """About how long tuning takes at most, for each face: one pass of each size is timed, here and now."""
+        steps, tune = self.steps["tune"], self.config.tune
+        coarse = min(self.largest_crop, max(tune.coarse_size, min(self.generator.exits)))
+        sizes = {self.largest_crop: 1 - tune.coarse_part, _exit(self.generator, coarse): tune.coarse_part}
+        return TUNE_OVERHEAD * steps * sum(part * seconds_a_pass(self.generator, s) for s, part in sizes.items())
+
+    def as_json(self) -> dict[str, Any]:
+        info = self.source.info
+        return {
+            "project": str(self.root),
+            "clip": str(info.path),
+            "frames": self.frames,
+            "frame_size": [info.width, info.height],
+            "faces": self.faces,
+            "preset": self.config.preset,
+            "generator": self.config.generator,
+            "device": str(self.device),
+            "finished": list(self.finished),
+            "largest_crop_px": self.largest_crop,
+            "steps": self.steps,
+            "bytes": self.bytes,
+            "tune_seconds": round(self.seconds()),
+        }
+
+    def lines(self) -> list[str]:
+        info, steps = self.source.info, self.steps
+        there = f", is there: {', '.join(self.finished)} on record" if self.finished else ""
+        count = "an unknown number of" if self.frames is None else str(self.frames)
+        return [
+            f"clip: {info.path}, {count} frames of {info.width} x {info.height}",
+            f"project: {self.root}{there}",
+            f"faces: {', '.join(self.faces)}; preset {self.config.preset}, generator {self.config.generator}",
+            f"work: crops of at most {self.largest_crop} px; at most {steps['encode']} steps of encoding and "
+            f"{steps['tune']} of tuning a face, tuning about {shown_time(self.seconds())} on this {self.device.type}",
+            f"disk: {self.bytes / 1e6:.0f} MB at most",
+            *(f"note: {note}" for note in info.notes),
+            "nothing was written",
+        ]
+
+
+def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPlan:
+    """Check everything that can be checked before the work, which writes nothing.
+
+    Raises: CannotOpen; DeviceError; NotFetched, UnknownCheckpoint, HashMismatch; ConfigError, when the encoder does
+        not fit the generator; TooLittleRoom; ProjectError, when something else is at `root`.
+    """
+    device = loading.device(config.device)
+    source = open_video(clip, config.fps)
+    generator, generator_sha = loading.generator(config.generator, device)
+    encoder, encoder_sha = encoder_registry.encoder(config.encoder, device, generator, config.encode.space)
+    root = root or default_root(clip)
+    record = root / "project.toml"
+    finished = Records.read(record).data["stages"] if record.exists() else {}
+    held = (1 + len(config.others)) * 4 * sum(4 * p.numel() for p in generator.parameters())
+    require_disk_space(root, held - min(held, folder_bytes(root)))
+    frames = round((source.info.duration or 0) * source.info.rate) or None
+    stages = tuple(stage for stage in INVERT_STAGES if stage in finished)
+    return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, frames, stages)
+
+
+def seconds_a_pass(generator: Generator, size: int) -> float:
+    """A picture of `size` pixels forward and back through all weights, once, after one that is not counted."""
+    generator.requires_grad_(True)
+    took = 0.0
+    for _ in range(2):
+        start = time.perf_counter()
+        picture = generator.synthesis(generator.w_avg[None, None], resolution=size)
+        picture.square().mean().backward()  # type: ignore[no-untyped-call]
+        took = time.perf_counter() - start
+        generator.zero_grad(set_to_none=True)
+    return took
+
+
+def _exit(generator: Generator, least: int) -> int:
+    return next((size for size in generator.exits if size >= least), generator.exits[-1])
