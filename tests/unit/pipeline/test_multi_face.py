@@ -63,8 +63,8 @@ def test_all_faces_are_tracked_in_one_reading_and_kept(
     clip: VideoSource, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     readings = []
-    once = multi_face.upright
-    monkeypatch.setattr(multi_face, "upright", lambda source: readings.append(1) or once(source))  # type: ignore[func-returns-value]
+    once = multi_face.iter_rgb
+    monkeypatch.setattr(multi_face, "iter_rgb", lambda source: readings.append(1) or once(source))  # type: ignore[func-returns-value]
 
     def follow(*faces: str) -> list[multi_face.TrackedFace]:
         project = Project.create(tmp_path / "clip.mp4.stitch")

@@ -1,6 +1,7 @@
 """Tests of the time left: what a stage's own pace foretells."""
 
-from stitchedit.cli.time_left import TimeLeft, shown_time
+from stitchedit.cli.time_left import TimeLeft
+from stitchedit.progress import shown_time
 
 
 def run(units: list[float], first: int = 0, upto: int | None = None) -> float | None:
