@@ -342,7 +342,7 @@ def evaluate(
     """Measure an edited clip against its source: figures as text or JSON, and a page with plots and pictures."""
     from stitchedit.video.sequence_names import require_clip
 
-    for clip in (edit, truth, source):
+    for clip in (truth, source, None if edit.exists() else edit):  # a folder that exists may be a project
         if clip is not None:
             require_clip(clip)
     require_directions(direction or ())

@@ -53,6 +53,32 @@ def test_invert_leaves_a_project_and_is_not_done_twice(folder: Path, inverted: d
 
 
 @pytest.mark.slow
+def test_a_dry_run_tells_the_plan_and_writes_nothing(
+    folder: Path, inverted: dict[str, object], direction: Path, tmp_path: Path
+) -> None:
+    def everything() -> set[Path]:
+        return set(folder.rglob("*")) - set(folder.rglob("*.log"))
+
+    before = everything()
+    invert = ("invert", "clip.mp4", "--generator", TINY, "--preset", "fast", "--dry-run")
+    fresh = json.loads(run(*invert, "--project", tmp_path / "new.stitch", "--json", cwd=folder).stdout)
+    assert (fresh["frames"], fresh["faces"], fresh["finished"]) == (FRAMES, ["largest"], [])
+    assert not (tmp_path / "new.stitch").exists()
+    assert fresh["largest_crop_px"] == 64
+    assert fresh["steps"]["tune"] > 0
+    assert "track, align, encode, tune on record" in run(*invert, cwd=folder).stdout
+    edit = ("edit", "--direction", direction, "--strength", "1.25", "--dry-run")
+    plan = json.loads(run(*edit, "--json", cwd=folder).stdout)
+    assert (plan["frames"], plan["edited_frames"], plan["faces"]) == (FRAMES, FRAMES, [1])
+    assert (plan["stages"], plan["replaces"], plan["manifest"]) == ({"stitch": "not done yet"}, False, True)
+    assert plan["output"].endswith("clip.push+1.25.mp4")
+    assert plan["seconds"] > 0
+    assert "nothing was written" in run(*edit, cwd=folder).stdout
+    assert everything() == before
+    assert "is the source clip itself" in error(run(*edit, "-o", "clip.mp4", cwd=folder, expect=2))
+
+
+@pytest.mark.slow
 def test_edit_gives_every_frame_back_with_time_and_sound(
     folder: Path, inverted: dict[str, object], direction: Path
 ) -> None:
@@ -73,6 +99,8 @@ def test_edit_gives_every_frame_back_with_time_and_sound(
     assert (folder / summary["sheet"]).is_file()
     kept = json.loads(run("edit", *options, "--lossless", cwd=folder).stdout)
     assert set(kept["seconds"].values()) == {0.0}
+    plan = json.loads(run("edit", *options, "--lossless", "--dry-run", cwd=folder).stdout)
+    assert (plan["stages"], plan["replaces"], plan["seconds"]) == ({"stitch": "kept"}, True, 0)
 
 
 @pytest.mark.slow

@@ -76,7 +76,7 @@ def test_all_faces_are_tracked_in_one_reading_and_kept(
     assert max(centres(first.tracks)) < 340 < min(centres(second.tracks))
     assert second.project.root == tmp_path / "clip.mp4.stitch" / "persons" / "2"
     assert second.project.source == clip.info.path, "known from in there too"
-    assert first.mark != second.mark
+    assert first.fingerprint != second.fingerprint
     del first, second  # the projects are held as long as they are open
     everyone = follow("all")
     assert len(readings) == 2, "that there are two is not known before"
