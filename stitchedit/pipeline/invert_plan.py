@@ -35,8 +35,12 @@ class InvertPlan:
     generator_sha: str
     encoder: Encoder
     encoder_sha: str
-    frames: int | None  # of the clip; None: its container does not tell
     finished: tuple[str, ...]  # stages on record in that folder; done again where their inputs changed
+
+    @property
+    def frames(self) -> int:
+        """Of the clip, by decoding it once: what containers claim is often wrong."""
+        return self.source.count()
 
     @property
     def faces(self) -> list[str]:
@@ -53,7 +57,7 @@ class InvertPlan:
     @property
     def steps(self) -> dict[str, int]:
         """Of the optimiser, at most, by stage, for a face that is seen in every frame."""
-        count = self.frames or 1
+        count = max(1, self.frames)
         return {
             "encode": for_frames(self.config.encode, count).steps,
             "tune": for_frames(self.config.tune, count).steps,
@@ -63,7 +67,7 @@ class InvertPlan:
     def bytes(self) -> int:
         """About what the project takes at most: tuned generators, a checkpoint with two moments, crops."""
         held = 4 * sum(4 * p.numel() for p in self.generator.parameters())
-        return len(self.faces) * (held + pictures_bytes(self.frames or 0, self.largest_crop))
+        return len(self.faces) * (held + pictures_bytes(self.frames, self.largest_crop))
 
     def seconds(self) -> float:
         """About how long tuning takes at most, for each face: one pass of each size is timed, here and now."""
@@ -93,9 +97,8 @@ class InvertPlan:
     def lines(self) -> list[str]:
         info, steps = self.source.info, self.steps
         there = f", is there: {', '.join(self.finished)} on record" if self.finished else ""
-        count = "an unknown number of" if self.frames is None else str(self.frames)
         return [
-            f"clip: {info.path}, {count} frames of {info.width} x {info.height}",
+            f"clip: {info.path}, {self.frames} frames of {info.width} x {info.height}",
             f"project: {self.root}{there}",
             f"faces: {', '.join(self.faces)}; preset {self.config.preset}, generator {self.config.generator}",
             f"work: crops of at most {self.largest_crop} px; at most {steps['encode']} steps of encoding and "
@@ -121,9 +124,8 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     finished = Records.read(record).data["stages"] if record.exists() else {}
     held = (1 + len(config.others)) * 4 * sum(4 * p.numel() for p in generator.parameters())
     require_disk_space(root, held - min(held, folder_bytes(root)))
-    frames = round((source.info.duration or 0) * source.info.rate) or None
     stages = tuple(stage for stage in INVERT_STAGES if stage in finished)
-    return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, frames, stages)
+    return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, stages)
 
 
 def seconds_a_pass(generator: Generator, size: int) -> float:
