@@ -41,8 +41,7 @@ __all__ = [
     "upsample2d",
 ]
 
-_FLOATS = (torch.float16, torch.float32, torch.float64)
-_CPU_FLOATS = (*_FLOATS, torch.bfloat16)
+_FLOATS = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 _SEPARABLE_TAPS = 8  # a 1-D filter of at least so many taps stays 1-D
 
 
@@ -97,7 +96,7 @@ def upfirdn2d(
     """Enlarge by zero insertion, pad or crop, filter with f, keep every down-th sample.
 
     Args:
-        x: pictures, [N, C, H, W], float16, float32 or float64, in any layout. Differentiable to any order.
+        x: pictures, [N, C, H, W], float16, bfloat16, float32 or float64, in any layout. Differentiable to any order.
         f: from `setup_filter`, float32 on x's device; None is one tap of 1. A constant: it gets no gradient.
         up: how often a sample is repeated with zeros between, a number or (x, y).
         down: every how manieth sample is kept, a number or (x, y).
@@ -139,7 +138,7 @@ def bias_act(
     """clamp(act(x + b) * gain), with first and second gradients in x and b.
 
     Args:
-        x: float16, float32 or float64, any shape and layout.
+        x: float16, bfloat16, float32 or float64, any shape and layout.
         b: [x.shape[dim]] of x's type, added along dim; None adds nothing.
         act: a name of `ACTIVATIONS`.
         alpha: slope of "lrelu" below zero, not negative; other activations ignore it.
@@ -221,7 +220,7 @@ def downsample2d(
 def _check(x: Tensor, other: Tensor | None, impl: str) -> None:
     if impl not in IMPLEMENTATIONS:
         raise ValueError(f"impl must be one of {', '.join(IMPLEMENTATIONS)}, not {impl!r}")
-    if x.dtype not in (_FLOATS if x.is_cuda else _CPU_FLOATS):
+    if x.dtype not in _FLOATS:
         raise ValueError(f"x must be a floating point tensor, not {x.dtype}")
     if other is not None and other.device != x.device:
         raise ValueError(f"all tensors must be on one device, not {x.device} and {other.device}")

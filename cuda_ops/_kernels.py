@@ -14,7 +14,7 @@ from stitchedit.cuda_ops import _build
 from stitchedit.cuda_ops._spec import BiasActSpec, Resampling, filter_size
 from stitchedit.errors import OpsBuildError
 
-_TYPES = {torch.float16: 0, torch.float32: 1, torch.float64: 2}
+_TYPES = {torch.float16: 0, torch.float32: 1, torch.float64: 2, torch.bfloat16: 3}
 
 _Strides = ctypes.c_longlong * 4
 

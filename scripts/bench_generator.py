@@ -141,8 +141,9 @@ def _transposed_haar(bands: Tensor) -> Tensor:
     low, rows, columns, both = bands.chunk(4, dim=1)
     channels = low.shape[1]
     r = 0.5**0.5
-    plus = torch.tensor([r, r]).expand(channels, 1, 2)
-    minus = torch.tensor([r, -r]).expand(channels, 1, 2)
+    plus = bands.new_full((channels, 1, 2), r)
+    minus = plus.clone()
+    minus[..., 1] = -r
 
     def down(x: Tensor, kernel: Tensor) -> Tensor:
         return F.conv_transpose2d(x, kernel[..., None], stride=(2, 1), groups=channels)

@@ -1,4 +1,6 @@
-"""What tests of the stages share: a generator small enough to tune in seconds, and crops for it."""
+"""What tests share: the devices, a generator small enough to tune in seconds, and crops for it."""
+
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -6,6 +8,17 @@ import torch
 
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Crops
+
+
+@pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
+def device(request: pytest.FixtureRequest) -> Iterator[torch.device]:
+    """The processor, and the GPU where there is one, in whole float32: TF32 keeps three digits."""
+    if request.param == "cuda" and not torch.cuda.is_available():
+        pytest.skip("there is no CUDA device")
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    yield torch.device(request.param)
+    torch.backends.cudnn.allow_tf32 = before
 
 
 @pytest.fixture

@@ -18,9 +18,9 @@ NVIDIA = ("nv_r32_w64_m4", "nv_r64_w64_m4", "nv_r32_w64_m4_orig", "nv_r32_w512_m
 ROSINALITY = ("ros_r32_w64_m4", "ros_r32_w512_m8")
 
 
-def arrays(file: str) -> dict[str, Tensor]:
+def arrays(file: str, device: torch.device | str = "cpu") -> dict[str, Tensor]:
     with np.load(GOLDEN / file) as z:
-        return {name: torch.from_numpy(z[name]) for name in z.files if z[name].dtype.kind in "fiu"}
+        return {name: torch.from_numpy(z[name]).to(device) for name in z.files if z[name].dtype.kind in "fiu"}
 
 
 def filled(name: str, shape: tuple[int, ...], std: float = 1.0, mean: float = 0.0) -> Tensor:

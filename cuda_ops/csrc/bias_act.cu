@@ -86,42 +86,74 @@ __device__ __forceinline__ Pack<T, N> load(const void* from, long long i) {
     return from ? static_cast<const Pack<T, N>*>(from)[i] : Pack<T, N>{};
 }
 
+// The bias of N elements from `at` on. Either the pack has one, or (stride 1) it lies along the bias: see run().
 template <class T, int N>
+__device__ __forceinline__ Pack<T, N> bias(const BiasAct& p, long long at) {
+    const T* b = static_cast<const T*>(p.b);
+    long long along;
+    if (p.size <= 0xffffffffll) {  // division of 64 bits is slow
+        along = unsigned(at) / unsigned(p.bias_stride) % unsigned(p.bias_size);
+    } else {
+        along = at / p.bias_stride % p.bias_size;
+    }
+    Pack<T, N> found;
+#pragma unroll
+    for (int k = 0; k < N; k++) found.v[k] = b[(N > 1 && p.bias_stride == 1) ? along + k : along];
+    return found;
+}
+
+// ACT: the activation where the compiler is to know it, else -1.
+template <class T, int N, int ORDER, int ACT>
 __global__ void bias_act(BiasAct p) {
     using W = typename Wide<T>::type;
+    constexpr bool kBySign = ORDER == 1 && ACT >= 0;  // the derivative looks at y alone
+    const int act = ACT < 0 ? p.act : ACT;
     const W alpha = W(p.alpha), gain = W(p.gain), clamp = W(p.clamp);
     const long long step = (long long)gridDim.x * blockDim.x;
     for (long long i = (long long)blockIdx.x * blockDim.x + threadIdx.x; i < p.size / N; i += step) {
-        const Pack<T, N> xs = load<T, N>(p.x, i), ys = load<T, N>(p.y, i);
-        const Pack<T, N> dys = load<T, N>(p.dy, i), dxs = load<T, N>(p.dx, i);
-        const long long at = i * N;
-        const long long along = at / p.bias_stride;
+        const Pack<T, N> xs = load<T, N>(kBySign ? nullptr : p.x, i), ys = load<T, N>(ORDER == 0 ? nullptr : p.y, i);
+        const Pack<T, N> dys = load<T, N>(ORDER == 0 ? nullptr : p.dy, i);
+        const Pack<T, N> dxs = load<T, N>(ORDER < 2 ? nullptr : p.dx, i);
+        const Pack<T, N> bs = kBySign || !p.b ? Pack<T, N>{} : bias<T, N>(p, i * N);
         Pack<T, N> out;
 #pragma unroll
         for (int k = 0; k < N; k++) {
-            W v = W(xs.v[k]);
-            if (p.b) {
-                // Either the whole pack has one bias, or (stride 1) it lies along the bias: see run().
-                const long long bias_at = (N > 1 && p.bias_stride == 1) ? along + k : along;
-                v += W(static_cast<const T*>(p.b)[bias_at % p.bias_size]);
-            }
-            const W y = W(ys.v[k]);
+            const W v = W(xs.v[k]) + W(bs.v[k]), y = W(ys.v[k]);
             W result;
-            if (p.order == 0) {
-                result = activate(p.act, v, alpha) * gain;
+            if (ORDER == 0) {
+                result = activate(act, v, alpha) * gain;
                 if (clamp >= 0) result = result > clamp ? clamp : (result < -clamp ? -clamp : result);
             } else {
                 result = W(dys.v[k]) * gain;
-                if (p.order == 1) {
-                    result *= slope(p.act, v, gain > 0 ? y > 0 : y < 0, alpha);
+                if (ORDER == 1) {
+                    result *= slope(act, v, gain > 0 ? y > 0 : y < 0, alpha);
                 } else {
-                    result *= W(dxs.v[k]) * curvature(p.act, v);
+                    result *= W(dxs.v[k]) * curvature(act, v);
                 }
                 if (clamp >= 0 && !(y > -clamp && y < clamp)) result = 0;
             }
             out.v[k] = T(result);
         }
         static_cast<Pack<T, N>*>(p.out)[i] = out;
+    }
+}
+
+template <class T, int N>
+void launch(const BiasAct& p, dim3 grid, dim3 block, void* stream) {
+    if (p.order == 0 && p.act == kLinear) {
+        STITCHEDIT_LAUNCH((bias_act<T, N, 0, kLinear>), grid, block, stream, p);
+    } else if (p.order == 0 && p.act == kLrelu) {
+        STITCHEDIT_LAUNCH((bias_act<T, N, 0, kLrelu>), grid, block, stream, p);
+    } else if (p.order == 0) {
+        STITCHEDIT_LAUNCH((bias_act<T, N, 0, -1>), grid, block, stream, p);
+    } else if (p.order == 1 && p.act == kLinear) {
+        STITCHEDIT_LAUNCH((bias_act<T, N, 1, kLinear>), grid, block, stream, p);
+    } else if (p.order == 1 && p.act == kLrelu) {
+        STITCHEDIT_LAUNCH((bias_act<T, N, 1, kLrelu>), grid, block, stream, p);
+    } else if (p.order == 1) {
+        STITCHEDIT_LAUNCH((bias_act<T, N, 1, -1>), grid, block, stream, p);
+    } else {
+        STITCHEDIT_LAUNCH((bias_act<T, N, 2, -1>), grid, block, stream, p);
     }
 }
 
@@ -137,9 +169,9 @@ int run(const BiasAct& p, void* stream) {
     const long long blocks = ceil_div(threads, kThreads);
     const dim3 grid(blocks < 65536 ? blocks : 65536, 1, 1), block(kThreads, 1, 1);
     if (fits && even) {
-        STITCHEDIT_LAUNCH((bias_act<T, kMost>), grid, block, stream, p);
+        launch<T, kMost>(p, grid, block, stream);
     } else {
-        STITCHEDIT_LAUNCH((bias_act<T, 1>), grid, block, stream, p);
+        launch<T, 1>(p, grid, block, stream);
     }
     return launch_error();
 }
@@ -151,6 +183,7 @@ STITCHEDIT_API int stitchedit_bias_act(const stitchedit::BiasAct* p, void* strea
     switch (p->type) {
 #ifndef STITCHEDIT_HOST
         case stitchedit::kHalf: return stitchedit::run<__half>(*p, stream);
+        case stitchedit::kBrain: return stitchedit::run<__nv_bfloat16>(*p, stream);
 #endif
         case stitchedit::kFloat: return stitchedit::run<float>(*p, stream);
         case stitchedit::kDouble: return stitchedit::run<double>(*p, stream);

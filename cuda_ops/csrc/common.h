@@ -5,6 +5,7 @@
 // The tests compile the kernels as plain C++ and run them thread by thread, to check them where there is no GPU.
 #include "host.h"
 #else
+#include <cuda_bf16.h>
 #include <cuda_fp16.h>
 #include <cuda_runtime.h>
 #define STITCHEDIT_LAUNCH(kernel, grid, block, stream, ...) \
@@ -15,7 +16,7 @@
 
 namespace stitchedit {
 
-enum Type { kHalf = 0, kFloat = 1, kDouble = 2 };
+enum Type { kHalf = 0, kFloat = 1, kDouble = 2, kBrain = 3 };  // kBrain: bfloat16
 
 // What a type is computed in: half precision is only for storage.
 template <class T>

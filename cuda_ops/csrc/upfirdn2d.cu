@@ -21,6 +21,8 @@ struct Upfirdn {
     int channels_last;
 };
 
+constexpr int kThreads = 256;
+
 // Which outputs a thread makes: ox, and `rows` of them from oy, in planes from `plane` on in steps of gridDim.z.
 struct Place {
     int ox, c, strip;
@@ -70,16 +72,46 @@ __global__ void upfirdn_any(Upfirdn p) {
     }
 }
 
-// 4x4 taps and the same factor in x and y, known to the compiler. PHASE: pad_y modulo UP.
-template <class T, int UP, int DOWN, int PHASE, int ROWS>
-__global__ void upfirdn_4x4(Upfirdn p) {
+// 4x4 taps and the same factor in x and y, known to the compiler. PHASE: pad_y modulo UP. DENSE: columns are neighbours
+// in memory.
+template <class T, int UP, int DOWN, int PHASE, int ROWS, bool DENSE>
+struct Strip {
     using W = typename Wide<T>::type;
-    constexpr int kTaps = 4, kNear = kTaps / UP;  // taps of a phase
+    static constexpr int kTaps = 4, kNear = kTaps / UP;  // taps of a phase
     // First tap and first sample (relative to the strip's first) of output t of a strip; ROWS is a multiple of UP.
-    constexpr auto first_tap = [](int t) { return (PHASE + t) % UP; };
-    constexpr auto first_row = [](int t) { return UP == 1 ? t * DOWN : (t - PHASE + (PHASE + t) % UP) / UP; };
-    constexpr int kSamples = first_row(ROWS - 1) + kNear;
+    __device__ static constexpr int first_tap(int t) { return (PHASE + t) % UP; }
+    __device__ static constexpr int first_row(int t) { return UP == 1 ? t * DOWN : (t - PHASE + (PHASE + t) % UP) / UP; }
+    static constexpr int kRowOfLast = UP == 1 ? (ROWS - 1) * DOWN : (ROWS - 1 - PHASE + (PHASE + ROWS - 1) % UP) / UP;
+    static constexpr int kSamples = kRowOfLast + kNear;
 
+    W w[kTaps][kNear];
+
+    // What the samples from (iy0, ix0) on give; CHECKED: some lie outside of the picture.
+    template <bool CHECKED>
+    __device__ __forceinline__ void add(const Upfirdn& p, const T* x, int iy0, int ix0, W (&sum)[ROWS]) const {
+        const long long across = DENSE ? 1 : p.x_stride[3], down = p.x_stride[2];
+        const T* row = x + iy0 * down + ix0 * across;
+#pragma unroll
+        for (int r = 0; r < kSamples; r++, row += down) {
+            const bool row_inside = !CHECKED || (iy0 + r >= 0 && iy0 + r < p.in_h);
+#pragma unroll
+            for (int j = 0; j < kNear; j++) {
+                W v = 0;
+                if (!CHECKED || (row_inside && ix0 + j >= 0 && ix0 + j < p.in_w)) v = W(row[j * across]);
+#pragma unroll
+                for (int t = 0; t < ROWS; t++) {
+                    const int ky = first_tap(t) + UP * (r - first_row(t));
+                    if (ky >= 0 && ky < kTaps) sum[t] += w[ky][j] * v;
+                }
+            }
+        }
+    }
+};
+
+template <class T, int UP, int DOWN, int PHASE, int ROWS, bool DENSE>
+__global__ void __launch_bounds__(kThreads, DENSE && sizeof(T) <= 4 ? 3 : 1) upfirdn_4x4(Upfirdn p) {
+    using S = Strip<T, UP, DOWN, PHASE, ROWS, DENSE>;
+    using W = typename S::W;
     Place at;
     if (!place(p, at) || at.strip * ROWS >= p.out_h) return;
     const int planes = p.channels_last ? p.n : p.n * p.c;
@@ -88,62 +120,66 @@ __global__ void upfirdn_4x4(Upfirdn p) {
     const int ix0 = (mid_x + kx0) / UP;
     const int oy = at.strip * ROWS;
     const int iy0 = (oy * DOWN - p.pad_y + PHASE) / UP;
+    const bool inside = ix0 >= 0 && ix0 + S::kNear <= p.in_w && iy0 >= 0 && iy0 + S::kSamples <= p.in_h;
 
-    W w[kTaps][kNear];
+    S strip;
 #pragma unroll
-    for (int ky = 0; ky < kTaps; ky++)
+    for (int ky = 0; ky < S::kTaps; ky++)
 #pragma unroll
-        for (int j = 0; j < kNear; j++) w[ky][j] = W(tap(p, ky, kx0 + j * UP)) * W(p.gain);
+        for (int j = 0; j < S::kNear; j++) strip.w[ky][j] = W(tap(p, ky, kx0 + j * UP)) * W(p.gain);
 
     for (int plane = blockIdx.z; plane < planes; plane += gridDim.z) {
         const int n = p.channels_last ? plane : plane / p.c, c = p.channels_last ? at.c : plane % p.c;
         const T* x = static_cast<const T*>(p.x) + n * p.x_stride[0] + c * p.x_stride[1];
         W sum[ROWS] = {};
-#pragma unroll
-        for (int r = 0; r < kSamples; r++) {
-            const int iy = iy0 + r;
-            const bool row_inside = iy >= 0 && iy < p.in_h;
-#pragma unroll
-            for (int j = 0; j < kNear; j++) {
-                const int ix = ix0 + j;
-                W v = 0;
-                if (row_inside && ix >= 0 && ix < p.in_w) v = W(x[iy * p.x_stride[2] + ix * p.x_stride[3]]);
-#pragma unroll
-                for (int t = 0; t < ROWS; t++) {
-                    const int ky = first_tap(t) + UP * (r - first_row(t));
-                    if (ky >= 0 && ky < kTaps) sum[t] += w[ky][j] * v;
-                }
-            }
+        if (inside) {
+            strip.template add<false>(p, x, iy0, ix0, sum);
+        } else {
+            strip.template add<true>(p, x, iy0, ix0, sum);
         }
-        T* y = static_cast<T*>(p.y) + n * p.y_stride[0] + c * p.y_stride[1];
+        T* y = static_cast<T*>(p.y) + n * p.y_stride[0] + c * p.y_stride[1] + oy * p.y_stride[2] + at.ox * p.y_stride[3];
 #pragma unroll
-        for (int t = 0; t < ROWS; t++)
-            if (oy + t < p.out_h) y[(oy + t) * p.y_stride[2] + at.ox * p.y_stride[3]] = T(sum[t]);
+        for (int t = 0; t < ROWS; t++, y += p.y_stride[2])
+            if (oy + t < p.out_h) *y = T(sum[t]);
+    }
+}
+
+template <class T, int UP, int DOWN, int PHASE, int ROWS>
+void launch_4x4(const Upfirdn& p, dim3 grid, dim3 block, void* stream) {
+    if (p.x_stride[3] == 1) {
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, UP, DOWN, PHASE, ROWS, true>), grid, block, stream, p);
+    } else {
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, UP, DOWN, PHASE, ROWS, false>), grid, block, stream, p);
     }
 }
 
 template <class T>
 int run(const Upfirdn& p, void* stream) {
-    constexpr int kThreads = 256, kRows = 4;
+    constexpr int kRows = 8, kFewRows = 4;            // outputs of a thread in a plane
+    constexpr long long kPlanes = 4, kEnough = 4096;  // planes of a thread, so that taps are read once for all of them
     const bool square = p.up_x == p.up_y && p.down_x == p.down_y && p.fw == 4 && p.fh == 4;
     const bool known = square && (p.up_x == 1 || p.up_x == 2) && (p.down_x == 1 || (p.down_x == 2 && p.up_x == 1));
     const long long columns = (long long)p.out_w * (p.channels_last ? p.c : 1);
-    const long long strips = known ? ceil_div(p.out_h, kRows) : p.out_h;
+    const int rows = !known ? 1 : p.down_x == 2 ? kFewRows : kRows;
+    const long long strips = ceil_div(p.out_h, rows);
     const long long planes = p.channels_last ? p.n : (long long)p.n * p.c;
     int wide = 32;
     while (wide < kThreads && wide < columns) wide *= 2;
     const dim3 block(wide, kThreads / wide, 1);
-    const dim3 grid(ceil_div(columns, block.x), ceil_div(strips, block.y), planes < 65535 ? planes : 65535);
+    const long long across = ceil_div(columns, block.x), down = ceil_div(strips, block.y);
+    const long long fewer = ceil_div(planes, kPlanes);
+    const long long deep = known && across * down * fewer >= kEnough ? fewer : planes;
+    const dim3 grid(across, down, deep < 65535 ? deep : 65535);
     if (!known) {
         STITCHEDIT_LAUNCH((upfirdn_any<T>), grid, block, stream, p);
     } else if (p.up_x == 1 && p.down_x == 1) {
-        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 1, 1, 0, kRows>), grid, block, stream, p);
+        launch_4x4<T, 1, 1, 0, kRows>(p, grid, block, stream);
     } else if (p.up_x == 1) {
-        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 1, 2, 0, kRows>), grid, block, stream, p);
+        launch_4x4<T, 1, 2, 0, kFewRows>(p, grid, block, stream);
     } else if (p.pad_y % 2 == 0) {
-        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 2, 1, 0, kRows>), grid, block, stream, p);
+        launch_4x4<T, 2, 1, 0, kRows>(p, grid, block, stream);
     } else {
-        STITCHEDIT_LAUNCH((upfirdn_4x4<T, 2, 1, 1, kRows>), grid, block, stream, p);
+        launch_4x4<T, 2, 1, 1, kRows>(p, grid, block, stream);
     }
     return launch_error();
 }
@@ -155,6 +191,7 @@ STITCHEDIT_API int stitchedit_upfirdn2d(const stitchedit::Upfirdn* p, void* stre
     switch (p->type) {
 #ifndef STITCHEDIT_HOST
         case stitchedit::kHalf: return stitchedit::run<__half>(*p, stream);
+        case stitchedit::kBrain: return stitchedit::run<__nv_bfloat16>(*p, stream);
 #endif
         case stitchedit::kFloat: return stitchedit::run<float>(*p, stream);
         case stitchedit::kDouble: return stitchedit::run<double>(*p, stream);

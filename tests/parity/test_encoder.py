@@ -18,12 +18,17 @@ TOLERANCE = 1e-4  # of the README for e4e
 
 
 @pytest.fixture(scope="module")
-def golden() -> dict[str, Tensor]:
-    return arrays("e4e_encoder.npz")
+def golden(device: torch.device) -> dict[str, Tensor]:
+    return arrays("e4e_encoder.npz", device)
 
 
 @pytest.fixture(scope="module")
-def encoder() -> Encoder4Editing:
+def image(device: torch.device) -> Tensor:
+    return filled("input.e4e_image", (1, 3, 256, 256), 0.5).to(device)
+
+
+@pytest.fixture(scope="module")
+def encoder(device: torch.device) -> Encoder4Editing:
     """At full size, every tensor by the fill."""
     with torch.device("meta"):
         empty = Encoder4Editing(18)
@@ -36,7 +41,7 @@ def encoder() -> Encoder4Editing:
                 else:
                     scale = encoder_scale(part, tensor, norm=isinstance(layer, nn.BatchNorm2d))
                     tensor.copy_(filled(f"{name}.{part}", tuple(tensor.shape), *scale))
-    return whole
+    return whole.to(device)
 
 
 def encoder_scale(part: str, tensor: Tensor, norm: bool) -> tuple[float, float]:
@@ -73,7 +78,7 @@ def test_names_for_smaller_generators(resolution: int) -> None:
 
 
 @pytest.mark.slow
-def test_e4e(encoder: Encoder4Editing, golden: dict[str, Tensor]) -> None:
+def test_e4e(encoder: Encoder4Editing, golden: dict[str, Tensor], image: Tensor) -> None:
     assert sum(p.numel() for p in encoder.parameters()) == 267_136_704
     seen: dict[str, Tensor] = {}
 
@@ -83,7 +88,6 @@ def test_e4e(encoder: Encoder4Editing, golden: dict[str, Tensor]) -> None:
     taps = {"input_layer": encoder.input_layer, "c1": encoder.body[6], "c2": encoder.body[20], "c3": encoder.body[23]}
     heads = {f"style{i}": head for i, head in enumerate(encoder.styles)}
     hooks = [layer.register_forward_hook(keep(name)) for name, layer in {**taps, **heads}.items()]
-    image = filled("input.e4e_image", (1, 3, 256, 256), 0.5)
     with torch.no_grad():
         ws = encoder(image)
         for hook in hooks:
@@ -91,7 +95,7 @@ def test_e4e(encoder: Encoder4Editing, golden: dict[str, Tensor]) -> None:
         assert error(ws, golden["out.e4e_inference"]) <= TOLERANCE
         for name, output in seen.items():
             if name in taps:
-                found = torch.stack([output.mean(), output.std(), *map(torch.tensor, output.shape)]).double()
+                found = torch.stack([output.mean(), output.std(), *map(output.new_tensor, output.shape)]).double()
                 assert error(found, golden[f"stat.{name}"]) <= TOLERANCE
                 output = nn.functional.adaptive_avg_pool2d(output, 4)
             assert error(output, golden[f"mid.{name}"]) <= TOLERANCE, name
@@ -101,42 +105,45 @@ def test_e4e(encoder: Encoder4Editing, golden: dict[str, Tensor]) -> None:
         encoder.latent_avg = golden["in.latent_avg"]
         found = encoder(image)
         encoder.latent_avg = None
-    assert torch.equal(golden["in.latent_avg"], filled("latent_avg", (18, 512), 0.5))
+    assert torch.equal(golden["in.latent_avg"].cpu(), filled("latent_avg", (18, 512), 0.5))
     assert error(found, golden["out.e4e_plus_latent_avg"]) <= TOLERANCE
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("name", "stage"), [("W", 0), ("Delta1", 1), ("Delta5", 5), ("Delta10", 10)])
-def test_progressive_stages(encoder: Encoder4Editing, golden: dict[str, Tensor], name: str, stage: int) -> None:
+def test_progressive_stages(
+    encoder: Encoder4Editing, golden: dict[str, Tensor], image: Tensor, name: str, stage: int
+) -> None:
     with torch.no_grad():
-        ws = encoder(filled("input.e4e_image", (1, 3, 256, 256), 0.5), stage=stage)
+        ws = encoder(image, stage=stage)
     assert error(ws, golden[f"out.e4e_{name}Training"]) <= TOLERANCE
     if stage == 0:
         assert torch.equal(ws, ws[:, :1].expand(-1, 18, -1))
 
 
 @pytest.mark.slow
-def test_psp(encoder: Encoder4Editing, golden: dict[str, Tensor]) -> None:
+def test_psp(encoder: Encoder4Editing, golden: dict[str, Tensor], image: Tensor) -> None:
     with torch.device("meta"):
         psp = GradualStyleEncoder(18).eval()
     psp.load_state_dict(encoder.state_dict(), assign=True)
     with torch.no_grad():
-        ws = psp(filled("input.e4e_image", (1, 3, 256, 256), 0.5))
+        ws = psp(image)
     assert error(ws, golden["out.psp_gradual"]) <= TOLERANCE
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("encoder_type", ["Encoder4Editing", "GradualStyleEncoder"])
-def test_a_whole_file(encoder: Encoder4Editing, golden: dict[str, Tensor], tmp_path: Path, encoder_type: str) -> None:
+def test_a_whole_file(
+    encoder: Encoder4Editing, golden: dict[str, Tensor], image: Tensor, tmp_path: Path, encoder_type: str
+) -> None:
     """As training wrote it, a generator included, by a name that tells nothing."""
     state = {f"encoder.{name}": tensor for name, tensor in encoder.state_dict().items()}
     state["decoder.input.input"] = torch.ones(1, 512, 4, 4)
     options = {"encoder_type": encoder_type, "start_from_latent_avg": True, "stylegan_size": 1024, "device": "cuda:0"}
     path = tmp_path / "weights.bin"
     torch.save({"state_dict": state, "latent_avg": golden["in.latent_avg"], "opts": options}, path)
-    found = weights.load_encoder(path)
+    found = weights.load_encoder(path).to(image.device)
     path.unlink()  # the mapping holds it until the test ends
-    image = filled("input.e4e_image", (1, 3, 256, 256), 0.5)
     with torch.no_grad():
         ws, one = found(image), found.one_row(image)
     expected = golden["out.e4e_plus_latent_avg"]

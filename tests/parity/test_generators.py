@@ -26,13 +26,13 @@ VALUES, GRADIENTS, FULL_SIZE = 5e-5, 1e-3, 1e-4  # tolerances of the README
 
 
 @pytest.fixture(scope="module", params=NVIDIA)
-def nvidia(request: pytest.FixtureRequest) -> tuple[StyleGAN2, dict[str, Tensor]]:
-    return nvidia_generator(request.param), arrays(f"{request.param}.io.npz")
+def nvidia(request: pytest.FixtureRequest, device: torch.device) -> tuple[StyleGAN2, dict[str, Tensor]]:
+    return nvidia_generator(request.param).to(device), arrays(f"{request.param}.io.npz", device)
 
 
 @pytest.fixture(scope="module", params=ROSINALITY)
-def rosinality(request: pytest.FixtureRequest) -> tuple[StyleGAN2, dict[str, Tensor]]:
-    return rosinality_generator(request.param), arrays(f"{request.param}.io.npz")
+def rosinality(request: pytest.FixtureRequest, device: torch.device) -> tuple[StyleGAN2, dict[str, Tensor]]:
+    return rosinality_generator(request.param).to(device), arrays(f"{request.param}.io.npz", device)
 
 
 def test_the_fill_rebuilds_a_stored_generator() -> None:
@@ -205,10 +205,11 @@ def test_rosinality_gradients(rosinality: tuple[StyleGAN2, dict[str, Tensor]]) -
 
 
 @pytest.mark.parametrize("name", ["nv_r32_w64_m4", "nv_r64_w64_m4"])
-def test_style_space_in_and_out(name: str) -> None:
-    io = {key.removeprefix(f"{name}."): t for key, t in arrays("stit_style_input.npz").items() if key.startswith(name)}
-    generator = nvidia_generator(name)
-    wplus = arrays(f"{name}.io.npz")["in.wplus"]
+def test_style_space_in_and_out(name: str, device: torch.device) -> None:
+    all_of_them = arrays("stit_style_input.npz", device)
+    io = {key.removeprefix(f"{name}."): t for key, t in all_of_them.items() if key.startswith(name)}
+    generator = nvidia_generator(name).to(device)
+    wplus = arrays(f"{name}.io.npz", device)["in.wplus"]
     kinds = [key.split(".")[2] for key in sorted(io) if key.startswith("style.")]
     with torch.no_grad():
         styles = generator.synthesis.styles(wplus)
@@ -254,17 +255,18 @@ def test_names_and_shapes_of_full_size(resolution: int) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("names", "processor"), [("nvidia", "AVX2"), ("rosinality", "AVX512")])
-def test_full_size(names: str, processor: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_size(names: str, processor: str, device: torch.device, monkeypatch: pytest.MonkeyPatch) -> None:
     """On one kind of processor Winograd's convolution draws, on the other the direct one."""
     monkeypatch.setattr("torch.backends.cpu.get_cpu_capability", lambda: processor)
-    golden = arrays("gen1024_fill.npz")
+    golden = arrays("gen1024_fill.npz", device)
     generator = StyleGAN2().eval()
     if names == "nvidia":
         fill_nvidia(generator)
     else:
         latent = filled("input.truncation_latent", (1, 512), 0.5)
         generator.load_state_dict(rosinality_to_nvidia(rosinality_fill(generator, 8), latent))
-    z, wplus = filled("input.z", (1, 512)), filled("input.wplus", (1, 18, 512))
+    generator.to(device)
+    z, wplus = filled("input.z", (1, 512)).to(device), filled("input.wplus", (1, 18, 512)).to(device)
     with torch.no_grad():
         w = generator.mapping(z, truncation_psi=0.7)
         if names == "nvidia":

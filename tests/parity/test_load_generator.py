@@ -10,14 +10,15 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 import stitchedit
+from stitchedit.stylegan2 import StyleGAN2
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TOLERANCE = 5e-5  # tests/golden/README.md: tiny networks
 
 
-def golden(name: str) -> dict[str, Tensor]:
+def golden(name: str, device: torch.device) -> dict[str, Tensor]:
     with np.load(GOLDEN / f"{name}.io.npz") as z:
-        return {key: torch.from_numpy(z[key]) for key in z.files if key.startswith(("in.", "out."))}
+        return {key: torch.from_numpy(z[key]).to(device) for key in z.files if key.startswith(("in.", "out."))}
 
 
 def assert_close(found: Tensor, expected: Tensor) -> None:
@@ -27,38 +28,39 @@ def assert_close(found: Tensor, expected: Tensor) -> None:
 
 
 @pytest.mark.parametrize("form", ["stripped.p4.pkl", "stripped.legacy_p3.pkl", "canary_src.pkl"])
-def test_an_nvidia_pickle(form: str) -> None:
-    io = golden("pkl_sg2ada_r32")
-    generator = stitchedit.load_generator(GOLDEN / f"pkl_sg2ada_r32.{form}")
+def test_an_nvidia_pickle(form: str, device: torch.device) -> None:
+    io = golden("pkl_sg2ada_r32", device)
+    generator = stitchedit.load_generator(GOLDEN / f"pkl_sg2ada_r32.{form}", device)
+    assert isinstance(generator, StyleGAN2)
     with torch.no_grad():
         ws = generator.mapping(io["in.z"], truncation_psi=0.7)
         assert_close(ws, io["out.ws_psi0.7"])
         for mode in ("const", "none"):
-            assert_close(generator.synthesis(ws, noise_mode=mode), io[f"out.img_psi0.7_{mode}"])
+            assert_close(generator.synthesis(ws, noise_mode=mode, force_fp32=True), io[f"out.img_psi0.7_{mode}"])
     expected = load_file(GOLDEN / "pkl_sg2ada_r32.weights.safetensors")
     state = generator.state_dict()
     assert state.keys() == expected.keys()
-    assert all(torch.equal(state[name], tensor) for name, tensor in expected.items())
-    assert torch.equal(generator.w_avg, expected["mapping.w_avg"])
+    assert all(torch.equal(state[name].cpu(), tensor) for name, tensor in expected.items())
+    assert torch.equal(generator.w_avg.cpu(), expected["mapping.w_avg"])
     assert (generator.num_ws, generator.resolution) == (8, 32)
 
 
 @pytest.mark.parametrize("name", ["nv_r32_w64_m4.weights.safetensors", "stit_model.stripped.pt"])
-def test_bare_tensors_and_a_stit_run(name: str) -> None:
-    io = golden("nv_r32_w64_m4")
-    generator = stitchedit.load_generator(GOLDEN / name)
+def test_bare_tensors_and_a_stit_run(name: str, device: torch.device) -> None:
+    io = golden("nv_r32_w64_m4", device)
+    generator = stitchedit.load_generator(GOLDEN / name, device)
     with torch.no_grad():
         for mode in ("const", "none"):
             assert_close(generator.synthesis(io["in.wplus"], noise_mode=mode), io[f"out.img_wplus_{mode}"])
 
 
 @pytest.mark.parametrize("zipped", [True, False], ids=["zip", "stream"])
-def test_a_rosinality_checkpoint(tmp_path: Path, zipped: bool) -> None:
-    io = golden("ros_r32_w64_m4")
+def test_a_rosinality_checkpoint(tmp_path: Path, zipped: bool, device: torch.device) -> None:
+    io = golden("ros_r32_w64_m4", device)
     ros = load_file(GOLDEN / "ros_r32_w64_m4.weights.safetensors")
     path = tmp_path / "g.pt"
-    path.write_bytes(torch_file({"g_ema": ros, "latent_avg": io["in.truncation_latent"]}, zipped))
-    generator = stitchedit.load_generator(path)
+    path.write_bytes(torch_file({"g_ema": ros, "latent_avg": io["in.truncation_latent"].cpu()}, zipped))
+    generator = stitchedit.load_generator(path, device)
     with torch.no_grad():
         ws = generator.mapping(io["in.z"])
         assert_close(ws[:, 0], io["out.w"])

@@ -1,7 +1,7 @@
 """The ops against numbers recorded from the reference repositories (tests/golden/README.md, A3)."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +27,15 @@ def cases(prefix: str) -> list[Any]:
     return [pytest.param(case, id=case["case"]) for case in found]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def everything_is_there(device: torch.device) -> Iterator[None]:
+    with device:
+        yield
+
+
 def array(case: dict[str, Any] | str, name: str) -> Tensor:
     key = case if isinstance(case, str) else case["case"]
-    return torch.from_numpy(ARRAYS[f"{key}.{name}"])
+    return torch.from_numpy(ARRAYS[f"{key}.{name}"]).to(torch.get_default_device())
 
 
 def agree(got: Tensor, expected: Tensor, tolerance: float) -> None:
@@ -85,7 +91,7 @@ def test_setup_filter_makes_the_filters_of_the_cases(case: dict[str, Any]) -> No
 @pytest.mark.parametrize("case", cases("setup_filter."))
 def test_setup_filter(case: dict[str, Any]) -> None:
     expected = torch.from_numpy(ARRAYS[case["case"]])
-    agree(setup_filter(case["f"]), expected, VALUES)
+    agree(setup_filter(case["f"]).cpu(), expected, VALUES)
 
 
 @pytest.mark.parametrize("case", cases("wrap."))

@@ -38,14 +38,14 @@ class Pictures:
 
 
 @pytest.fixture(scope="module")
-def golden() -> dict[str, Tensor]:
+def golden(device: torch.device) -> dict[str, Tensor]:
     with np.load(GOLDEN / "stit_losses.npz") as z:
-        return {k: torch.from_numpy(z[k]) for k in z.files}
+        return {k: torch.from_numpy(z[k]).to(device) for k in z.files}
 
 
 @pytest.fixture
-def generator() -> StyleGAN2:
-    found = load_generator(GOLDEN / "nv_r64_w64_m4.weights.safetensors")
+def generator(device: torch.device) -> StyleGAN2:
+    found = load_generator(GOLDEN / "nv_r64_w64_m4.weights.safetensors", device)
     assert isinstance(found, StyleGAN2)
     return found.requires_grad_(True)
 
@@ -59,10 +59,12 @@ def lpips(golden: dict[str, Tensor]) -> Lpips:
         weight = fill(f"{name}.weight", (out, inp, k, k), std=float(np.sqrt(2 / (inp * k * k))))
         trunk[f"features.{index}.weight"] = torch.from_numpy(weight)
         trunk[f"features.{index}.bias"] = torch.from_numpy(fill(f"{name}.bias", (out,), std=0.05))
-    return Lpips(trunk, {f"lin{i}.model.1.weight": golden[f"lpips.lin{i}.model.1.weight"] for i in range(5)})
+    heads = {f"lin{i}.model.1.weight": golden[f"lpips.lin{i}.model.1.weight"].cpu() for i in range(5)}
+    return Lpips(trunk, heads).to(golden["pti.in.w0"].device)
 
 
 def close(a: Tensor, b: Tensor, tolerance: float) -> None:
+    a, b = a.cpu(), b.cpu()
     assert a.shape == b.shape
     error = (a - b).abs().max() / max(1.0, float(b.abs().max()))
     assert error < tolerance, f"error {error:.2e}"
@@ -85,8 +87,9 @@ def test_pivotal_tuning(golden: dict[str, Tensor], generator: StyleGAN2, lpips: 
     images = torch.stack([golden["pti.in.img0"], golden["pti.in.img1"]])
     ws = torch.cat([golden["pti.in.w0"], golden["pti.in.w1"]])
     mapping = {k: v.clone() for k, v in generator.state_dict().items() if k.startswith("mapping")}
-    report = tune(generator, Latents(ws.numpy()), Pictures(images), lpips, config, size=64)  # type: ignore[arg-type]
+    report = tune(generator, Latents(ws.cpu().numpy()), Pictures(images), lpips, config, size=64)  # type: ignore[arg-type]
     expected = golden[f"pti.{name}.curve_total_l2_lpips"]
+    expected = expected.cpu()
     close(report.curve / expected, torch.ones_like(expected), CURVES)
     with torch.no_grad():
         close(generator.synthesis(ws), golden[f"pti.{name}.final"], IMAGES)
@@ -99,7 +102,7 @@ def test_pivotal_tuning(golden: dict[str, Tensor], generator: StyleGAN2, lpips: 
 
 
 def test_locality(golden: dict[str, Tensor], generator: StyleGAN2, lpips: Lpips) -> None:
-    frozen = load_generator(GOLDEN / "nv_r64_w64_m4.weights.safetensors").requires_grad_(False)
+    frozen = load_generator(GOLDEN / "nv_r64_w64_m4.weights.safetensors", generator.w_avg.device).requires_grad_(False)
     there = frozen.mapping(golden["loc.in.z"], truncation_psi=0.5)
     close(there, golden["loc.out.w"], 1e-4)
     close(step_toward(golden["pti.in.w0"], there, 30.0), golden["loc.out.morphed_w"], 1e-4)
@@ -120,7 +123,7 @@ def test_stitching_tuning(golden: dict[str, Tensor], generator: StyleGAN2, name:
     image, curve = stitched(golden, generator, golden["stitch.in.w"], norm, steps)
     close(image, golden[f"stitch.out.{name}"], IMAGES)
     if name == "steps10_l2":
-        expected = golden["stitch.curve_total_border_content"]
+        expected = golden["stitch.curve_total_border_content"].cpu()
         close(torch.tensor(curve[:steps]) / expected, torch.ones_like(expected), CURVES)
         close(image, golden["stitch.check_final"], IMAGES)
 

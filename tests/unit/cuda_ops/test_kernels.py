@@ -20,7 +20,13 @@ from stitchedit.cuda_ops._spec import BiasActSpec, Resampling
 
 LAYOUTS = ["contiguous", "channels_last", "strided", "transposed"]
 # (values, gradients) allowed of max(1, largest): the sum of a few products in another order
-TOLERANCE = {torch.float16: (2e-3, 2e-3), torch.float32: (1e-5, 5e-5), torch.float64: (1e-12, 1e-12)}
+TOLERANCE = {
+    torch.float16: (2e-3, 2e-3),
+    torch.bfloat16: (1e-2, 1e-2),
+    torch.float32: (1e-5, 5e-5),
+    torch.float64: (1e-12, 1e-12),
+}
+HALVES = (torch.float16, torch.bfloat16)
 GENERATOR_PASSES = [
     Resampling((1, 1), (1, 1), (1, 1, 1, 1), False, 4.0),
     Resampling((1, 1), (1, 1), (2, 2, 2, 2), True, 4.0),
@@ -146,12 +152,13 @@ def test_upfirdn2d_on_the_gpu(dtype: torch.dtype, layout: str) -> None:
 def test_bias_act_on_the_gpu(dtype: torch.dtype, layout: str) -> None:
     """Values, first and second gradients, in x and in the bias."""
     for act, options in itertools.product(ACTIVATIONS, BIAS_OPTIONS):
-        if dtype == torch.float16 and "clamp" in options:
+        if dtype in HALVES and "clamp" in options:
             continue  # rounding to half precision decides which elements are clamped
         results = []
-        for impl, kind in (("cuda", dtype), ("ref", torch.float64 if dtype == torch.float16 else dtype)):
+        for impl, kind in (("cuda", dtype), ("ref", torch.float64 if dtype in HALVES else dtype)):
             x = laid_out(picture(2, 8, 9, 6, dtype=dtype).to(kind).cuda(), layout).requires_grad_()
-            b = picture(8, dtype=dtype, seed=1).to(kind).cuda().requires_grad_()
+            # Of this seed no x + b is 0, where a kinked activation's slope is a matter of rounding.
+            b = picture(8, dtype=dtype, seed=3).to(kind).cuda().requires_grad_()
             y = bias_act(x, b, act=act, impl=impl, **options)
             dy = picture(*y.shape, dtype=dtype, seed=2).to(kind).cuda().requires_grad_()
             dx, db = torch.autograd.grad(y, (x, b), dy, create_graph=True)
@@ -160,7 +167,7 @@ def test_bias_act_on_the_gpu(dtype: torch.dtype, layout: str) -> None:
                 out += torch.autograd.grad(dx.square().sum(), (x, b, dy))
             results.append([t.detach().to(dtype) for t in out])
         for got, expected in zip(*results, strict=True):
-            agree(got, expected, TOLERANCE[dtype][1] * (20 if dtype == torch.float16 else 1))
+            agree(got, expected, TOLERANCE[dtype][1] * (20 if dtype in HALVES else 1))
 
 
 @pytest.mark.gpu
