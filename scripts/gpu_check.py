@@ -237,7 +237,7 @@ def ops(options: argparse.Namespace, keep: Keep) -> None:
 def steps(options: argparse.Namespace, keep: Keep) -> None:
     import torch
 
-    from stitchedit.generator import Generator, load_default_generator
+    from stitchedit.models.generator import Generator, load_default_generator
     from stitchedit.stylegan2 import StyleGAN2
 
     def config_f(size: int) -> Generator:
@@ -269,9 +269,10 @@ def steps(options: argparse.Namespace, keep: Keep) -> None:
 def job(options: argparse.Namespace, keep: Keep) -> None:
     import torch
 
-    from stitchedit import pipeline
     from stitchedit.config import edit_preset, invert_preset
-    from stitchedit.project import Project
+    from stitchedit.pipeline.edit_clip import edit as edit_clip
+    from stitchedit.pipeline.invert_clip import invert as invert_clip
+    from stitchedit.project.folder import Project
 
     preset = "fast" if options.small else options.part.split("-")[1]
     folder = Path(tempfile.mkdtemp(dir=options.rows.parent))
@@ -281,7 +282,7 @@ def job(options: argparse.Namespace, keep: Keep) -> None:
         shutil.copytree(options.project, root)
     peak = torch.cuda.max_memory_allocated if options.device == "cuda" else lambda: 0
     invert = replace(invert_preset(preset), device=options.device)
-    done = pipeline.invert(clip, root, invert)
+    done = invert_clip(clip, root, invert)
     for stage, seconds in done.seconds.items():
         keep({"stage": stage, "seconds": seconds, "frames": done.edited_frames, "crop_px": done.crop_px})
     keep(
@@ -292,7 +293,7 @@ def job(options: argparse.Namespace, keep: Keep) -> None:
     )
     keep({"figure": "tuning", "is": done.tuning})
     edit = replace(edit_preset(preset), device=options.device, edits=(("age", 2.0),), metadata_only=True)
-    edited = pipeline.edit(Project.open(root), edit, None)
+    edited = edit_clip(Project.open(root), edit, None)
     for stage, seconds in edited.seconds.items():
         keep({"stage": f"edit: {stage}", "seconds": seconds, "frames": edited.edited_frames, "crop_px": done.crop_px})
     keep({"figure": "stitching, steps a frame", "is": f"{edited.stitch_steps:.1f}"})
@@ -331,8 +332,8 @@ class Steps:
         import numpy as np
         import torch
 
-        from stitchedit.data import Crops, Latents
-        from stitchedit.loading import perceptual
+        from stitchedit.models.loading import perceptual
+        from stitchedit.types import Crops, Latents
 
         self.generator, self.size, self.device = generator, size, torch.device(device)
         self.count, self.uncounted = (1, 1) if small else (STEPS, UNCOUNTED)
@@ -354,9 +355,9 @@ class Steps:
             return self.generator.synthesis(ws, resolution=self.size).float()
 
     def tuning(self) -> Row:
-        from stitchedit.batches import Batches
         from stitchedit.config import TuneConfig
-        from stitchedit.tune import tune
+        from stitchedit.inversion.crop_batches import Batches
+        from stitchedit.inversion.pivotal_tuning import tune
 
         ticks: list[float] = []
         config = TuneConfig(steps=self.count + self.uncounted, coarse_part=0, plateau=0, ramp_down=0)
@@ -377,9 +378,9 @@ class Steps:
     def stitching(self) -> Row:
         import torch
 
-        from stitchedit.batches import Batches
         from stitchedit.config import StitchConfig
-        from stitchedit.stitch import Chain, stitch_frame
+        from stitchedit.editing.stitching_tuning import Chain, stitch_frame
+        from stitchedit.inversion.crop_batches import Batches
 
         batches = Batches(self.crops, None, self.device)
         source, content = batches.images([0], self.size), batches.images([1], self.size)
