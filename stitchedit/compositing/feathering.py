@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from stitchedit.image.smoothing import smoothstep
 from stitchedit.masks.region_shape import Shape, Shapes
 from stitchedit.types import ByteArray, CropImages, FaceState, FineImages, FloatArray, Tracks
 
@@ -152,6 +153,5 @@ def _turned(values: NDArray[Any]) -> FloatArray:
 
 
 def _rise(values: FloatArray, low: float, high: float) -> FloatArray:
-    t = np.clip((values - low) / (high - low), 0.0, 1.0)
-    smooth: FloatArray = t * t * (3.0 - 2.0 * t)
-    return smooth
+    """0 up to `low`, 1 from `high` on, and smooth between."""
+    return smoothstep((values - low) / (high - low))

@@ -19,6 +19,7 @@ from stitchedit.errors import EmptyMask
 from stitchedit.faces.alignment import PixelBox, crop_to_source, sides, to_source, uncrop
 from stitchedit.image.resample import apply, inverse
 from stitchedit.image.similarity import unchanged
+from stitchedit.image.smoothing import smoothstep
 from stitchedit.masks.region_shape import Shape
 from stitchedit.types import ByteArray, FloatArray
 
@@ -102,16 +103,10 @@ def shape_alpha(
     reach = np.maximum(part * np.float32(width), np.float32(1e-3))
     ring: FloatArray = 1.0 - shape.distance_in(quad, box) / reach
     inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
-    return box, _smoothstep(ring) * _smoothstep(inner * side / max(width, 1.0))
+    return box, smoothstep(ring) * smoothstep(inner * side / max(width, 1.0))
 
 
 def _crop_places(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:
     """Each source pixel's centre, [h, w, 2] in crop sides."""
     x, y = np.meshgrid(np.arange(size[0]) + 0.5 + corner[0], np.arange(size[1]) + 0.5 + corner[1])
     return apply(inverse(crop_to_source(quad)), np.stack([x, y], axis=-1))
-
-
-def _smoothstep(t: FloatArray) -> FloatArray:
-    t = np.clip(t, 0.0, 1.0)
-    smooth: FloatArray = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
-    return smooth
