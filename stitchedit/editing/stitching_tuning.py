@@ -23,6 +23,7 @@ from stitchedit.image.smoothing import guided_filter, smoothstep
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.models.generator import Generator
+from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 State = dict[str, Tensor]
@@ -72,11 +73,7 @@ class Chain:
     def state(self) -> State:
         """Everything needed to go on after `done` frames, exactly."""
         state = {f"parameter.{n}": p.detach() for n, p in self.named}
-        for name, parameter in self.named:
-            kept = self.optimizer.state.get(parameter)
-            if kept:
-                state[f"exp_avg.{name}"], state[f"exp_avg_sq.{name}"] = kept["exp_avg"], kept["exp_avg_sq"]
-                state[f"adam_step.{name}"] = kept["step"].reshape(1)
+        state |= adam_state(self.optimizer, self.named)
         state["done"] = torch.tensor([self.done])
         return state
 
@@ -84,12 +81,7 @@ class Chain:
         with torch.no_grad():
             for name, parameter in self.named:
                 parameter.copy_(state[f"parameter.{name}"])
-                if f"exp_avg.{name}" in state:
-                    self.optimizer.state[parameter] = {
-                        "step": state[f"adam_step.{name}"].reshape(()),
-                        "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
-                        "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
-                    }
+        restore_adam(self.optimizer, self.named, state)
         self.done = int(state["done"].item())
 
 
