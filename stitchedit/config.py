@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from stitchedit.strength import Strength
 
 
+REFERENCE_PX = 1024  # crops at which widths in pixels, such as border_px, are given
+BORDER_PX = 50  # STIT's width of the ring in which an edit meets the source, at that size
+
+
 @dataclass(frozen=True, slots=True)
 class TrackConfig:
     gap_s: float = 0.25  # gaps up to this long are interpolated, longer ones pass through untouched
@@ -90,7 +94,7 @@ class StitchConfig:
     detail: bool = True  # give the edited face what tuning missed (`editing.residual_transfer`); STIT: off
     steady: float = 6.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
     membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
-    border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
+    border_px: int = BORDER_PX  # width of the border ring in pixels of a REFERENCE_PX crop
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +197,7 @@ def edit_preset(name: str) -> EditConfig:
             detail=False,
             steady=0,
             membrane=False,
-            border_px=50,
+            border_px=BORDER_PX,
         )
         return replace(base, blender="none", every_frame=True, stitch=stitch)
     return base

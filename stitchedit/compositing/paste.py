@@ -15,6 +15,7 @@ import numpy as np
 
 from stitchedit.compositing.blenders import Blender, feather, match_colours
 from stitchedit.compositing.feathering import width_at
+from stitchedit.config import BORDER_PX, REFERENCE_PX
 from stitchedit.errors import EmptyMask
 from stitchedit.faces.alignment import PixelBox, crop_to_source, sides, to_source, uncrop
 from stitchedit.image.resample import apply, inverse
@@ -22,8 +23,6 @@ from stitchedit.image.similarity import unchanged
 from stitchedit.image.smoothing import smoothstep
 from stitchedit.masks.region_shape import Shape
 from stitchedit.types import ByteArray, FloatArray
-
-_REFERENCE_PX = 1024  # crops at which border_px is given
 
 
 class Patch(NamedTuple):
@@ -42,7 +41,7 @@ def compose(
     shape: Shape,
     *,
     own: ByteArray | None = None,
-    border_px: float = 50.0,
+    border_px: float = BORDER_PX,
     fade: FloatArray | None = None,
     blender: Blender = feather,
     match: bool = False,
@@ -80,7 +79,7 @@ def shape_alpha(
     shape: Shape,
     quad: FloatArray,
     frame_size: tuple[int, int],
-    border_px: float = 50.0,
+    border_px: float = BORDER_PX,
     fade: FloatArray | None = None,
 ) -> tuple[PixelBox, FloatArray]:
     """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
@@ -89,7 +88,7 @@ def shape_alpha(
     `fade` says so. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
     """
     side = float(sides(quad[None])[0])
-    width = border_px * side / _REFERENCE_PX
+    width = border_px * side / REFERENCE_PX
     extent, reach_px = to_source(shape.extent, quad), width + shape.grow * side
     low = np.floor(np.maximum(extent.min(axis=0) - reach_px, 0)).astype(int)
     high = np.ceil(np.minimum(extent.max(axis=0) + reach_px, frame_size)).astype(int)

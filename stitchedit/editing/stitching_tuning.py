@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stitchedit.config import StitchConfig
+from stitchedit.config import REFERENCE_PX, StitchConfig
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.smoothing import guided_filter, smoothstep
 from stitchedit.inversion.crop_batches import Batches
@@ -27,7 +27,6 @@ from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 State = dict[str, Tensor]
-REFERENCE_PX = 1024  # crops at which border_px is given
 MEMBRANE_SIGMA = 0.15  # of the ring's width
 MEMBRANE_EDGE = 0.02  # variance of brightness, in [-1, 1], from which on an edge counts as one
 
