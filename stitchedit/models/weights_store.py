@@ -19,13 +19,12 @@ import tomli_w
 
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, UnknownCheckpoint
 from stitchedit.files.atomic import atomic
-from stitchedit.files.hashing import file_sha256
+from stitchedit.files.hashing import file_sha256, known_sha256
 
 DEFAULT = "default"  # the name of the generator that comes with stitchedit
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _RECORD_LIMIT = 64 << 10  # bytes
 _SCHEMA = 1
-_hashed: dict[tuple[Path, int, int], str] = {}  # (path, size, time of change) -> sha256, once a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,18 +97,10 @@ def check(name: str, *, again: bool = False) -> Path:
     path, record = stored_path(name), show(name)
     if not path.is_file():
         raise NotFetched(name, f"its file is gone: run `stitchedit weights remove {name}` and import it again")
-    found = file_sha256(path) if again else hash_of(path)
+    found = file_sha256(path) if again else known_sha256(path)
     if found != record.sha256:
         raise HashMismatch(path, record.sha256, found)
     return path
-
-
-def hash_of(path: Path) -> str:
-    status = path.stat()
-    key = (path.resolve(), status.st_size, status.st_mtime_ns)
-    if key not in _hashed:
-        _hashed[key] = file_sha256(path)
-    return _hashed[key]
 
 
 def names() -> list[str]:
