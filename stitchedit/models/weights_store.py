@@ -1,6 +1,6 @@
 """The folder of imported weights: names, records, hashes. Knows nothing of networks.
 
-$STITCHEDIT_HOME/weights, else ~/.local/share/stitchedit/weights (XDG_DATA_HOME):
+$STITCHEDIT_HOME/weights, else the user's folder for data (on Linux ~/.local/share/stitchedit/weights; XDG_DATA_HOME):
     ffhq.safetensors    the network, see stitchedit.stylegan2.stored
     ffhq.toml           the record: hashes, sizes, architecture, licence, source
 """
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from platformdirs import user_data_path
 
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, UnknownCheckpoint
 from stitchedit.files.atomic import atomic
@@ -54,7 +55,7 @@ def home() -> Path:
     own = os.environ.get("STITCHEDIT_HOME")
     if own:
         return Path(own) / "weights"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stitchedit" / "weights"
+    return user_data_path("stitchedit", appauthor=False) / "weights"
 
 
 def show(name: str) -> Record:
