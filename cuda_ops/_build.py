@@ -15,6 +15,7 @@ import tempfile
 from pathlib import Path
 
 import torch
+from platformdirs import user_cache_path
 
 from stitchedit.errors import OpsBuildError
 
@@ -26,8 +27,7 @@ _LAST_LINES = 12  # of the compiler, as told to the user
 
 def cache_folder() -> Path:
     """Where built libraries are kept: stitchedit/cuda_ops in the user's cache folder (XDG_CACHE_HOME)."""
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "stitchedit" / "cuda_ops"
+    return user_cache_path("stitchedit", appauthor=False) / "cuda_ops"
 
 
 def find_nvcc() -> Path | None:

@@ -32,6 +32,7 @@ import torch
 from stitchedit import config as settings
 from stitchedit.cli.console import MALLOC, THREADS
 from stitchedit.evaluation.aggregate import CEILING
+from stitchedit.files.atomic import write_file
 from stitchedit.metrics import METRICS
 from stitchedit.pipeline import invert_clip
 
@@ -132,9 +133,8 @@ def do_job(said: Row, args: argparse.Namespace) -> None:
     found = JOBS[said["job"]](said, folder, clip, args)
     used = resource.getrusage(resource.RUSAGE_SELF)
     cost = {"wall": time.monotonic() - began, "cpu": used.ru_utime + used.ru_stime, "peak": used.ru_maxrss / 1e6}
-    part = folder / f"{said['job']}.part"
-    part.write_text(json.dumps(found | cost | {"restarted": said["restarted"]}))
-    part.replace(folder / f"{said['job']}.json")
+    text = json.dumps(found | cost | {"restarted": said["restarted"]})
+    write_file(folder / f"{said['job']}.json", lambda temp: temp.write_text(text))
 
 
 def do_invert(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> Row:

@@ -17,7 +17,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from collections import deque
 from pathlib import Path
@@ -26,10 +25,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from stitchedit.files.array_files import save_tensors
+from stitchedit.files.atomic import write_file
 from stitchedit.mobilestylegan import MobileStyleGAN, haar
 from stitchedit.mobilestylegan.layers import Affine, BlockExit, SeparableConv
 from stitchedit.mobilestylegan.networks import FFHQ_HEADS
-from stitchedit.models.generator import read_generator, read_safetensors, write_safetensors
+from stitchedit.models.generator import read_generator, read_safetensors
 from stitchedit.models.perceptual import MobileNetPerceptual
 
 LICENCE = "distilled from mobilestylegan_ffhq_1024.safetensors, under the same terms"
@@ -65,7 +66,7 @@ def main() -> None:
     trainer.run(60 * args.minutes, args.rate)
     state |= {f"{KEYS}{args.size}.{k}": v.half() for k, v in trainer.exit.state_dict().items()}
     heads |= {str(args.size): FFHQ_HEADS[args.size]}
-    write_safetensors(state, {"heads": json.dumps(heads), "licence": LICENCE}, args.exits)
+    save_tensors(args.exits, state, {"heads": json.dumps(heads), "licence": LICENCE})
 
 
 def others(exits: Path, size: int) -> tuple[dict[str, str], dict[str, Tensor]]:
@@ -182,9 +183,8 @@ class Trainer:
 
     def save(self) -> None:
         saved = {"exit": self.exit.state_dict(), "optimiser": self.optimiser.state_dict()}
-        part = self.checkpoint.with_suffix(".part")
-        torch.save(saved | {"steps": self.steps, "seconds": self.seconds}, part)
-        os.replace(part, self.checkpoint)
+        saved |= {"steps": self.steps, "seconds": self.seconds}
+        write_file(self.checkpoint, lambda temp: torch.save(saved, temp))
 
 
 @torch.no_grad()

@@ -15,6 +15,7 @@ import torch
 from numpy.random import Generator as Random
 from torch import Tensor
 
+from stitchedit.files.array_files import save_arrays
 from stitchedit.learning.generator_samples import PICTURE_PX, draw_ws, render
 from stitchedit.models.generator import Generator
 from stitchedit.types import ByteArray, FloatArray
@@ -40,9 +41,7 @@ def sample(folder: Path, generator: Generator, count: int, tick: Callable[[int],
         if not path.exists():
             psi = np.random.default_rng([SAMPLE_SEED, index]).uniform(0.5, 1, CHUNK).astype(np.float32)
             w = draw_ws(generator, CHUNK, [index, SAMPLE_SEED], psi)
-            part = path.with_suffix(".part.npz")
-            np.savez(part, w=w, pictures=render(generator, w, PICTURE_PX))
-            part.replace(path)
+            save_arrays(path, {"w": w, "pictures": render(generator, w, PICTURE_PX)})
             tick((index + 1) * CHUNK)
         with np.load(path, allow_pickle=False) as chunk:
             parts.append((chunk["w"], chunk["pictures"]))

@@ -8,10 +8,10 @@ from importlib import resources
 import numpy as np
 import torch
 from encoder_data import Samples, face_weight
+from sample_tables import read_identities
 from torch import Tensor
 
 from stitchedit.inversion.latent_optimization import Prior, w_prior
-from stitchedit.learning.generator_samples import read_identities
 from stitchedit.models.generator import Generator
 from stitchedit.models.perceptual import MobileNetPerceptual
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from stitchedit.files.array_files import save_arrays
 from stitchedit.learning.effect_measurement import Faces, Meter
 from stitchedit.learning.generator_samples import NAMES
 from stitchedit.types import FloatArray
@@ -42,8 +43,7 @@ class KeptMeter(Meter):
         path = self.kept / f"{hashlib.sha256(of + np.ascontiguousarray(w, np.float32).tobytes()).hexdigest()[:24]}.npz"
         if not path.exists():
             faces = super().read(w, embedded)
-            part = path.with_suffix(".part.npz")
-            np.savez(part, values=faces.values * self.spread, embeddings=faces.embeddings, found=faces.found)
-            part.replace(path)
+            kept = {"values": faces.values * self.spread, "embeddings": faces.embeddings, "found": faces.found}
+            save_arrays(path, kept)
         with np.load(path, allow_pickle=False) as kept:
             return Faces(kept["values"] / self.spread, kept["embeddings"], kept["found"])

@@ -29,12 +29,13 @@ import numpy as np
 import torch
 from direction_files import CURVE_PEOPLE, LICENCE, measure_identity, strip, write_identity, write_vector
 from kept_meter import KeptMeter
+from sample_tables import Table, load_table, read_chunk, sample_chunk
 
 from stitchedit.editing.direction import CurvePoint, Direction, read_direction
 from stitchedit.faces.attributes import Predictors
 from stitchedit.learning.attribute_regressors import WEIGHTS, WReadings
 from stitchedit.learning.effect_measurement import PEOPLE_SEED, people
-from stitchedit.learning.generator_samples import NAMES, Table, draw_ws, load_table, read_chunk, sample_chunk
+from stitchedit.learning.generator_samples import NAMES, draw_ws
 from stitchedit.learning.linear_regression import Floats, ridge, smallest_step
 from stitchedit.models.generator import Generator, load_default_generator
 

@@ -21,11 +21,13 @@ import sys
 import threading
 import time
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 from imageio_ffmpeg import get_ffmpeg_exe
-from PIL import Image, ImageDraw
+
+from stitchedit.image.plots import drawing
 
 STAGES = ("track", "align", "mesh", "encode", "tune", "stitch", "video")
 FIELDS = ("time", "stage", "resident_mb", "anonymous_mb", "disk_mb")
@@ -147,28 +149,19 @@ def plot(table: Path, path: Path, frames: int) -> None:
     rows = read(table)
     if not rows:
         return
-    wide, high, left, top, low = 1400, 560, 80, 40, 70
-    held = np.array([float(row["resident_mb"]) for row in rows])
-    most = max(AIM_MB * 1.1, held.max() * 1.1)
-    picture = Image.new("RGB", (wide, high), "white")
-    draw = ImageDraw.Draw(picture)
-    across, down = wide - left - 20, high - top - low
-
-    def place(k: int, value: float) -> tuple[float, float]:
-        return left + across * k / max(1, len(rows) - 1), top + down * (1 - value / most)
-
-    for value in range(0, int(most) + 1, 512):
-        draw.line([place(0, value), place(len(rows) - 1, value)], "black" if value == AIM_MB else "#dddddd")
-        draw.text((10, place(0, value)[1] - 6), f"{value} MB", "black")
-    colours = dict(zip(("start", *STAGES), ("#888888", "#1f77b4", "#ff7f0e", "#bcbd22", "#2ca02c", "#d62728", "#9467bd",
-                                            "#8c564b"), strict=True))  # fmt: skip
-    for k in range(1, len(rows)):
-        draw.line([place(k - 1, held[k - 1]), place(k, held[k])], colours.get(rows[k]["stage"], "black"), 2)
-        if rows[k]["stage"] != rows[k - 1]["stage"] or k == 1:
-            draw.line([place(k, 0), place(k, most)], "#bbbbbb")
-            draw.text((place(k, 0)[0] + 3, high - low + 6 + 14 * (k % 3)), rows[k]["stage"], colours[rows[k]["stage"]])
-    draw.text((left, 12), f"{frames} frames, {len(rows)} samples, peak {held.max():.0f} MB; seconds at work", "black")
-    picture.save(path)
+    held, stages = np.array([float(row["resident_mb"]) for row in rows]), [row["stage"] for row in rows]
+    starts = [k for k in range(len(rows)) if k == 0 or stages[k] != stages[k - 1]]
+    with drawing((1400, 560), ink="black") as figure:
+        axes = figure.subplots()
+        for first, end in pairwise([*starts, len(rows)]):
+            colour = f"C{(*STAGES, stages[first]).index(stages[first])}"
+            axes.plot(range(first, min(end + 1, len(rows))), held[first : end + 1], color=colour)
+            axes.axvline(first, color="#bbbbbb", linewidth=0.8)
+            axes.text(first, 0, f" {stages[first]}", color=colour, rotation=90, va="bottom")
+        axes.axhline(AIM_MB, color="black", linewidth=1)
+        axes.set(ylim=(0, max(AIM_MB, held.max()) * 1.1), xlabel="seconds at work", ylabel="MB")
+        axes.set_title(f"{frames} frames, {len(rows)} samples, peak {held.max():.0f} MB")
+        figure.savefig(path)
 
 
 def summary(table: Path, folder: Path, frames: int) -> None:

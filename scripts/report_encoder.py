@@ -22,13 +22,14 @@ from pathlib import Path
 import numpy as np
 import torch
 from encoder_data import HELD_OUT, as_images, face_files, face_weight, read_picture
+from sample_tables import read_identities
 
 from stitchedit.config import EncodeConfig
 from stitchedit.files.image_folder import save_png
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.inversion.encoder_initialization import from_guess
 from stitchedit.inversion.latent_optimization import optimize
-from stitchedit.learning.generator_samples import read_identities, render
+from stitchedit.learning.generator_samples import render
 from stitchedit.models.generator import Generator, load_default_generator
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.models.w_encoder import WEncoder, load_w_encoder

@@ -24,7 +24,6 @@ from __future__ import annotations
 
 import argparse
 import copy
-import os
 import time
 from pathlib import Path
 
@@ -33,11 +32,14 @@ import torch
 from encoder_data import SAMPLE_SEED, Samples, as_images, face_files, read_picture, sample, spoil
 from encoder_target import IDENTITY, PERCEPTUAL, PIXEL, make_target
 from safetensors.torch import load_file
+from sample_tables import read_identities
 from torch import Tensor
 
-from stitchedit.learning.generator_samples import PICTURE_PX, draw_ws, read_identities, render
+from stitchedit.files.array_files import save_tensors
+from stitchedit.files.atomic import write_file
+from stitchedit.learning.generator_samples import PICTURE_PX, draw_ws, render
 from stitchedit.models.bundled_weights import packaged_file
-from stitchedit.models.generator import Generator, load_default_generator, write_safetensors
+from stitchedit.models.generator import Generator, load_default_generator
 from stitchedit.models.w_encoder import FORMAT, WEncoder, load_w_encoder
 
 LICENCE = "CC BY-NC-SA 4.0: learned from One Million Impressions faces and samples of a generator distilled from FFHQ"
@@ -257,15 +259,14 @@ class Trainer:
         )
 
     def save(self) -> None:
-        part = self.checkpoint.with_suffix(".part")
         state = {"network": self.network.state_dict(), "optimiser": self.optimiser.state_dict(), "metric": self.metric}
         state["average"] = self.average.state_dict()
-        torch.save(state | {"steps": self.steps, "seconds": self.seconds}, part)
-        os.replace(part, self.checkpoint)
+        state |= {"steps": self.steps, "seconds": self.seconds}
+        write_file(self.checkpoint, lambda temp: torch.save(state, temp))
 
     def write(self, path: Path) -> None:
         state = {key: value.half().contiguous() for key, value in self.average.state_dict().items()}
-        write_safetensors(state, {"format": FORMAT, "licence": LICENCE, "made_for": "ffhq-1024"}, path)
+        save_tensors(path, state, {"format": FORMAT, "licence": LICENCE, "made_for": "ffhq-1024"})
         say(f"{path}: {path.stat().st_size / 1e6:.1f} MB after {sum(self.seconds) / 60:.0f} minutes of training")
 
 

@@ -19,6 +19,7 @@ from __future__ import annotations
 import argparse
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -33,9 +34,11 @@ from stitchedit.faces import detectors
 from stitchedit.faces.head_parser import FORMAT, SIZE, HeadParser, places
 from stitchedit.faces.mesh import crop_mesh
 from stitchedit.faces.mesh_topology import face_axes, face_outline
+from stitchedit.files.array_files import save_arrays, save_tensors
+from stitchedit.files.atomic import write_file
 from stitchedit.image.signed_distance import distance
 from stitchedit.learning.generator_samples import draw_ws, render
-from stitchedit.models.generator import Generator, load_default_generator, write_safetensors
+from stitchedit.models.generator import Generator, load_default_generator
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.types import ByteArray, FloatArray
 
@@ -67,7 +70,7 @@ def main() -> None:
     agreement, changed = report(network, unseen)
     print(f"IoU of clothes with the labels of unseen samples: {agreement:.3f}, in other colours {changed:.3f}")
     state = {name: tensor.half().contiguous() for name, tensor in network.state_dict().items()}
-    write_safetensors(state, {"format": FORMAT, "licence": LICENCE}, args.output)
+    save_tensors(args.output, state, {"format": FORMAT, "licence": LICENCE})
 
 
 class Samples:
@@ -101,9 +104,8 @@ def draw(folder: Path, index: int, generator: Generator) -> Path:
         pictures = render(generator, draw_ws(generator, CHUNK, [SEED, index], psi), SIZE)
         labels = [label(picture) for picture in pictures]
         heads, mattes, points = (np.stack(part) for part in zip(*labels, strict=True))
-        part = path.with_suffix(".part.npz")
-        np.savez(part, p=pictures, head=heads, matte=np.rint(mattes * 255).astype(np.uint8), pts=points)
-        part.replace(path)
+        matte = np.rint(mattes * 255).astype(np.uint8)
+        save_arrays(path, {"p": pictures, "head": heads, "matte": matte, "pts": points})
         print(f"{(index + 1) * CHUNK} samples drawn", flush=True)
     return path
 
@@ -193,8 +195,7 @@ def train(samples: Samples, checkpoint: Path, seconds: float) -> HeadParser:
         losses.append(loss.item())
         if step % SAVE_EVERY == 0:
             state = {"network": network.state_dict(), "optimiser": optimiser.state_dict(), "step": step, "spent": spent}
-            torch.save(state, checkpoint.with_suffix(".part"))
-            checkpoint.with_suffix(".part").replace(checkpoint)
+            write_file(checkpoint, partial(torch.save, state))
             print(f"step {step}, {spent:.0f} s: loss {np.mean(losses):.4f}", flush=True)
             losses = []
     return network.eval()

@@ -36,6 +36,10 @@ FACE_LIKE = "like "  # before the path of a picture
 FACE_FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
 
 
+REFERENCE_PX = 1024  # crops at which widths in pixels, such as border_px, are given
+BORDER_PX = 50  # STIT's width of the ring in which an edit meets the source, at that size
+
+
 @dataclass(frozen=True, slots=True)
 class TrackConfig:
     gap_s: float = 0.25  # gaps up to this long are interpolated, longer ones pass through untouched
@@ -130,7 +134,7 @@ class StitchConfig:
     detail: bool = True  # give the edited face what tuning missed (`editing.residual_transfer`); STIT: off
     steady: float = 6.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
     membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
-    border_px: int = 50  # width of the border ring in pixels of a 1024 px crop
+    border_px: int = BORDER_PX  # width of the border ring in pixels of a REFERENCE_PX crop
 
     def __post_init__(self) -> None:
         _one_of("norm", self.norm, NORMS)
@@ -258,7 +262,7 @@ def edit_preset(name: str) -> EditConfig:
             detail=False,
             steady=0,
             membrane=False,
-            border_px=50,
+            border_px=BORDER_PX,
         )
         return replace(base, blender="none", every_frame=True, stitch=stitch)
     return base

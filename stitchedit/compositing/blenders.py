@@ -14,6 +14,7 @@ import numpy as np
 from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
 
+from stitchedit.image.smoothing import smoothstep
 from stitchedit.types import FloatArray
 
 _GRID = 96  # cells along the longer side on which gradients are joined
@@ -57,7 +58,7 @@ def poisson(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[
     Source: Perez et al. 2003, doi:10.1145/882262.882269, with mixed gradients; the split is worked out here.
     """
     height, width = alpha.shape
-    part = _smoothstep(2.0 * alpha)
+    part = smoothstep(2.0 * alpha)
     shrink = max(1.0, max(height, width) / _GRID)
     size = (max(2, round(width / shrink)), max(2, round(height / shrink)))
     coarse = _rimmed(cv2.resize(part, size, interpolation=cv2.INTER_AREA))
@@ -157,13 +158,13 @@ def _bands(picture: FloatArray) -> list[FloatArray]:
 def _fades(alpha: FloatArray) -> list[FloatArray]:
     """How much of each band of the edit is shown, [h, w] each; 0 wherever alpha is."""
     inside = (_rimmed(alpha) > 0).astype(np.uint8)
-    fades = [_smoothstep((alpha - 0.3) / 0.4), alpha]
+    fades = [smoothstep((alpha - 0.3) / 0.4), alpha]
     if inside.all():
         return [*fades, *[alpha] * (_BANDS - 2)]
     depth = np.maximum(cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] - 0.5, 0.0)
     ring, middle = float(depth[(alpha > 0) & (alpha < 1)].max(initial=1.0)), float(depth.max())
     widths = [min(ring * 2 ** (level - 1), max(middle / 2, ring)) for level in range(2, _BANDS)]
-    return [*fades, *(_smoothstep(depth / width) * (alpha > 0) for width in widths)]
+    return [*fades, *(smoothstep(depth / width) * (alpha > 0) for width in widths)]
 
 
 def _rimmed(alpha: FloatArray) -> FloatArray:
@@ -190,12 +191,6 @@ def _contrast(own: FloatArray, new: FloatArray, ring: FloatArray) -> float:
     kept = shared**2 / (strong * weak + _GRAIN**4)
     gain = np.clip(np.sqrt((strong + _GRAIN**2) / (weak + _GRAIN**2)), *_GAIN)
     return float(1 + (gain - 1) * (1 - kept))
-
-
-def _smoothstep(t: FloatArray) -> FloatArray:
-    t = np.clip(t, 0.0, 1.0)
-    smooth: FloatArray = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
-    return smooth
 
 
 BLENDERS: dict[str, Blender] = {"feather": feather, "poisson": poisson, "multiband": multiband, "none": none}

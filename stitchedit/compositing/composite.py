@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from stitchedit.compositing.blenders import Blender, feather
 from stitchedit.compositing.feathering import fade_widths, presence
 from stitchedit.compositing.paste import compose
+from stitchedit.config import BORDER_PX
 from stitchedit.faces.alignment import sides
 from stitchedit.masks.region_shape import Shapes
 from stitchedit.types import Crops, FineImages, Tracks
@@ -34,7 +35,7 @@ def pasted(
     source: VideoSource,
     layers: Sequence[Layer],
     *,
-    border_px: float = 50.0,
+    border_px: float = BORDER_PX,
     blender: Blender = feather,
     match: bool = False,
 ) -> Iterator[Frame]:

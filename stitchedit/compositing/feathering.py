@@ -17,13 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
+from stitchedit.config import BORDER_PX, REFERENCE_PX
+from stitchedit.image.smoothing import smoothstep
 from stitchedit.masks.region_shape import Shape, Shapes
 from stitchedit.types import ByteArray, CropImages, FaceState, FineImages, FloatArray, Tracks
 
 DIRECTIONS = 72  # around the middle of the face, every 5 degrees, from the crop's +x axis toward +y
 NARROWEST = 0.12  # of the full width: what an edge in a picture spans
 _PX = 256  # pictures are compared at this size
-_REFERENCE_PX = 1024  # crops at which border_px is given
 _MISFIT = (6.0, 16.0)  # mean difference outside of the face, on 0..255, at which the fade begins and ends to shrink
 _EDGE = (10.0, 25.0)  # likewise the source's own step in colour from inside to outside
 _TURN_SIGMA = 1.5  # directions, of the smoothing around the face
@@ -40,7 +41,7 @@ def fade_widths(
     edited: FineImages | Sequence[ByteArray],
     shapes: Shapes | Sequence[Shape],
     runs: Sequence[slice],
-    border_px: float = 50.0,
+    border_px: float = BORDER_PX,
 ) -> FloatArray:
     """Width of the fade by crop, in NARROWEST..1 relative to the full width.
 
@@ -111,7 +112,7 @@ def direction(place: FloatArray, center: FloatArray) -> FloatArray:
 def _width(source: ByteArray, edited: ByteArray | FloatArray, shape: Shape, border_px: float) -> FloatArray:
     old, new = (cv2.resize(p, (_PX, _PX), interpolation=cv2.INTER_AREA).astype(np.float32) for p in (source, edited))
     far = shape.distance(_PX)
-    ring = border_px * _PX / _REFERENCE_PX
+    ring = border_px * _PX / REFERENCE_PX
     around = _by_direction(shape.center) if shape.field is None and shape.within is None else _by_place
     outside, inside = (far > 0) & (far < ring), (far < -1) & (far > -ring)
     misfit = around(np.abs(new - old).mean(axis=-1), outside)
@@ -152,6 +153,5 @@ def _turned(values: NDArray[Any]) -> FloatArray:
 
 
 def _rise(values: FloatArray, low: float, high: float) -> FloatArray:
-    t = np.clip((values - low) / (high - low), 0.0, 1.0)
-    smooth: FloatArray = t * t * (3.0 - 2.0 * t)
-    return smooth
+    """0 up to `low`, 1 from `high` on, and smooth between."""
+    return smoothstep((values - low) / (high - low))

@@ -15,14 +15,14 @@ import numpy as np
 
 from stitchedit.compositing.blenders import Blender, feather, match_colours
 from stitchedit.compositing.feathering import width_at
+from stitchedit.config import BORDER_PX, REFERENCE_PX
 from stitchedit.errors import EmptyMask
 from stitchedit.faces.alignment import PixelBox, crop_to_source, sides, to_source, uncrop
 from stitchedit.image.resample import apply, inverse
 from stitchedit.image.similarity import unchanged
+from stitchedit.image.smoothing import smoothstep
 from stitchedit.masks.region_shape import Shape
 from stitchedit.types import ByteArray, FloatArray
-
-_REFERENCE_PX = 1024  # crops at which border_px is given
 
 
 class Patch(NamedTuple):
@@ -41,7 +41,7 @@ def compose(
     shape: Shape,
     *,
     own: ByteArray | None = None,
-    border_px: float = 50.0,
+    border_px: float = BORDER_PX,
     fade: FloatArray | None = None,
     blender: Blender = feather,
     match: bool = False,
@@ -79,7 +79,7 @@ def shape_alpha(
     shape: Shape,
     quad: FloatArray,
     frame_size: tuple[int, int],
-    border_px: float = 50.0,
+    border_px: float = BORDER_PX,
     fade: FloatArray | None = None,
 ) -> tuple[PixelBox, FloatArray]:
     """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
@@ -88,7 +88,7 @@ def shape_alpha(
     `fade` says so. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
     """
     side = float(sides(quad[None])[0])
-    width = border_px * side / _REFERENCE_PX
+    width = border_px * side / REFERENCE_PX
     extent, reach_px = to_source(shape.extent, quad), width + shape.grow * side
     low = np.floor(np.maximum(extent.min(axis=0) - reach_px, 0)).astype(int)
     high = np.ceil(np.minimum(extent.max(axis=0) + reach_px, frame_size)).astype(int)
@@ -102,16 +102,10 @@ def shape_alpha(
     reach = np.maximum(part * np.float32(width), np.float32(1e-3))
     ring: FloatArray = 1.0 - shape.distance_in(quad, box) / reach
     inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
-    return box, _smoothstep(ring) * _smoothstep(inner * side / max(width, 1.0))
+    return box, smoothstep(ring) * smoothstep(inner * side / max(width, 1.0))
 
 
 def _crop_places(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:
     """Each source pixel's centre, [h, w, 2] in crop sides."""
     x, y = np.meshgrid(np.arange(size[0]) + 0.5 + corner[0], np.arange(size[1]) + 0.5 + corner[1])
     return apply(inverse(crop_to_source(quad)), np.stack([x, y], axis=-1))
-
-
-def _smoothstep(t: FloatArray) -> FloatArray:
-    t = np.clip(t, 0.0, 1.0)
-    smooth: FloatArray = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
-    return smooth

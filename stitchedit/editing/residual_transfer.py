@@ -13,7 +13,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from stitchedit.image.optical_flow import flow_between, warp_along
+from stitchedit.image.optical_flow import places_along, sample, smooth_flow
 from stitchedit.image.similarity import OTHER, same_structure
 from stitchedit.types import FloatArray
 
@@ -55,9 +55,9 @@ def carried(
             `inside` is 0, fading out beyond the skin.
     """
     inside = np.ones(edited.shape[:2], np.float32) if inside is None else inside
-    flow = flow_between(edited, drawn) * inside[..., None]
-    here = warp_along(drawn, flow)
-    missed: FloatArray = warp_along(source - drawn, flow)
+    places = places_along(smooth_flow(edited, drawn) * inside[..., None])
+    here = sample(drawn, places, cubic=True)
+    missed: FloatArray = sample(source - drawn, places, cubic=True)
     limit = OTHER if eyes is None else OTHER * (1 + eyes * (OTHER_EYES - 1))
     same = same_structure(edited, here, limit)
     missed *= 1 - (inside * (1 - same))[..., None]

@@ -17,15 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from stitchedit.config import StitchConfig
+from stitchedit.config import REFERENCE_PX, StitchConfig
 from stitchedit.image.arrays import to_bytes
+from stitchedit.image.smoothing import guided_filter, smoothstep
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.models.generator import Generator
+from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 State = dict[str, Tensor]
-REFERENCE_PX = 1024  # crops at which border_px is given
 MEMBRANE_SIGMA = 0.15  # of the ring's width
 MEMBRANE_EDGE = 0.02  # variance of brightness, in [-1, 1], from which on an edge counts as one
 
@@ -71,11 +72,7 @@ class Chain:
     def state(self) -> State:
         """Everything needed to go on after `done` frames, exactly."""
         state = {f"parameter.{n}": p.detach() for n, p in self.named}
-        for name, parameter in self.named:
-            kept = self.optimizer.state.get(parameter)
-            if kept:
-                state[f"exp_avg.{name}"], state[f"exp_avg_sq.{name}"] = kept["exp_avg"], kept["exp_avg_sq"]
-                state[f"adam_step.{name}"] = kept["step"].reshape(1)
+        state |= adam_state(self.optimizer, self.named)
         state["done"] = torch.tensor([self.done])
         return state
 
@@ -83,12 +80,7 @@ class Chain:
         with torch.no_grad():
             for name, parameter in self.named:
                 parameter.copy_(state[f"parameter.{name}"])
-                if f"exp_avg.{name}" in state:
-                    self.optimizer.state[parameter] = {
-                        "step": state[f"adam_step.{name}"].reshape(()),
-                        "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
-                        "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
-                    }
+        restore_adam(self.optimizer, self.named, state)
         self.done = int(state["done"].item())
 
 
@@ -184,9 +176,7 @@ def stitch(
 def interior(content_mask: FloatArray, width: float) -> FloatArray:
     """How far inside the face a pixel lies, float32 [S, S]: 0 up to `width` pixels, 1 from twice that."""
     far = cv2.distanceTransform((content_mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    ramp = np.clip(far / max(width, 1.0) - 1, 0, 1).astype(np.float32)
-    smooth: FloatArray = ramp * ramp * (3 - 2 * ramp)
-    return smooth
+    return smoothstep(far / max(width, 1.0) - 1)
 
 
 def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: FloatArray, width: float) -> FloatArray:
@@ -195,8 +185,8 @@ def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: F
     A smooth surface that follows the gap outside of the face, let out toward the inside, as in cloning by membrane
     interpolation (Pérez et al. 2003, doi:10.1145/882262.882269). Folds and hairs are left to the optimiser: they are
     finer than the surface, so nothing of the source shows through doubled. Across strong edges, from skin to a strip of
-    hair, the gap may jump: so it is, near every pixel, a linear function of the source's brightness, as in the guided
-    filter (He et al. 2013, doi:10.1109/TPAMI.2012.213). A plain mean would draw a halo along such an edge.
+    hair, the gap may jump: so it is guided by the source's brightness (`guided_filter`). A plain mean would draw a halo
+    along such an edge.
 
     Args:
         gap: [S, S, 3] source minus picture; source: [S, S, 3] in [-1, 1].
@@ -212,9 +202,7 @@ def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: F
         return mean
 
     light = source.mean(-1, keepdims=True)
-    light_here, gap_here = near(light), near(gap)
-    slope = (near(light * gap) - light_here * gap_here) / (near(light**2) - light_here**2 + MEMBRANE_EDGE)
-    surface: FloatArray = (near(slope) * light + near(gap_here - slope * light_here)) * (1 - inside)[..., None]
+    surface: FloatArray = guided_filter(light, gap, near, MEMBRANE_EDGE) * (1 - inside)[..., None]
     return surface
 
 

@@ -16,6 +16,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
+from stitchedit.image.optical_flow import dense_flow, places_along, sample
 from stitchedit.types import ByteArray, CropImages, FloatArray
 
 REACH = 2.0  # neighbours looked at on each side, times sigma
@@ -42,8 +43,8 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
                 if other != index:
                     path = _path(grey(index), grey(other), here.shape[0])
                     own, change = _own_and_change(*kept(other))
-                    weight = _alike(here, _along(own, path)) * np.exp(-(((other - index) / sigma) ** 2) / 2)
-                    total += weight * _along(change, path)
+                    weight = _alike(here, sample(own, path)) * np.exp(-(((other - index) / sigma) ** 2) / 2)
+                    total += weight * sample(change, path)
                     count += weight
             yield (here + total / count).clip(0, 255)
 
@@ -55,16 +56,10 @@ def _own_and_change(source: ByteArray, edited: ByteArray) -> tuple[FloatArray, F
 
 def _path(here: ByteArray, there: ByteArray, side: int) -> FloatArray:
     """[S, S, 2]: where in the neighbour each pixel of this frame is found."""
-    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(here, there, None)
+    flow = dense_flow(here, there)
     if len(here) != side:
         flow = cv2.resize(flow, (side, side), interpolation=cv2.INTER_LINEAR) * (side / len(here))
-    y, x = np.mgrid[:side, :side].astype(np.float32)
-    return np.stack([x + flow[..., 0], y + flow[..., 1]], -1)
-
-
-def _along(picture: FloatArray, path: FloatArray) -> FloatArray:
-    moved = cv2.remap(picture, path[..., 0], path[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(moved, np.float32)
+    return places_along(flow)
 
 
 def _alike(here: FloatArray, brought: FloatArray) -> FloatArray:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.errors import OutputError, ProjectError
+from stitchedit.files.array_files import save_arrays
 from stitchedit.files.atomic import make_folder
 from stitchedit.progress import Progress
-from stitchedit.project.artefacts import load_arrays, save_arrays
+from stitchedit.project.artefacts import load_arrays
 from stitchedit.project.records import Inputs, fingerprint_of
 from stitchedit.types import FloatArray
 

@@ -15,7 +15,7 @@ import numpy as np
 from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.compositing.composite import Layer, pasted
 from stitchedit.compositing.paste import shape_alpha
-from stitchedit.config import AlignConfig, TrackConfig
+from stitchedit.config import BORDER_PX, AlignConfig, TrackConfig
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh import mesh_points
 from stitchedit.faces.tracking import track
@@ -43,7 +43,7 @@ class Places:
     crops: Crops
     points: FacePoints
     shapes: Shapes  # what of each crop is edited
-    border_px: float = 50.0  # width of the fade in pixels of a 1024 px crop
+    border_px: float = BORDER_PX  # width of the fade in pixels of a 1024 px crop
     regions: tuple[str, ...] = ("face",)  # of which the shapes are
 
     def mask(self, row: int) -> FloatArray:
@@ -59,7 +59,7 @@ class Places:
 
 
 def places_of_project(
-    project: Project, border_px: float = 50.0, regions: tuple[str, ...] = ("face",), progress: Progress = silent
+    project: Project, border_px: float = BORDER_PX, regions: tuple[str, ...] = ("face",), progress: Progress = silent
 ) -> Places:
     """Raises StageMissing, when `invert` did not come to its end; ProjectError, when its files are damaged."""
     for stage in INVERT_STAGES:

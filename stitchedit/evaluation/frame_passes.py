@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from stitchedit import metrics
+from stitchedit.config import REFERENCE_PX
 from stitchedit.errors import EmptyMask
 from stitchedit.evaluation.clip_versions import Places, Take
 from stitchedit.evaluation.face_readings import FaceReader, Readings
@@ -86,7 +87,7 @@ def against_source(
     row_of = {int(frame): row for row, frame in enumerate(places.crops.frames)}
     starts = {run.start for run in places.tracks.runs}
     window = _window(places)
-    widths = places.border_px * sides(places.crops.quads) / 1024
+    widths = places.border_px * sides(places.crops.quads) / REFERENCE_PX
     from_file = repeat(None) if encoded is None else encoded()
     for index, (rgb, file_rgb, own) in enumerate(zip(take(), from_file, source(), strict=encoded is not None)):
         row = row_of.get(index)

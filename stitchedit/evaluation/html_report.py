@@ -20,7 +20,7 @@ from stitchedit.evaluation.run import Job
 from stitchedit.faces.alignment import crop
 from stitchedit.files.atomic import atomic
 from stitchedit.image.contact_sheet import contact_sheet, spread
-from stitchedit.image.plots import legend, line_chart
+from stitchedit.image.plots import line_chart
 from stitchedit.metrics import METRICS
 from stitchedit.types import ByteArray, FloatArray
 
@@ -104,7 +104,7 @@ def _plot(evaluation: Evaluation, name: str) -> dict[str, Any]:
     title, unit = _TITLES.get(name) or ((metric.title, metric.unit) if metric else (name, UNITS[name]))
     target = metric.target if metric and name != "flicker" else None  # the plot of flicker is no ratio
     chart = line_chart(evaluation.frames, lines, target)
-    return {"title": title, "unit": unit, "legend": Markup(legend(lines)), "svg": Markup(chart)}
+    return {"title": title, "unit": unit, "svg": Markup(chart)}
 
 
 def _sheet(job: Job, frames: Sequence[int]) -> ByteArray:

@@ -16,7 +16,7 @@ import numpy as np
 
 from stitchedit import metrics
 from stitchedit.compositing.blenders import BLENDERS
-from stitchedit.config import united
+from stitchedit.config import BORDER_PX, united
 from stitchedit.errors import ConfigError, ProjectError, WeightsError
 from stitchedit.evaluation.aggregate import Measured, gap_lines, make_figures
 from stitchedit.evaluation.cache import ArrayCache, Tick
@@ -199,7 +199,7 @@ def _places(subject: Subject, source: VideoSource, progress: Progress) -> Places
         return places_of_clip(source, progress)
     settings = {} if subject.records is None else subject.records.inputs("stitch")
     regions = tuple(settings.get("region", "face").split("+"))
-    return places_of_project(subject.project, float(settings.get("border_px", 50.0)), united(regions), progress)
+    return places_of_project(subject.project, float(settings.get("border_px", BORDER_PX)), united(regions), progress)
 
 
 def _crops(subject: Subject, places: Places, device: str) -> FineImages | None:
@@ -306,7 +306,7 @@ def _result(measured: Measured, job: Job, truth: Path | None, embedding: str) ->
 
 def _digest(places: Places) -> str:
     """Of where the faces are, and of the masks."""
-    found = hashlib.sha256(repr((places.tracks.frame_size, places.border_px, places.regions)).encode())
+    found = hashlib.sha256(repr((places.tracks.frame_size, float(places.border_px), places.regions)).encode())
     for array in (places.crops.frames, places.crops.quads, places.points.points, places.tracks.landmarks):
         found.update(np.ascontiguousarray(array).tobytes())
     return found.hexdigest()

@@ -15,6 +15,8 @@ import torch
 
 from stitchedit.faces import detectors
 from stitchedit.faces.head_parser import SIZE, HeadParser, load_head_parser, parse, places
+from stitchedit.image.optical_flow import dense_flow, places_along, sample
+from stitchedit.image.smoothing import guided_filter
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.progress import Progress
 from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray
@@ -76,16 +78,13 @@ def steadied(own: FloatArray, grey: ByteArray, others: Sequence[tuple[FloatArray
     """
     size, small = own.shape[0], grey.shape[0]
     total, weights = own.copy(), np.ones_like(own)
-    flow_of = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    x, y = np.meshgrid(np.arange(small, dtype=np.float32), np.arange(small, dtype=np.float32))
     for there, picture, away in others:
-        flow = flow_of.calc(grey, picture, None)  # where each pixel is in the neighbour
-        at = x + flow[..., 0], y + flow[..., 1]
-        moved = cv2.remap(picture.astype(np.float32), *at, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        at = places_along(dense_flow(grey, picture))
+        moved = sample(picture.astype(np.float32), at, "repeat")
         differs = cv2.GaussianBlur(np.abs(moved - grey.astype(np.float32)), (0, 0), 1.5)
         weight = np.exp(-0.5 * (away / _SIGMA) ** 2 - np.square(differs / _MISMATCH)).astype(np.float32)
-        wide_x, wide_y = ((cv2.resize(a, (size, size)) + 0.5) * (size / small) - 0.5 for a in at)
-        carried = cv2.remap(there, wide_x, wide_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        wide = (cv2.merge([cv2.resize(a, (size, size)) for a in cv2.split(at)]) + 0.5) * (size / small) - 0.5
+        carried = sample(there, wide, "repeat")
         weight = cv2.resize(weight, (size, size))
         total += weight * carried
         weights += weight
@@ -109,19 +108,13 @@ def head_field(likely: ByteArray) -> FloatArray:
 
 
 def guided(guide: FloatArray, mask: FloatArray) -> FloatArray:
-    """A mask [S, S] with its edges drawn to those of a grey picture [S, S] in 0..1.
-
-    Source: the guided filter of He et al. 2010, doi:10.1007/978-3-642-15549-9_1.
-    """
+    """A mask [S, S] with its edges drawn to those of a grey picture [S, S] in 0..1."""
 
     def mean(values: FloatArray) -> FloatArray:
         side = 2 * _GUIDE_PX + 1
         return np.asarray(cv2.boxFilter(values, -1, (side, side), borderType=cv2.BORDER_REFLECT))
 
-    of_guide, of_mask = mean(guide), mean(mask)
-    slope = (mean(guide * mask) - of_guide * of_mask) / (mean(guide * guide) - np.square(of_guide) + _GUIDE_EPS)
-    drawn: FloatArray = mean(slope) * guide + mean(of_mask - slope * of_guide)
-    return np.clip(drawn, 0, 1)
+    return np.clip(guided_filter(guide, mask, mean, _GUIDE_EPS), 0, 1)
 
 
 def _sized(image: ByteArray, size: int = SIZE) -> ByteArray:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import re
@@ -61,26 +60,28 @@ class PartFile:
         try:
             self.file.flush()
             os.fsync(self.file.fileno())
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            try:
-                if self._hidden is None:
-                    name = self._fresh_name()
-                    # A folder's descriptor makes Python follow the link in /proc, which plain link() does not.
-                    os.link(f"/proc/self/fd/{self.file.fileno()}", name.name, dst_dir_fd=folder, follow_symlinks=True)
-                    self._hidden = name
-                os.replace(self._hidden, self.path)
-                self._hidden = None
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            if self._hidden is None:
+                self._hidden = self._named()
+            _put(self._hidden, self.path)
+            self._hidden = None
             self.file.close()
         except OSError as exc:
             self.discard()
             raise disk_error(self.path, exc) from exc
 
+    def _named(self) -> Path:
+        """Give the nameless file a hidden name in its folder."""
+        name, folder = self._fresh_name(), os.open(self.path.parent, os.O_RDONLY)
+        try:
+            # A folder's descriptor makes Python follow the link in /proc, which plain link() does not.
+            os.link(f"/proc/self/fd/{self.file.fileno()}", name.name, dst_dir_fd=folder, follow_symlinks=True)
+        finally:
+            os.close(folder)
+        return name
+
     def discard(self) -> None:
         """Closes and removes the file; harmless after `commit`."""
-        with contextlib.suppress(OSError):  # what is still buffered may find no room: it is not wanted any more
+        with suppress(OSError):  # what is still buffered may find no room: it is not wanted any more
             self.file.close()
         if self._hidden is not None:
             self._hidden.unlink(missing_ok=True)
@@ -103,7 +104,7 @@ def _hold(handle: int) -> bool:
 def _remove_left_over(path: Path) -> None:
     """Take away hidden files for `path` that no living process has open."""
     left_over = re.compile(re.escape(_stem(path)) + "[0-9a-f]{8}\\.part")
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         for name in os.listdir(path.parent):
             if left_over.fullmatch(name):
                 handle = os.open(path.with_name(name), os.O_RDWR | getattr(os, "O_NOFOLLOW", 0))
@@ -123,9 +124,15 @@ def disk_error(path: Path, exc: OSError) -> OutputError:
     return NotWritable(path, exc.strerror or str(exc))
 
 
+def _put(temp: Path, path: Path) -> None:
+    """Give a finished, synced file its name, in place of what was there."""
+    os.replace(temp, path)
+    sync_folder(path.parent)
+
+
 def sync_folder(path: Path) -> None:
     """Make renames in a folder durable, where the system lets folders be synced."""
-    with contextlib.suppress(OSError):
+    with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:
             os.fsync(handle)
@@ -158,8 +165,7 @@ def atomic(path: Path) -> Iterator[Path]:
         yield temp
         with temp.open("rb") as file:
             os.fsync(file.fileno())
-        temp.replace(path)
-        sync_folder(path.parent)
+        _put(temp, path)
     except OSError as exc:
         raise disk_error(path, exc) from exc
     finally:

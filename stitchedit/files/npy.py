@@ -2,50 +2,64 @@
 
 from __future__ import annotations
 
+import io
 import math
-import re
+import tokenize
+import warnings
 from typing import Any
 
 import numpy as np
+from numpy.lib import format as npy_format
 from numpy.typing import NDArray
 
 from stitchedit.errors import Refused
 
 MAX_NUMBERS = 1 << 22  # of one vector; W+ at 1024 px has 9,216
-_NPY_HEADER = re.compile(
-    rb"\{'descr': '(?P<descr>[<>|=]?[a-zA-Z]\d+)', 'fortran_order': (?P<fortran>True|False), "
-    rb"'shape': \((?P<shape>[\dL, ]{0,200})\),? ?\}\s*"
-)
+MAX_HEADER = 1024  # bytes that are parsed; numpy pads the header of a plain array to 128
+_LONGEST_HEADER = 65536  # bytes that are looked at
+_READERS = {
+    1: npy_format.read_array_header_1_0,
+    2: npy_format.read_array_header_2_0,
+    3: npy_format.read_array_header_2_0,  # the same in UTF-8, which only names of fields need
+}
 
 
 def read_npy(data: memoryview, kinds: str = "fiub", most: int = MAX_NUMBERS) -> NDArray[Any]:
     """The array of a `.npy` file's bytes, as a view of them.
 
-    numpy's own reader evaluates the header and takes the memory that it claims before it looks for the numbers.
+    numpy's own `load` takes the memory that the header claims before it looks for the numbers.
 
     Args:
         kinds: letters of `numpy.dtype.kind` that are taken; most: numbers that are.
     Raises: Refused.
     """
-    major = data[6] if len(data) > 12 else 0
-    if major not in (1, 2, 3):
-        raise Refused(f"its .npy version {major} is unknown")
-    width = 2 if major == 1 else 4
-    start = 8 + width + int.from_bytes(data[8 : 8 + width], "little")
-    if start > min(len(data), 65536):
-        raise Refused("its .npy header is longer than the file")
-    header = _NPY_HEADER.fullmatch(bytes(data[8 + width : start]))
-    if header is None:
+    file = io.BytesIO(data[:_LONGEST_HEADER])
+    shape, fortran, kind = _header(file)
+    if kind.kind in "OV":
         raise Refused("its .npy header describes no plain array")
-    try:
-        kind = np.dtype(header["descr"].decode())
-    except TypeError as exc:
-        raise Refused("its .npy header names an unknown type") from exc
     if kind.kind not in kinds or not kind.itemsize:
         raise Refused("it holds Python objects, texts or other things, not real numbers")
-    shape = [int(n) for n in re.findall(rb"\d+", header["shape"])]
-    order = "F" if header["fortran"] == b"True" else "C"
-    return as_numbers(data[start:], kind, shape, order, most)
+    return as_numbers(data[file.tell() :], kind, list(shape), "F" if fortran else "C", most)
+
+
+def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
+    """Shape, whether in Fortran's order, and type; leaves the file where the numbers begin. Raises Refused."""
+    try:
+        major, _ = npy_format.read_magic(file)
+        if major not in _READERS:
+            raise Refused(f"its .npy version {major} is unknown")
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # numbers such as 18L, of Python 2, and types by old names
+            shape, fortran, kind = _READERS[major](file, max_header_size=MAX_HEADER)
+    except (ValueError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError) as exc:
+        if str(exc).startswith("EOF: "):
+            raise Refused("its .npy header is longer than the file") from exc
+        if isinstance(exc.__cause__, TypeError):
+            raise Refused("its .npy header names an unknown type") from exc
+        raise Refused("its .npy header describes no plain array") from exc
+    if any(side < 0 for side in shape):
+        raise Refused("its .npy header describes no plain array")
+    return shape, fortran, kind
 
 
 def as_numbers(

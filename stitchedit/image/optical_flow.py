@@ -1,29 +1,47 @@
-"""Dense optical flow between pictures, and pictures warped along it."""
+"""Dense optical flow between pictures, and pictures warped along it.
+
+Convention: a flow is float32 [H, W, 2], (x, y) in pixels: where in the other picture a pixel of this one is found,
+relative to its own place. Places are float32 [H, W, 2] as well, absolute; the first pixel's centre is (0, 0).
+"""
 
 from __future__ import annotations
+
+from typing import TypeVar
 
 import cv2
 import numpy as np
 
+from stitchedit.image.resample import BORDERS, Border
 from stitchedit.types import ByteArray, FloatArray
 
+Picture = TypeVar("Picture", FloatArray, ByteArray)
 FLOW_SIGMA = 1 / 64  # of the crop's side: flow is smooth, wrinkles do not bend it
 
 
-def flow_between(of: FloatArray, to: FloatArray) -> FloatArray:
-    """[S, S, 2] pixels: where in `to` what stands in `of` is found."""
-    side = of.shape[0]
+def dense_flow(here: ByteArray, there: ByteArray) -> FloatArray:
+    """The flow from one grey picture [H, W] to another of the same size. OpenCV DIS, medium preset."""
     finder = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
-    found = finder.calc(_grey(of), _grey(to), None)
-    smooth: FloatArray = cv2.GaussianBlur(found, (0, 0), side * FLOW_SIGMA).astype(np.float32)
-    return smooth
+    return np.asarray(finder.calc(here, there, None), np.float32)
 
 
-def warp_along(image: FloatArray, flow: FloatArray) -> FloatArray:
-    side = image.shape[0]
-    y, x = np.mgrid[:side, :side].astype(np.float32)
-    moved = cv2.remap(image, x + flow[..., 0], y + flow[..., 1], cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
-    return np.asarray(moved, np.float32)
+def smooth_flow(here: FloatArray, there: FloatArray) -> FloatArray:
+    """The flow from one picture [S, S, 3] in [-1, 1] to another, smoothed by FLOW_SIGMA."""
+    flow = cv2.GaussianBlur(dense_flow(_grey(here), _grey(there)), (0, 0), here.shape[0] * FLOW_SIGMA)
+    return np.asarray(flow, np.float32)
+
+
+def places_along(flow: FloatArray) -> FloatArray:
+    """Where in the other picture each pixel is found."""
+    height, width = flow.shape[:2]
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    return np.stack([x + flow[..., 0], y + flow[..., 1]], axis=-1)
+
+
+def sample(picture: Picture, places: FloatArray, border: Border = "mirror", *, cubic: bool = False) -> Picture:
+    """A picture [h, w] or [h, w, C] read at places [H, W, 2], linearly or by a cubic; of its own type."""
+    kernel = cv2.INTER_CUBIC if cubic else cv2.INTER_LINEAR
+    taken: Picture = cv2.remap(picture, places[..., 0], places[..., 1], kernel, borderMode=BORDERS[border])
+    return taken
 
 
 def _grey(image: FloatArray) -> ByteArray:

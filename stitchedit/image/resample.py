@@ -17,7 +17,7 @@ from stitchedit.types import FloatArray
 Affine = NDArray[np.float64]
 Border = Literal["mirror", "repeat", "zero"]
 
-_BORDERS = {"mirror": cv2.BORDER_REFLECT, "repeat": cv2.BORDER_REPLICATE, "zero": cv2.BORDER_CONSTANT}
+BORDERS = {"mirror": cv2.BORDER_REFLECT, "repeat": cv2.BORDER_REPLICATE, "zero": cv2.BORDER_CONSTANT}
 _LOBES = 4  # of the windowed sinc, as in OpenCV's Lanczos
 
 
@@ -49,7 +49,7 @@ def warp(
     shifted[:, 2] += affine[:, :2] @ (0.5, 0.5) - 0.5
     kernel = cv2.INTER_LANCZOS4 if smooth else cv2.INTER_LINEAR
     result: FloatArray = cv2.warpAffine(
-        picture, shifted, size, flags=kernel | cv2.WARP_INVERSE_MAP, borderMode=_BORDERS[border]
+        picture, shifted, size, flags=kernel | cv2.WARP_INVERSE_MAP, borderMode=BORDERS[border]
     )
     return result
 

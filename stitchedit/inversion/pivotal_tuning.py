@@ -20,6 +20,7 @@ from stitchedit.config import TuneConfig
 from stitchedit.image.arrays import shrink
 from stitchedit.inversion.crop_batches import Batches, shuffled
 from stitchedit.models.generator import Generator
+from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.progress import Progress, silent
 from stitchedit.types import Latents
@@ -218,11 +219,8 @@ class _Run:
     def state(self, generator: Generator, codes: Sequence[Tensor], optimizer: torch.optim.Adam) -> State:
         state = {f"generator.{k}": v.detach() for k, v in generator.state_dict().items()}
         state |= {f"codes.{k}": code.detach() for k, code in enumerate(codes)}
-        for name, parameter in _named(generator, codes):
-            kept = optimizer.state.get(parameter)
-            if kept:  # a block above the coarse exit has none yet, nor a frame that was not drawn
-                state[f"exp_avg.{name}"], state[f"exp_avg_sq.{name}"] = kept["exp_avg"], kept["exp_avg_sq"]
-                state[f"adam_step.{name}"] = kept["step"].reshape(1).float()
+        # A block above the coarse exit has none yet, nor a frame that was not drawn.
+        state |= adam_state(optimizer, _named(generator, codes))
         state["curve"] = torch.tensor(self.curve, dtype=torch.float64)
         state["frame_loss"] = self.frame_loss
         state["ramp_from"] = torch.tensor([-1 if self.ramp_from is None else self.ramp_from])
@@ -236,13 +234,7 @@ class _Run:
         with torch.no_grad():
             for k, code in enumerate(codes):
                 code.copy_(state[f"codes.{k}"])
-        for name, parameter in _named(generator, codes):
-            if f"exp_avg.{name}" in state:
-                optimizer.state[parameter] = {
-                    "step": state[f"adam_step.{name}"].reshape(()),
-                    "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
-                    "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
-                }
+        restore_adam(optimizer, _named(generator, codes), state)
         self.curve = state["curve"].tolist()
         self.step = len(self.curve)
         self.frame_loss = state["frame_loss"].clone()

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from stitchedit.editing.direction import SIDE_EFFECT, CurvePoint, Direction
 from stitchedit.editing.move_latents import check_made_for, load_step
 from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import BACKGROUND, INK, contact_sheet
+from stitchedit.image.plots import drawing, pixels
 from stitchedit.learning.effect_measurement import Meter, drawing_size, people
 from stitchedit.learning.generator_samples import render
 from stitchedit.models.generator import Generator
 from stitchedit.types import ByteArray, FloatArray, Latents
 
+if TYPE_CHECKING:
+    from matplotlib.figure import SubFigure
+
 IDENTITY = 0.35  # aim: the person's moves no more at strength 1
 CELL_PX = 128
 PERSONS = 6  # in the strip
-ROW_PX, TEXT_PX, PANEL_PX = 22, 14, 520
-LINE_LETTERS = 66  # that a panel is wide
-GOOD, BAD, LINE = (86, 156, 214), (220, 120, 60), (90, 90, 90)
+LEAST_WIDTH = 1040  # pixels of a sheet
+ROW_PX, HEAD_PX, CURVES_PX = 20, 90, 380  # height of an attribute's bar, of what stands around them, of the curves
+LINE_LETTERS = 72  # of a panel's title
+GOOD, BAD, LINE = "#569cd6", "#dc783c", "#5a5a5a"
 
 
 def report_direction(
@@ -133,83 +137,51 @@ def strip(direction: Direction, generator: Generator, steps: NDArray[np.float64]
 
 
 def draw(direction: Direction, faces: ByteArray) -> ByteArray:
-    """The strip, and below it the table of effects and the curve: [H, W, 3]."""
-    parts = [Image.fromarray(faces), _table(direction), _curves(direction)]
-    width = max(parts[0].width, parts[1].width + parts[2].width)
-    sheet = Image.new("RGB", (width, parts[0].height + max(p.height for p in parts[1:])), BACKGROUND)
-    sheet.paste(parts[0], (0, 0))
-    sheet.paste(parts[1], (0, parts[0].height))
-    sheet.paste(parts[2], (parts[1].width, parts[0].height))
-    return np.asarray(sheet)
+    """The strip, and below it the effects and the curves: [H, W, 3]."""
+    width = max(faces.shape[1], LEAST_WIDTH)
+    padded = np.full((faces.shape[0], width, 3), BACKGROUND, np.uint8)
+    padded[:, : faces.shape[1]] = faces
+    height = max(CURVES_PX if direction.curve else 0, HEAD_PX + ROW_PX * len(direction.effects))
+    ink, ground = (f"#{r:02x}{g:02x}{b:02x}" for r, g, b in (INK, BACKGROUND))
+    with drawing((width, height), ink=ink, ground=ground, grid="#3a3a3a") as figure:
+        left, right = figure.subfigures(1, 2, squeeze=False)[0]
+        _draw_effects(direction, left)
+        if direction.curve:
+            _draw_curves(direction, right)
+        return np.vstack([padded, pixels(figure)])
 
 
-def _table(direction: Direction) -> Image.Image:
+def _draw_effects(direction: Direction, figure: SubFigure) -> None:
     """A bar an attribute, in SD; orange where a side effect is larger than the aim."""
-    rows = [*direction.effects.items()]
-    about = f"change in SD, {direction.checked_on}" if rows else "not measured"
+    about = f"change in SD, {direction.checked_on}" if direction.effects else "not measured"
     if direction.identity_distance is not None:
         about += f"; identity distance {direction.identity_distance:.2f}"
     unit = f"strength 1: {direction.unit.removeprefix('strength 1 is ')}"
-    lines = [line for text in (unit, about) for line in wrap(text, LINE_LETTERS)]
-    panel, pen, font = _panel(ROW_PX * (len(rows) + len(lines) + 2))
-    for index, line in enumerate(lines):
-        pen.text((8, 6 + ROW_PX * index), line, INK, font)
-    top = 6 + ROW_PX * len(lines)
-    middle, scale = 300, 130.0
-    reach = max([1.0, *(abs(v) for _, v in rows)])
-    for index, (name, value) in enumerate(rows):
-        y = top + ROW_PX * index
-        wrong = name != direction.attribute and abs(value) > SIDE_EFFECT
-        end = middle + scale * value / reach
-        pen.rectangle((min(middle, end), y + 3, max(middle, end), y + ROW_PX - 5), BAD if wrong else GOOD)
-        pen.text((8, y), name, INK, font)
-        pen.text((PANEL_PX - 62, y), f"{value:+.2f}", INK, font)
-    if rows:
-        pen.line((middle, top, middle, top + ROW_PX * len(rows)), LINE)
-    return panel
+    figure.suptitle("\n".join([*wrap(unit, LINE_LETTERS), *wrap(about, LINE_LETTERS)]), x=0.02, ha="left", size=9)
+    if not direction.effects:
+        return
+    axes, names = figure.subplots(), list(direction.effects)
+    values = [direction.effects[name] for name in names]
+    wrong = [name != direction.attribute and abs(value) > SIDE_EFFECT for name, value in direction.effects.items()]
+    bars = axes.barh(names, values, 0.7, color=[BAD if bad else GOOD for bad in wrong])
+    axes.bar_label(bars, [f"{value:+.2f}" for value in values], padding=3)
+    axes.invert_yaxis()
+    axes.margins(x=0.15, y=0.01)
+    axes.grid(visible=False, axis="y")
+    axes.axvline(0, color=LINE, linewidth=1)
 
 
-def _curves(direction: Direction) -> Image.Image:
-    """Change of the attribute, and identity distance, over strength; nothing where neither was measured."""
-    panel, pen, font = _panel(340 if direction.curve else 1)
-    if not direction.curve:
-        return panel
-    points = [*direction.curve, CurvePoint(0.0, 0.0, 0.0, None)]
-    points.sort(key=lambda point: point.strength)
+def _draw_curves(direction: Direction, figure: SubFigure) -> None:
+    """Change of the attribute, and identity distance, over strength; what was not measured is left out."""
+    points = sorted([*direction.curve, CurvePoint(0.0, 0.0, 0.0, None)], key=lambda point: point.strength)
     changes = [(p.strength, p.change) for p in points if p.change is not None]
     away = [(p.strength, p.identity_distance) for p in points if p.identity_distance is not None]
-    unit = direction.measured_in or "units"
-    if len(changes) > 1:  # `identity` moves no attribute
-        _plot(pen, font, (60, 34, PANEL_PX - 20, 170), changes, f"{direction.attribute or 'attribute'}, {unit}", GOOD)
-    _plot(pen, font, (60, 210, PANEL_PX - 20, 310), away, "identity distance", BAD)
-    return panel
-
-
-def _plot(
-    pen: ImageDraw.ImageDraw,
-    font: Any,
-    box: tuple[int, int, int, int],
-    points: Sequence[tuple[float, float]],
-    title: str,
-    colour: tuple[int, int, int],
-) -> None:
-    left, top, right, bottom = box
-    pen.text((left, top - 22), f"{title}, over strength", INK, font)
-    pen.rectangle(box, outline=LINE)
-    if len(points) < 2:
-        return
-    xs, ys = np.array(points, np.float64).T
-    low, high = float(ys.min()), float(max(ys.max(), ys.min() + 1e-6))
-    px = left + (xs - xs[0]) / (xs[-1] - xs[0]) * (right - left)
-    py = bottom - (ys - low) / (high - low) * (bottom - top)
-    pen.line([*zip(px.tolist(), py.tolist(), strict=True)], colour, 2)
-    for x, y, strength in zip(px, py, xs, strict=True):
-        pen.ellipse((x - 3, y - 3, x + 3, y + 3), colour)
-        pen.text((x, bottom + 2), f"{strength:g}", INK, font, anchor="ma")
-    pen.text((left - 6, bottom), f"{low:.3g}", INK, font, anchor="rs")
-    pen.text((left - 6, top), f"{high:.3g}", INK, font, anchor="rt")
-
-
-def _panel(height: int) -> tuple[Image.Image, ImageDraw.ImageDraw, Any]:
-    panel = Image.new("RGB", (PANEL_PX, height), BACKGROUND)
-    return panel, ImageDraw.Draw(panel), ImageFont.load_default(size=TEXT_PX)
+    title = f"{direction.attribute or 'attribute'}, {direction.measured_in or 'units'}"
+    plots = [(title, changes, GOOD), ("identity distance", away, BAD)]
+    shown = [plot for plot in plots if len(plot[1]) > 1]  # `identity` moves no attribute
+    for axes, (name, measured_points, colour) in zip(
+        figure.subplots(max(1, len(shown)), squeeze=False)[:, 0], shown, strict=False
+    ):
+        axes.plot(*zip(*measured_points, strict=True), "o-", color=colour)
+        axes.set_title(f"{name}, over strength")
+        axes.set_xticks([strength for strength, _ in measured_points])

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from stitchedit.editing.direction import Direction, own_folder
 from stitchedit.editing.identity_change import read_arrays
 from stitchedit.errors import ConfigError
+from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.learning.attribute_regressors import MADE_FOR, WReadings
 from stitchedit.learning.direction_report import measured, person_steps, write_report
@@ -28,7 +29,7 @@ from stitchedit.learning.effect_measurement import people
 from stitchedit.learning.labelled_faces import Labelled
 from stitchedit.learning.linear_regression import ridge, smallest_step
 from stitchedit.learning.unsupervised import factorise, pca, sample_w
-from stitchedit.models.generator import Generator, write_safetensors
+from stitchedit.models.generator import Generator
 from stitchedit.types import FloatArray
 
 log = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ def _finish(direction: Direction, step: Floats, generator: Generator, output: Ou
     make_folder(output.folder)
     tensor = {"direction": torch.from_numpy(step.astype(np.float32))}
     header = {"made_for": generator.made_for, "unit": direction.unit}
-    write_file(direction.file, lambda temp: write_safetensors(tensor, header, temp))
+    save_tensors(direction.file, tensor, header)
     sha256 = hashlib.sha256(direction.file.read_bytes()).hexdigest()
     space = "W" if output.layers is None else "W+"
     direction = replace(direction, sha256=sha256, space=space, layers=output.layers)

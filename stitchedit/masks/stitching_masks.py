@@ -7,16 +7,16 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from stitchedit.config import BORDER_PX, REFERENCE_PX
 from stitchedit.errors import EmptyMask
 from stitchedit.masks.region_shape import Shape
 from stitchedit.types import FloatArray
 
 _NARROWER = 0.01  # of the crop's side: what an edited face may be smaller without notice, as meshes are no surer
-_REFERENCE_PX = 1024  # crops at which border_px is given
 
 
 def ring_masks(
-    shape: Shape, size: int, border_px: float = 50.0, frame: int = 0, edited: Shape | None = None
+    shape: Shape, size: int, border_px: float = BORDER_PX, frame: int = 0, edited: Shape | None = None
 ) -> RingMasks:
     """What stitching tuning looks at, float32 [size, size] in 0..1 each.
 
@@ -30,7 +30,7 @@ def ring_masks(
     Raises: EmptyMask, when the shape lies outside of the crop.
     """
     far = shape.distance(size)
-    width = border_px * size / _REFERENCE_PX
+    width = border_px * size / REFERENCE_PX
     face = np.clip(0.5 - far, 0.0, 1.0)
     if not face.any():
         raise EmptyMask(frame)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
+from stitchedit.image.optical_flow import dense_flow, places_along, sample
 from stitchedit.types import ByteArray, FloatArray
 
 Floats = NDArray[np.float64]
@@ -24,7 +25,6 @@ class Flicker:
     def __init__(self) -> None:
         self.output: list[float] = []  # a frame each; NaN for the first of a stretch and where the mask is empty
         self.source: list[float] = []
-        self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
         self._before: tuple[ByteArray, ByteArray, ByteArray] | None = None
 
     def cut(self) -> None:
@@ -36,9 +36,9 @@ class Flicker:
         grey = cv2.cvtColor(source, cv2.COLOR_RGB2GRAY)
         of_output = of_source = float("nan")
         if self._before is not None:
-            flow = self._dis.calc(grey, self._before[2], None)  # where each pixel of t was at t-1
-            of_output = _warp_difference(output, self._before[0], flow, mask)
-            of_source = _warp_difference(source, self._before[1], flow, mask)
+            places = places_along(dense_flow(grey, self._before[2]))  # where each pixel of t was at t-1
+            of_output = _warp_difference(output, self._before[0], places, mask)
+            of_source = _warp_difference(source, self._before[1], places, mask)
         self.output.append(of_output)
         self.source.append(of_source)
         self._before = (output, source, grey)
@@ -132,12 +132,11 @@ def nearer_to_truth(edit_to_truth: FloatArray, source_to_truth: FloatArray) -> f
     return float(np.nanmean(edit_to_truth)) / own if own > 0 else float("nan")
 
 
-def _warp_difference(frame: ByteArray, before: ByteArray, flow: FloatArray, mask: FloatArray) -> float:
-    height, width = flow.shape[:2]
-    ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
-    at_x, at_y = xs + flow[..., 0], ys + flow[..., 1]
-    warped = cv2.remap(before, at_x, at_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = (mask > 0.5) & (at_x >= 0) & (at_x <= width - 1) & (at_y >= 0) & (at_y <= height - 1)
+def _warp_difference(frame: ByteArray, before: ByteArray, places: FloatArray, mask: FloatArray) -> float:
+    height, width = places.shape[:2]
+    warped = sample(before, places, "repeat")
+    last = np.array([width - 1, height - 1], np.float32)
+    inside = (mask > 0.5) & ((places >= 0) & (places <= last)).all(-1)
     if not inside.any():
         return float("nan")
     return float(np.abs(frame[inside].astype(np.float32) - warped[inside].astype(np.float32)).mean())

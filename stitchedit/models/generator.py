@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-import struct
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
 
-import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from stitchedit.errors import UnknownCheckpoint
+from stitchedit.files.array_files import save_tensors
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.stylegan2 import StyleGAN2
@@ -114,7 +112,7 @@ def save_generator(generator: Generator, path: Path, *, licence: str, half: bool
         half: float16 in place of float32: half the size.
     """
     dtype = torch.float16 if half else torch.float32
-    state = {key: value.detach().to("cpu", dtype).contiguous() for key, value in generator.state_dict().items()}
+    state = {key: value.detach().to("cpu", dtype) for key, value in generator.state_dict().items()}
     metadata = {
         "format": FORMAT,
         "architecture": generator.architecture,
@@ -122,19 +120,7 @@ def save_generator(generator: Generator, path: Path, *, licence: str, half: bool
         "config": json.dumps(generator.config),
         "licence": licence,
     }
-    write_safetensors(state, metadata, path)
-
-
-def write_safetensors(state: Mapping[str, Tensor], metadata: Mapping[str, str], path: Path) -> None:
-    """A safetensors file whose bytes depend on nothing but the arguments; never half-written."""
-    data = safetensors.torch.save(dict(state), dict(metadata))
-    # The library writes the header's entries in an order that changes from run to run.
-    (length,) = struct.unpack_from("<Q", data)
-    header = json.dumps(json.loads(data[8 : 8 + length]), sort_keys=True).encode()
-    header += b" " * (-len(header) % 8)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(struct.pack("<Q", len(header)) + header + data[8 + length :])
-    os.replace(part, path)
+    save_tensors(path, state, metadata)
 
 
 def _build(architecture: str, config: Mapping[str, object], state: Mapping[str, Tensor]) -> Generator:

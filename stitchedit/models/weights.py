@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint, WeightsError
 from stitchedit.files.atomic import atomic, make_folder
-from stitchedit.files.hashing import file_sha256
+from stitchedit.files.hashing import file_sha256, known_sha256
 from stitchedit.models import weights_store as store
 from stitchedit.models.bundled_weights import SHA256, packaged_file
 from stitchedit.models.weights_catalogue import KNOWN, comes_with_dependencies
@@ -192,7 +192,7 @@ def sha256_of(name: str) -> str:
     path = Path(name)
     if not path.is_file():
         raise NotFetched(name, store.known_hint())
-    return store.hash_of(path)
+    return known_sha256(path)
 
 
 def load_generator(name: Path | str = DEFAULT, device: torch.device | str = "cpu") -> Generator:

@@ -17,6 +17,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from platformdirs import user_cache_path
+
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, WeightsError
 from stitchedit.files.atomic import atomic, make_folder
 
@@ -75,7 +77,7 @@ def measuring_folder() -> Path:
     home = os.environ.get("STITCHEDIT_HOME")
     if home:
         return Path(home) / "measuring"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "stitchedit" / "measuring"
+    return user_cache_path("stitchedit", appauthor=False) / "measuring"
 
 
 def measuring_path(name: str) -> Path:

@@ -1,6 +1,6 @@
 """The folder of imported weights: names, records, hashes. Knows nothing of networks.
 
-$STITCHEDIT_HOME/weights, else ~/.local/share/stitchedit/weights (XDG_DATA_HOME):
+$STITCHEDIT_HOME/weights, else the user's folder for data (on Linux ~/.local/share/stitchedit/weights; XDG_DATA_HOME):
     ffhq.safetensors    the network, see stitchedit.stylegan2.stored
     ffhq.toml           the record: hashes, sizes, architecture, licence, source
 """
@@ -16,16 +16,16 @@ from pathlib import Path
 from typing import Any
 
 import tomli_w
+from platformdirs import user_data_path
 
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, UnknownCheckpoint
 from stitchedit.files.atomic import atomic
-from stitchedit.files.hashing import file_sha256
+from stitchedit.files.hashing import file_sha256, known_sha256
 
 DEFAULT = "default"  # the name of the generator that comes with stitchedit
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _RECORD_LIMIT = 64 << 10  # bytes
 _SCHEMA = 1
-_hashed: dict[tuple[Path, int, int], str] = {}  # (path, size, time of change) -> sha256, once a process
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def home() -> Path:
     own = os.environ.get("STITCHEDIT_HOME")
     if own:
         return Path(own) / "weights"
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "stitchedit" / "weights"
+    return user_data_path("stitchedit", appauthor=False) / "weights"
 
 
 def show(name: str) -> Record:
@@ -98,18 +98,10 @@ def check(name: str, *, again: bool = False) -> Path:
     path, record = stored_path(name), show(name)
     if not path.is_file():
         raise NotFetched(name, f"its file is gone: run `stitchedit weights remove {name}` and import it again")
-    found = file_sha256(path) if again else hash_of(path)
+    found = file_sha256(path) if again else known_sha256(path)
     if found != record.sha256:
         raise HashMismatch(path, record.sha256, found)
     return path
-
-
-def hash_of(path: Path) -> str:
-    status = path.stat()
-    key = (path.resolve(), status.st_size, status.st_mtime_ns)
-    if key not in _hashed:
-        _hashed[key] = file_sha256(path)
-    return _hashed[key]
 
 
 def names() -> list[str]:

@@ -19,6 +19,7 @@ from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.stitching_tuning import Chain, stitch
 from stitchedit.editing.temporal_smoothing import steadied
 from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.files.disk_space import FINER, folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import FinePictures, PictureFolder
@@ -157,7 +158,7 @@ def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Pr
         progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")
         if chain.done % CHAIN_SAVED_EVERY == 0 and chain.done < len(batches):
             kept = chain.state() | {"log": torch.tensor(records, dtype=torch.float64)}
-            artefacts.save_tensors(checkpoint, kept, {"fingerprint": fingerprint})
+            save_tensors(checkpoint, kept, {"fingerprint": fingerprint})
     with atomic(checkpoint.with_name("stitch.json")) as temp:
         temp.write_text(json.dumps({"steps": [r[0] for r in records], "border_loss": [r[1] for r in records]}))
 

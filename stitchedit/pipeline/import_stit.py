@@ -12,6 +12,7 @@ from stitchedit.config import LARGEST, InvertConfig
 from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.faces.alignment import crop, crop_size, to_source
 from stitchedit.faces.mesh import mean_landmarks, mesh_points
+from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.models.weights import load_generator, read_file, sha256_of
@@ -67,7 +68,7 @@ def adopt(
     artefacts.save_crops(project.crops, crops, mesh_points(crops, tracks, progress))
     for path in (project.latents, project.pivots):  # there they stay where they were
         artefacts.save_latents(path, Latents(_rows(pivots, generator.num_ws)))
-    artefacts.save_tensors(project.generator, generator.state_dict(), {})
+    save_tensors(project.generator, generator.state_dict(), {})
     for stage in INVERT_STAGES:
         project.records.finish(stage, inputs)
     project.note("tuning", f"taken over from {run.name}")

@@ -12,6 +12,7 @@ from pathlib import Path
 from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh import mesh_points
+from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.disk_space import pictures_bytes, require_disk_space
 from stitchedit.files.image_folder import PictureFolder
@@ -104,11 +105,11 @@ def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, pr
             size=crops.size,
             seed=config.seed,
             resume=artefacts.load_checkpoint(project.checkpoint, fingerprint, shapes),
-            save=lambda state: artefacts.save_tensors(project.checkpoint, state, {"fingerprint": fingerprint}),
+            save=lambda state: save_tensors(project.checkpoint, state, {"fingerprint": fingerprint}),
             progress=progress,
         )
         artefacts.save_latents(project.pivots, report.pivots)
-        artefacts.save_tensors(project.generator, generator.state_dict(), {"fingerprint": fingerprint})
+        save_tensors(project.generator, generator.state_dict(), {"fingerprint": fingerprint})
         project.note("tuning", f"{len(report.curve)} steps, ended by {report.ended}")
 
     stages.run("tune", {"latents": fingerprint} | inputs_of(config.tune), [project.pivots, project.generator], do_tune)

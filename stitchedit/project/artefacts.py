@@ -1,4 +1,4 @@
-"""The values of `data.py` as files of the project, and back. Nothing in these files is ever executed."""
+"""The values of `stitchedit.types` as files of the project, and back. Nothing in these files is ever executed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
-import safetensors.torch
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from stitchedit.errors import ProjectError, Refused
-from stitchedit.files.atomic import atomic
+from stitchedit.files.array_files import save_arrays, save_tensors
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.files.npy import read_npy
 from stitchedit.models.generator import Generator
@@ -116,14 +115,6 @@ def load_into(path: Path, generator: Generator) -> None:
         raise ProjectError(f"{path} does not fit the project's generator", "invert the clip again") from exc
 
 
-def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Raises NotWritable, DiskFull."""
-    plain = {name: t.detach().cpu().contiguous() for name, t in tensors.items()}
-    data = safetensors.torch.save(plain, dict(metadata))
-    with atomic(path) as temp:
-        temp.write_bytes(data)
-
-
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and header texts. Raises ProjectError."""
     try:
@@ -180,11 +171,6 @@ def _holds(tensor: Tensor, shape: Shape) -> bool:
         want in (None, have) for want, have in zip(shape, tensor.shape, strict=True)
     )
     return fits and not bool(tensor.isnan().any())
-
-
-def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
-    with atomic(path) as temp, temp.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type]
 
 
 def load_arrays(path: Path) -> dict[str, NDArray[Any]]:

@@ -13,7 +13,6 @@ renamed, so that a run killed at any moment leaves the old or the new one, never
 
 from __future__ import annotations
 
-import logging
 import os
 from contextlib import suppress
 from fractions import Fraction
@@ -28,8 +27,6 @@ from stitchedit.project.records import Records
 from stitchedit.project.sanity import refuse_strays, remove_parts
 from stitchedit.video.clip_hash import clip_sha256
 from stitchedit.video.sequence_names import means_pictures, parse_fps, plain_name
-
-log = logging.getLogger(__name__)
 
 SUFFIX = ".stitch"
 PERSONS = "persons"  # folder of the projects of further faces
@@ -53,7 +50,7 @@ class Project:
         make_folder(root)
         lock = Lock(root, alone=True)
         refuse_strays(root)
-        _told(root)
+        log_file.log_in(root)
         remove_parts(root)
         remove_parts(root / "crops")
         return cls(root, Records.open_or_create(root / "project.toml"), lock)
@@ -67,7 +64,7 @@ class Project:
             locks.append(Lock(outer, alone=False))
         refuse_strays(root)
         if (root / "project.toml").is_file():
-            _told(root)
+            log_file.log_in(root)
         return cls(root, Records.read(root / "project.toml"), *locks)
 
     @property
@@ -185,11 +182,6 @@ class Project:
         remove_parts(folder / "stitched")
         remove_parts(folder / "drawn")
         return folder
-
-
-def _told(root: Path) -> None:
-    """Let the log go on in the project."""
-    log.debug("working in %s", root, extra={log_file.FOLDER: root})
 
 
 def default_root(clip: Path) -> Path:

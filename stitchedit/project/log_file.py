@@ -7,52 +7,59 @@ import sys
 import traceback
 from contextlib import suppress
 from importlib import metadata
-from logging.handlers import RotatingFileHandler
+from logging.handlers import MemoryHandler, RotatingFileHandler
 from pathlib import Path
 
 NAME = "stitchedit.log"
 MAX_BYTES = 1 << 20  # then it becomes stitchedit.log.1, in place of an older one
-FOLDER = "project_folder"  # attribute of the record that tells where to write
 _EARLY = 500  # records kept until the folder is known
 
 
-class ProjectLog(logging.Handler):
-    """Keeps records until one tells the project's folder, and writes all to its log file from then on.
+class ProjectLog(MemoryHandler):
+    """Keeps records until `open_in` tells the project's folder, and writes all to its log file from then on.
 
     It never fails: a log that cannot be written is no reason to stop.
     """
 
+    target: RotatingFileHandler | None
+
     def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.file: RotatingFileHandler | None = None
-        self._early: list[logging.LogRecord] = []
+        super().__init__(_EARLY, flushOnClose=False)
         start = f"stitchedit {metadata.version('stitchedit')}: {' '.join(sys.argv[1:])}"
-        self._early.append(logging.LogRecord("stitchedit", logging.INFO, "", 0, start, None, None))
+        self.emit(logging.LogRecord("stitchedit", logging.INFO, "", 0, start, None, None))
+
+    def open_in(self, folder: Path) -> None:
+        """Go on in the project's folder; the first one that is told stays."""
+        if self.target is not None:
+            return
+        with suppress(OSError):
+            file = RotatingFileHandler(folder / NAME, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8")
+            file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+            self.setTarget(file)
+            self.flush()
 
     def emit(self, record: logging.LogRecord) -> None:
-        folder = getattr(record, FOLDER, None)
-        if folder is not None and self.file is None:
-            self._open(folder)
-        if self.file is not None:
-            with suppress(Exception):
-                self.file.handle(record)
-        elif len(self._early) < _EARLY:
-            self._early.append(record)
+        with suppress(Exception):
+            super().emit(record)
 
-    def _open(self, folder: Path) -> None:
-        try:
-            self.file = RotatingFileHandler(folder / NAME, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8")
-        except OSError:
-            return
-        self.file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-        for early in self._early:
-            with suppress(Exception):
-                self.file.handle(early)
+    def shouldFlush(self, record: logging.LogRecord) -> bool:
+        """Each record at once, when there is a file; without one, those that came first are kept."""
+        if self.target is None:
+            del self.buffer[self.capacity :]
+        return self.target is not None
 
     def close(self) -> None:
-        if self.file is not None:
-            self.file.close()
+        if self.target is not None:
+            self.target.close()
         super().close()
+
+
+def log_in(folder: Path) -> None:
+    """Let the log, if one is attached, go on in a project's folder."""
+    log = project_log()
+    if log is not None:
+        log.open_in(folder)
+    logging.getLogger(__name__).debug("working in %s", folder)
 
 
 def project_log() -> ProjectLog | None:
@@ -64,8 +71,8 @@ def project_log() -> ProjectLog | None:
 def record_ending(exc: BaseException) -> Path | None:
     """Write how the run ended into the log file alone; where that is, if there is one."""
     log = project_log()
-    if log is None or log.file is None:
+    if log is None or log.target is None:
         return None
     text = "".join(traceback.format_exception(exc)).rstrip()
     log.emit(logging.LogRecord("stitchedit", logging.ERROR, "", 0, "%s", (text,), None))
-    return Path(log.file.baseFilename)
+    return Path(log.target.baseFilename)

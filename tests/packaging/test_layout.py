@@ -77,6 +77,19 @@ def test_only_the_command_line_exits_and_prints() -> None:
                 assert node.func.id not in ("print", "exit", "quit"), f"{module.name}:{node.lineno}"
 
 
+OPENS = {"open", "read_text", "read_bytes", "write_text", "write_bytes", "imread", "imwrite", "fromfile", "tofile"}
+
+
+@pytest.mark.parametrize("package", ["compositing", "image", "inversion", "masks", "metrics"])
+def test_what_computes_opens_no_file(package: str) -> None:
+    """Beside the contract of that name, which sees imports only."""
+    for module in modules(f"stitchedit.{package}"):
+        for node in ast.walk(ast.parse(module.read_text())):
+            if isinstance(node, ast.Call):
+                called = getattr(node.func, "attr", getattr(node.func, "id", ""))
+                assert called not in OPENS, f"{module.name}:{node.lineno}"
+
+
 @pytest.mark.parametrize("code", ["import stitchedit", "import stitchedit.cli.main"])
 def test_importing_loads_no_torch(code: str) -> None:
     heavy = f"{code}; import sys; print([m for m in ('torch', 'cv2', 'dlib', 'av', 'scipy') if m in sys.modules])"

@@ -89,7 +89,16 @@ def test_the_log_has_a_limit_and_never_fails(
     files = sorted(project.root.glob(NAME + "*"))
     assert len(files) == 2
     assert all(0 < path.stat().st_size <= 11_000 for path in files)
-    logger.handlers.append(ProjectLog())
-    (tmp_path / "other" / NAME).mkdir(parents=True)
-    logger.info("no file can be made", extra={log_file.FOLDER: tmp_path / "other"})
-    assert log_file.project_log() is logger.handlers[0]
+
+
+def test_a_log_that_cannot_be_made_is_no_reason_to_stop(tmp_path: Path, logger: logging.Logger) -> None:
+    (tmp_path / NAME).mkdir()
+    log_file.log_in(tmp_path)
+    for number in range(600):
+        logger.info("line %d", number)
+    assert record_ending(ValueError("no file")) is None
+    project = Project.create(tmp_path / "clip.mp4.stitch")
+    text = (project.root / NAME).read_text()
+    assert "stitchedit 0" in text
+    assert "line 400" in text
+    assert "line 599" not in text, "what came first is kept, and not without end"

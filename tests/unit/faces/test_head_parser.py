@@ -10,8 +10,8 @@ import torch
 
 from stitchedit.errors import UnknownCheckpoint
 from stitchedit.faces.head_parser import FORMAT, SIZE, HeadParser, load_head_parser, parse, places
+from stitchedit.files.array_files import save_tensors
 from stitchedit.models.bundled_weights import packaged_file
-from stitchedit.models.generator import write_safetensors
 from stitchedit.models.perceptual import MobileNetPerceptual
 
 POINTS = np.load(packaged_file("mean_face.npy"))[:468]
@@ -46,9 +46,9 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     path.write_bytes(b"nothing of the kind")
     with pytest.raises(UnknownCheckpoint):
         load_head_parser(path)
-    write_safetensors({"read.bias": torch.zeros(1)}, {"format": FORMAT}, path)
+    save_tensors(path, {"read.bias": torch.zeros(1)}, {"format": FORMAT})
     with pytest.raises(UnknownCheckpoint):
         load_head_parser(path)
-    write_safetensors(HeadParser().state_dict(), {"format": "another"}, path)
+    save_tensors(path, HeadParser().state_dict(), {"format": "another"})
     with pytest.raises(UnknownCheckpoint):
         load_head_parser(path)

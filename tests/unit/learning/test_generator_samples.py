@@ -1,17 +1,14 @@
-"""Sampling and reading with a generator and predictors that are made up."""
+"""Sampling with a generator that is made up."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
 
-from stitchedit.faces.attributes import Predictors
-from stitchedit.learning import generator_samples
-from stitchedit.learning.generator_samples import NAMES, Table, draw_ws, load_table, read_chunk, render, sample_chunk
+from stitchedit.learning.generator_samples import draw_ws, render
 from stitchedit.models.generator import Generator
 
 
@@ -28,14 +25,6 @@ class _Plain:
     def synthesis(self, ws: torch.Tensor, *, resolution: int | None = None) -> torch.Tensor:
         size = resolution or 512
         return ws[:, 0, 0].reshape(-1, 1, 1, 1).expand(-1, 3, size, size)
-
-
-class _Seeing:
-    def __call__(self, picture: Any, points: Any) -> dict[str, float]:
-        return {"age": float(picture.mean()), "gender": 0.0, "smile": 1.0}
-
-    def smile(self, picture: Any, points: Any) -> float:
-        return 1.0
 
 
 GENERATOR = cast(Generator, _Plain())
@@ -55,29 +44,3 @@ def test_pictures_are_256_px_levels(size: int | None) -> None:
     assert pictures.shape == (3, 256, 256, 3)
     assert pictures.dtype == np.uint8
     np.testing.assert_array_equal(pictures[:, 0, 0, 0], [0, 191, 255])
-
-
-def test_chunks_are_drawn_read_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    points = np.random.default_rng(0).uniform(60, 200, (68, 2)).astype(np.float32)
-    monkeypatch.setattr(generator_samples, "landmarks", lambda picture, box, repeats: points)
-    monkeypatch.setattr(generator_samples, "embed", lambda picture, found: np.ones(128, np.float32))
-    predictors = cast(Predictors, _Seeing())
-    source, readings = tmp_path / "chunk.npz", tmp_path / "readings.npz"
-    sample_chunk(source, GENERATOR, [0, 0], 4, None)
-    read_chunk(readings, source, predictors)
-    stamp = source.stat().st_mtime_ns, readings.stat().st_mtime_ns
-    sample_chunk(source, GENERATOR, [0, 0], 4, None)
-    read_chunk(readings, source, predictors)
-    assert stamp == (source.stat().st_mtime_ns, readings.stat().st_mtime_ns)
-    table = load_table([readings, readings])
-    assert table.w.shape == (8, 4)
-    assert table.values.shape == (8, len(NAMES))
-    assert table.values[0, NAMES.index("smile")] == pytest.approx(8, abs=1e-6)  # log odds, held
-    assert table.embeddings.shape == (8, 128)
-    np.testing.assert_allclose(table.psi[:3], [0.7, 0.7, 1.0], rtol=1e-6)
-
-
-def test_spread_counts_the_samples_near_the_mean_only() -> None:
-    values = np.array([[0.0], [100.0], [2.0], [-100.0]])
-    table = Table(np.zeros((4, 2)), np.array([0.7, 1.0, 0.7, 1.0]), values, np.zeros((4, 128)))
-    np.testing.assert_allclose(table.spread, [1.0])

@@ -8,6 +8,7 @@ from conftest import crops_of
 
 from stitchedit.config import EncodeConfig
 from stitchedit.errors import ConfigError, UnknownCheckpoint
+from stitchedit.files.array_files import save_tensors
 from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.inversion.encoder_initialization import LIFT, from_guess, set_apart
@@ -15,7 +16,7 @@ from stitchedit.inversion.latent_optimization import optimize
 from stitchedit.learning.generator_samples import draw_ws, render
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.bundled_weights import SHA256, packaged_file
-from stitchedit.models.generator import load_default_generator, write_safetensors
+from stitchedit.models.generator import load_default_generator
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.models.w_encoder import FORMAT, WEIGHTS, WEncoder, load_w_encoder
 from stitchedit.stylegan2 import StyleGAN2
@@ -58,13 +59,13 @@ def test_its_trunk_sees_what_the_perceptual_loss_sees() -> None:
 def test_a_file_comes_back_and_a_strange_one_is_refused(tmp_path: Path) -> None:
     network, path = small_network(), tmp_path / "w.safetensors"
     state = {key: value.half() for key, value in network.state_dict().items()}
-    write_safetensors(state, {"format": FORMAT}, path)
+    save_tensors(path, state, {"format": FORMAT})
     image = torch.rand(1, 3, 256, 256)
     torch.testing.assert_close(load_w_encoder(path)(image), network(image), atol=0.02, rtol=0.02)
-    write_safetensors(state, {"format": "another"}, path)
+    save_tensors(path, state, {"format": "another"})
     with pytest.raises(UnknownCheckpoint, match="no stitchedit-w-encoder-1 file"):
         load_w_encoder(path)
-    write_safetensors({key: state[key] for key in list(state)[1:]}, {"format": FORMAT}, path)
+    save_tensors(path, {key: state[key] for key in list(state)[1:]}, {"format": FORMAT})
     with pytest.raises(UnknownCheckpoint, match="damaged"):
         load_w_encoder(path)
     path.write_bytes(b"no safetensors")

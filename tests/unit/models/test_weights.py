@@ -8,8 +8,9 @@ from checkpoint_files import encoder_content, torch_file
 from safetensors.torch import load_file
 
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, NotWritable, UnknownCheckpoint
+from stitchedit.files import hashing
 from stitchedit.mobilestylegan import MobileStyleGAN
-from stitchedit.models import weights, weights_store
+from stitchedit.models import weights
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.models.generator import save_generator
 from stitchedit.stylegan2 import encoder_layout
@@ -188,7 +189,7 @@ def test_damage_is_seen_when_loading_and_by_verify(home: Path) -> None:
 def test_a_file_is_hashed_once_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     weights.import_file(PICKLE, "tiny")
     weights.load_generator("tiny")
-    monkeypatch.setattr(weights_store, "file_sha256", lambda path: pytest.fail("hashed again"))
+    monkeypatch.setattr(hashing, "file_sha256", lambda path: pytest.fail("hashed again"))
     weights.load_generator("tiny")
 
 

@@ -8,6 +8,7 @@ import torch
 from stitchedit.config import StitchConfig, TuneConfig
 from stitchedit.editing.stitching_tuning import Chain
 from stitchedit.errors import ProjectError
+from stitchedit.files.array_files import save_tensors
 from stitchedit.files.image_folder import FinePictures, PictureFolder
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.inversion.pivotal_tuning import tune
@@ -77,7 +78,7 @@ def test_latents_of_another_clip_or_generator_are_refused(tmp_path: Path, tiny_g
 def test_a_checkpoint_counts_only_for_the_same_inputs(tmp_path: Path) -> None:
     path, shapes = tmp_path / "c.safetensors", {"x": (2,), "log": (None, 1)}
     assert artefacts.load_checkpoint(path, "a", shapes) is None
-    artefacts.save_tensors(path, {"x": torch.ones(2), "log": torch.zeros(5, 1)}, {"fingerprint": "a"})
+    save_tensors(path, {"x": torch.ones(2), "log": torch.zeros(5, 1)}, {"fingerprint": "a"})
     state = artefacts.load_checkpoint(path, "a", shapes)
     assert state is not None
     assert state["x"].tolist() == [1, 1]
@@ -89,7 +90,7 @@ def test_a_checkpoint_counts_only_for_the_same_inputs(tmp_path: Path) -> None:
         {"x": (None, 1), "log": (5, 1)},
     ):
         assert artefacts.load_checkpoint(path, "a", others) is None
-    artefacts.save_tensors(path, {"x": torch.tensor([1, torch.nan]), "log": torch.zeros(5, 1)}, {"fingerprint": "a"})
+    save_tensors(path, {"x": torch.tensor([1, torch.nan]), "log": torch.zeros(5, 1)}, {"fingerprint": "a"})
     assert artefacts.load_checkpoint(path, "a", shapes) is None
     path.write_bytes(path.read_bytes()[:50])
     assert artefacts.load_checkpoint(path, "a", shapes) is None
@@ -103,7 +104,7 @@ def test_the_states_of_tuning_and_stitching_are_taken_up_again(
     shapes = artefacts.tuning_shapes(tiny_generator, latents)
 
     def save(state: dict[str, torch.Tensor]) -> None:
-        artefacts.save_tensors(path, state, {"fingerprint": "a"})
+        save_tensors(path, state, {"fingerprint": "a"})
         assert artefacts.load_checkpoint(path, "a", shapes) is not None
 
     config = TuneConfig(steps=4, checkpoint_every=1)
@@ -113,19 +114,19 @@ def test_the_states_of_tuning_and_stitching_are_taken_up_again(
     (chain.generator.synthesis(torch.zeros(1, 1, 16)).sum()).backward()
     chain.optimizer.step()
     state = chain.state() | {"log": torch.zeros(0, 2)}
-    artefacts.save_tensors(path, state, {"fingerprint": "b"})
+    save_tensors(path, state, {"fingerprint": "b"})
     assert artefacts.load_checkpoint(path, "b", artefacts.stitching_shapes(chain.named)) is not None
     name = chain.named[0][0]
     del state[f"exp_avg_sq.{name}"]
-    artefacts.save_tensors(path, state, {"fingerprint": "b"})
+    save_tensors(path, state, {"fingerprint": "b"})
     assert artefacts.load_checkpoint(path, "b", artefacts.stitching_shapes(chain.named)) is None
 
 
 def test_weights_of_another_network_are_refused(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
     path = tmp_path / "g.safetensors"
-    artefacts.save_tensors(path, tiny_generator.state_dict(), {})
+    save_tensors(path, tiny_generator.state_dict(), {})
     artefacts.load_into(path, tiny_generator)
-    artefacts.save_tensors(path, {"x": torch.ones(2)}, {})
+    save_tensors(path, {"x": torch.ones(2)}, {})
     with pytest.raises(ProjectError):
         artefacts.load_into(path, tiny_generator)
 
@@ -134,7 +135,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path, tiny_generator: 
 def test_damaged_files_are_one_clear_error(tmp_path: Path, keep: int) -> None:
     tracks = Tracks(np.zeros((2, 68, 2), np.float32), np.ones(2, np.uint8), (8, 8), Fraction(25))
     artefacts.save_tracks(tmp_path / "t.npz", tracks)
-    artefacts.save_tensors(tmp_path / "l.safetensors", {"ws": torch.zeros(2, 1, 16)}, {})
+    save_tensors(tmp_path / "l.safetensors", {"ws": torch.zeros(2, 1, 16)}, {})
     for name, load in (("t.npz", artefacts.load_tracks), ("l.safetensors", artefacts.load_tensors)):
         path = tmp_path / name
         path.write_bytes(path.read_bytes()[:keep])
