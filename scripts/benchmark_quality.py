@@ -174,8 +174,8 @@ def do_evaluate(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -
     truth = None if said["truth"] is None else cut(Path(said["truth"]), folder / "truth.mp4", said["frames"])
     found, job = evaluate(folder / f"edited{clip.suffix}", project=folder / "project", truth=truth)
     html_report.write_page(found, job, folder / "page.html")
-    figures = {figure.name: figure.value for figure in found.figures}
-    worst = {f"{figure.name}, worst": figure.worst[0] for figure in found.figures if figure.worst is not None}
+    figures = {figure.name: figure.value for figure in found.figures.values()}
+    worst = {f"{figure.name}, worst": figure.worst[0] for figure in found.figures.values() if figure.worst is not None}
     asked = {f"{a.name}, change": a.change for a in found.attributes if a.asked}
     beside = found.figure("expression_correlation").beside
     ceiling = {name: beside[name] for name in CEILING if name in beside}

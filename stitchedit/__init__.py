@@ -1,7 +1,9 @@
 """Edit faces in real video with a generator tuned on the clip's own frames.
 
-The names below are the public API; each is imported when it is first used, so that `import stitchedit` does not wait
-for torch.
+    import stitchedit as se
+
+The names below are the public API, `docs/library.md` a worked example; each is imported when it is first used, so that
+`import stitchedit` does not wait for torch.
 """
 
 from __future__ import annotations
@@ -10,28 +12,62 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from stitchedit.config import AlignConfig as AlignConfig
     from stitchedit.config import EditConfig as EditConfig
+    from stitchedit.config import EncodeConfig as EncodeConfig
     from stitchedit.config import InvertConfig as InvertConfig
+    from stitchedit.config import StitchConfig as StitchConfig
+    from stitchedit.config import TrackConfig as TrackConfig
+    from stitchedit.config import TuneConfig as TuneConfig
     from stitchedit.config import edit_preset as edit_preset
     from stitchedit.config import invert_preset as invert_preset
-    from stitchedit.editing.direction import find_direction as find_direction
+    from stitchedit.editing.direction import Change as Change
+    from stitchedit.editing.direction import Direction as Direction
     from stitchedit.editing.direction import list_directions as list_directions
+    from stitchedit.errors import ConfigError as ConfigError
     from stitchedit.errors import StitcheditError as StitcheditError
+    from stitchedit.evaluation.report import Evaluation as Evaluation
+    from stitchedit.library import direction as direction
+    from stitchedit.library import edit as edit
+    from stitchedit.library import evaluate as evaluate
+    from stitchedit.library import invert as invert
+    from stitchedit.library import open_inversion as open_inversion
+    from stitchedit.library import preview as preview
     from stitchedit.models.generator import Generator as Generator
     from stitchedit.models.weights import load_generator as load_generator
+    from stitchedit.pipeline.inversion import Inversion as Inversion
+    from stitchedit.pipeline.preview_sheet import Sheet as Sheet
+    from stitchedit.pipeline.summaries import EditSummary as EditSummary
     from stitchedit.project.folder import Project as Project
 
 _HOME = {
+    "AlignConfig": "config",
+    "EncodeConfig": "config",
+    "StitchConfig": "config",
+    "TrackConfig": "config",
+    "TuneConfig": "config",
+    "Change": "editing.direction",
+    "ConfigError": "errors",
+    "Direction": "editing.direction",
     "EditConfig": "config",
-    "Generator": "generator",
+    "EditSummary": "pipeline.summaries",
+    "Evaluation": "evaluation.report",
+    "Generator": "models.generator",
+    "Inversion": "pipeline.inversion",
     "InvertConfig": "config",
-    "Project": "project",
+    "Project": "project.folder",
+    "Sheet": "pipeline.preview_sheet",
     "StitcheditError": "errors",
+    "direction": "library",
+    "edit": "library",
     "edit_preset": "config",
-    "find_direction": "direction",
+    "evaluate": "library",
+    "invert": "library",
     "invert_preset": "config",
-    "list_directions": "direction",
-    "load_generator": "weights",
+    "list_directions": "editing.direction",
+    "load_generator": "models.weights",
+    "open_inversion": "library",
+    "preview": "library",
 }
 
 __all__ = sorted(_HOME)
@@ -41,3 +77,7 @@ def __getattr__(name: str) -> Any:
     if name not in _HOME:
         raise AttributeError(f"module 'stitchedit' has no attribute '{name}'")
     return getattr(import_module(f"stitchedit.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, *(name for name in globals() if name.startswith("__"))]

@@ -17,6 +17,7 @@ from stitchedit.errors import ConfigError
 
 if TYPE_CHECKING:
     from stitchedit.strength import Strength
+    from stitchedit.types import NamedDirection
 
 NO_LIMIT = 10**9  # steps
 FEWEST = 0.4  # of the steps of tuning that any clip gets; half as many frames take 1 / sqrt 2 of them
@@ -175,7 +176,8 @@ class InvertConfig:
 @dataclass(frozen=True, slots=True)
 class EditConfig:
     preset: str = "balanced"
-    edits: tuple[tuple[str, Strength], ...] = ()  # (direction name or file, strength: a number or keyframes)
+    # (direction, its name or its file; strength: a number or keyframes)
+    edits: tuple[tuple[str | NamedDirection, Strength], ...] = ()
     only: tuple[tuple[int, ...], ...] = ()  # for each edit the numbers of the faces that it is for; (): for all
     device: str = "auto"
     seed: int = 0

@@ -12,8 +12,10 @@ import itertools
 import logging
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from numbers import Real
 
 import numpy as np
 from numpy.typing import NDArray
@@ -89,12 +91,47 @@ def parse_strength(text: str) -> Strength:
     if ":" not in text:
         return _number(text, text)
     keys = [_key(part.strip(), text) for part in text.split(",")]
-    if len(keys) > MOST_KEYS:
-        raise ConfigError(f"strength has {len(keys)} keyframes", f"give at most {MOST_KEYS}")
+    _check_count(len(keys))
     for before, after in itertools.pairwise(keys):
         if before.in_seconds == after.in_seconds and before.at >= after.at:
             raise ConfigError(f"keyframe '{after}' of strength '{_short(text)}' does not come after '{before}'", _HINT)
     return Keyframes(tuple(keys))
+
+
+def keyframes(strengths: Mapping[float, float], *, in_seconds: bool = False) -> Keyframes:
+    """Keyframes from strengths by frame or by second, in any order.
+
+    Raises: ConfigError, when there are none or too many, a moment is negative or no whole frame, or a strength is no
+        number.
+    """
+    _check_count(len(strengths))
+    keys = [Key(_moment(at, in_seconds), in_seconds, checked_number(value)) for at, value in strengths.items()]
+    return Keyframes(tuple(sorted(keys, key=lambda key: key.at)))
+
+
+def _check_count(count: int) -> None:
+    if not 1 <= count <= MOST_KEYS:
+        raise ConfigError(f"strength has {count} keyframes", f"give 1 to {MOST_KEYS}")
+
+
+def _moment(at: float, in_seconds: bool) -> Fraction:
+    """Frames or seconds, as they are written in decimals."""
+    try:
+        moment = Fraction(str(at))
+    except (ValueError, ZeroDivisionError):
+        moment = Fraction(-1)
+    if moment < 0 or moment >= 10**9 or not (in_seconds or moment.denominator == 1):
+        kind = "seconds from the start" if in_seconds else "a whole frame, 0 is the first"
+        raise ConfigError(f"keyframe at {at!r}", f"give {kind}")
+    return moment
+
+
+def checked_number(value: object) -> float:
+    """A strength from Python. Raises ConfigError, unless it is a finite number of a size that can be."""
+    number = float(value) if isinstance(value, Real) else math.nan
+    if not abs(number) < 1e6:  # true for NaN
+        raise ConfigError(f"a strength is {value!r}", "give a finite number, such as 1.5 or -2")
+    return number
 
 
 def scaled(strength: Strength, factor: float) -> Strength:

@@ -59,6 +59,13 @@ class Tracks:
         return [slice(start, stop) for start, stop in pairwise(edges) if stop > start]
 
 
+class NamedDirection(Protocol):
+    """What settings know of an edit direction: `stitchedit.editing.direction.Direction` is one."""
+
+    @property
+    def name(self) -> str: ...
+
+
 class CropImages(Protocol):
     """N square RGB pictures, read when asked for: `images[k]` is uint8 [S, S, 3]."""
 

@@ -113,11 +113,12 @@ def learn(
             "it is not clear what to learn from", "give --labels, --positive with --negative, --pca or --factorise"
         )
     keep_memory()
+    from stitchedit.editing.direction import checked_name
     from stitchedit.learning import labelled_faces, learn_direction
     from stitchedit.models import loading
 
     with running(False) as progress:
-        learn_direction.checked_name(name)
+        checked_name(name)
         where = loading.device(device)
         if labels is not None:
             columns = labelled_faces.columns_of(labels)

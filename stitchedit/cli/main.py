@@ -282,7 +282,7 @@ def preview(
     regions = united(region)
     open_project(project)
     keep_memory()
-    from stitchedit.pipeline import preview as previews
+    from stitchedit.pipeline import preview_sheet as previews
 
     with running(verbose) as progress:
         path = previews.preview(

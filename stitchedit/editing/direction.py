@@ -1,27 +1,38 @@
-"""Edit directions as data: where they are, what they do, for which generator. No torch: listing stays quick.
+"""Edit directions as values: where they are, what they do, for which generator. No torch: listing stays quick.
 
 A direction is two files: `NAME.toml` says what it does (`directions/README.md` lists the keys), the file beside it
-holds the vector. Its vector is read and applied in `edit.py`.
+holds the vector, which `move_latents.load_direction` reads. Or it is a vector in memory, `Direction(vector=v)`.
+
+    2 * age, age + 0.5 * smile, -age, age.at({0: 0, 48: 2})        are `Change`s: what an edit is asked for
 """
 
 from __future__ import annotations
 
 import difflib
+import hashlib
 import logging
 import math
+import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
+from numbers import Real
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from stitchedit.errors import DirectionError, UnknownDirection
+import numpy as np
+
+from stitchedit.errors import ConfigError, DirectionError, UnknownDirection
+from stitchedit.strength import Keyframes, Strength, checked_number, keyframes, scaled, strength_label
+from stitchedit.types import FloatArray
 
 log = logging.getLogger(__name__)
 
 MAX_TOML_BYTES = 1 << 20
 MAX_POINTS = 1000  # of a curve
+MAX_NUMBERS = 1 << 20  # of a vector in memory; 18 rows of 512 are 9216
+IN_MEMORY = Path()  # the file of a direction that has none
 SIDE_EFFECT = 0.3  # SD, the aim: no other attribute moves more at strength 1
 
 
@@ -35,12 +46,92 @@ class CurvePoint:
     faces: float | None = None  # share of people in whom the detector still sees a face, 0..1
 
 
-@dataclass(frozen=True, slots=True)
-class Direction:
-    """One way to change a face."""
+class Combinable:
+    """A direction or a sum of them: times a number, added up, or with a strength that changes over the clip."""
 
-    name: str
-    file: Path  # the vector, or the data of a function
+    __slots__ = ()
+    __array_ufunc__: ClassVar[None] = None  # a numpy number times a direction is a `Change` too, no array
+
+    @property
+    def parts(self) -> tuple[tuple[Direction, Strength], ...]:
+        """The directions, each with its strength."""
+        raise NotImplementedError
+
+    def at(self, frames: Mapping[int, float] | None = None, *, seconds: Mapping[float, float] | None = None) -> Change:
+        """The same with a strength that follows a smooth curve through keyframes, see `strength.Keyframes`.
+
+        Args:
+            frames: strength by source frame, such as {0: 0, 48: 1.5}; or
+            seconds: strength by time from the start of the clip.
+        Raises: ConfigError, when a moment or strength is no number that can be, or the strength has keyframes already.
+        """
+        if (frames is None) == (seconds is None):
+            raise ConfigError("keyframes are given neither or both by frame and by second", "give one of them")
+        if any(isinstance(strength, Keyframes) for _, strength in self.parts):
+            raise ConfigError(f"'{self}' has keyframes already", "call .at() on the direction itself")
+        given: Mapping[Any, float] = frames if frames is not None else seconds or {}
+        curve = keyframes(given, in_seconds=frames is None)
+        factors = ((direction, float(strength)) for direction, strength in self.parts)  # type: ignore[arg-type]
+        return Change(tuple((direction, scaled(curve, factor)) for direction, factor in factors))
+
+    def __mul__(self, factor: float) -> Change:
+        if not isinstance(factor, Real):
+            return NotImplemented
+        value = checked_number(factor)
+        return Change(tuple((direction, scaled(strength, value)) for direction, strength in self.parts))
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, divisor: float) -> Change:
+        if not isinstance(divisor, Real):
+            return NotImplemented
+        return self * (1 / float(divisor))
+
+    def __neg__(self) -> Change:
+        return self * -1.0
+
+    def __add__(self, other: Combinable) -> Change:
+        return Change(self.parts + other.parts) if isinstance(other, Combinable) else NotImplemented
+
+    def __radd__(self, other: object) -> Change:
+        return Change(self.parts) if other == 0 else NotImplemented  # where `sum` starts
+
+    def __sub__(self, other: Combinable) -> Change:
+        return self + -other if isinstance(other, Combinable) else NotImplemented
+
+
+@dataclass(frozen=True, slots=True)
+class Change(Combinable):
+    """Directions with their strengths, which add up: `2 * age + 0.5 * smile`."""
+
+    terms: tuple[tuple[Direction, Strength], ...]
+
+    @property
+    def parts(self) -> tuple[tuple[Direction, Strength], ...]:
+        return self.terms
+
+    def __iter__(self) -> Iterator[Change]:
+        """The terms, each as a change of its own."""
+        return (Change((term,)) for term in self.terms)
+
+    def __str__(self) -> str:
+        return ", ".join(f"{direction.label} {strength_label(strength)}" for direction, strength in self.terms)
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Direction(Combinable):
+    """One way to change a face: a vector that is added to the codes of a clip, and what is known of it.
+
+    `Direction(vector=v, layers=(0, 8), unit="one step")` takes a vector from memory: numpy or torch, [w_dim] or
+    [1, w_dim] for all layers alike, [num_ws, w_dim] for each layer its own. Without a `name` it is called after its
+    hash, such as `direction-1a2b3c`.
+
+    Raises: DirectionError, when the vector is none, or layers are no rows; ConfigError for a name that files cannot
+        have.
+    """
+
+    name: str = ""
+    file: Path = IN_MEMORY  # the vector, or the data of a function
     kind: str = "vector"  # vector, or function: the step depends on the clip and the seed
     space: str = "W"  # W or W+
     layers: tuple[int, int] | None = None  # half-open range of W+ rows that move; None: all
@@ -59,10 +150,49 @@ class Direction:
     identity_distance: float | None = None  # median at strength 1
     effects: Mapping[str, float] = field(default_factory=dict)  # change at strength 1, in SD of 2,000 samples
     curve: tuple[CurvePoint, ...] = ()  # by strength, ascending
+    # float32 [w_dim] or [rows, w_dim], perhaps with leading axes of one, read-only; None: not read from `file` yet
+    vector: Any = field(default=None, compare=False)
+    asked: str = field(default="", compare=False)  # the name or path that it was found by; empty: made in memory
+    digest: str = field(default="", init=False)  # sha256 of a vector that is in memory alone
+
+    def __post_init__(self) -> None:
+        if self.vector is not None:
+            object.__setattr__(self, "vector", _own_vector(self.vector))
+        if self.file != IN_MEMORY:
+            return
+        if self.vector is None:
+            raise DirectionError("a direction needs a vector", "give vector=, or a name to stitchedit.direction()")
+        digest = hashlib.sha256(repr(self.vector.shape).encode() + self.vector.tobytes()).hexdigest()
+        object.__setattr__(self, "digest", digest)
+        object.__setattr__(self, "name", checked_name(self.name or f"direction-{digest[:6]}"))
+        object.__setattr__(self, "layers", _checked_layers(self.layers))
+        if not 0 <= self.fidelity <= 1:
+            raise DirectionError(f"fidelity of '{self.name}' is {self.fidelity}", "give a number from 0 to 1")
+
+    @property
+    def parts(self) -> tuple[tuple[Direction, Strength], ...]:
+        return ((self, 1.0),)
+
+    @property
+    def label(self) -> str:
+        """Its name in file names and notices: that of the file that was asked for, where one was."""
+        return direction_label(self.asked or self)
+
+    @property
+    def place(self) -> str:
+        """Where the vector is from, for messages."""
+        return self.name if self.file == IN_MEMORY else str(self.file)
+
+    def __str__(self) -> str:
+        return self.asked or self.name
+
+    def __repr__(self) -> str:
+        return f"<Direction {self.name}: {self.unit}>"
 
     def as_json(self) -> dict[str, Any]:
         """Everything a machine may want to know, as plain values."""
-        return asdict(self) | {
+        known = {key: value for key, value in asdict(self).items() if key not in ("vector", "asked", "digest")}
+        return known | {
             "file": self.file.name,
             "layers": self.layers and list(self.layers),
             "range": self.range and list(self.range),
@@ -99,14 +229,26 @@ def find_direction(name: str | Path) -> Direction:
     """
     known = {direction.name: direction for direction in list_directions()}
     if str(name) in known:
-        return known[str(name)]
+        return replace(known[str(name)], asked=str(name))
     path = Path(name).expanduser()
     if not path.is_file():
         raise UnknownDirection(str(name), difflib.get_close_matches(str(name), known), list(known))
     if path.suffix == ".toml":
-        return read_direction(path)
+        return replace(read_direction(path), asked=str(name))
     log.info("%s does not say which generator it was made for: the result may be anything", path)
-    return Direction(name=path.stem, file=path, source=str(path))
+    return Direction(name=path.stem, file=path, source=str(path), asked=str(name))
+
+
+def direction_label(direction: object) -> str:
+    """The name of a direction in file names and notices, where it is still known by its name or path alone too."""
+    return direction.name if isinstance(direction, Direction) and not direction.asked else Path(str(direction)).stem
+
+
+def checked_name(name: str) -> str:
+    """The name, where it can be that of files. Raises ConfigError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}", name):
+        raise ConfigError(f"'{name}' cannot be the name of a direction", "use letters, digits, '_', '.' and '-'")
+    return name
 
 
 def years_a_strength() -> float:
@@ -134,6 +276,37 @@ def read_direction(path: Path) -> Direction:
     if not all(map(math.isfinite, _numbers(direction))) or not 0 <= direction.fidelity <= 1:
         raise DirectionError(f"{path} holds numbers out of their range", "fidelity is 0..1, the others are finite")
     return direction
+
+
+def _own_vector(vector: Any) -> FloatArray:
+    """A read-only float32 copy. Raises DirectionError."""
+    if hasattr(vector, "detach"):  # a tensor of torch
+        vector = vector.detach().to("cpu").double().numpy()
+    try:
+        array = np.asarray(vector)
+        if array.dtype.kind not in "fiu" or not 1 <= array.size <= MAX_NUMBERS or array.ndim < 1:
+            raise ValueError(f"{array.dtype.name} of shape {list(array.shape)}")
+        with np.errstate(over="ignore"):
+            own: FloatArray = np.array(array, np.float32, order="C")
+        if not np.isfinite(own).all():
+            raise ValueError("it holds numbers that are not finite")
+    except (ValueError, TypeError) as exc:
+        raise DirectionError(f"no vector of a direction: {_said(exc)}", "give real numbers, [512] or [L, 512]") from exc
+    own.flags.writeable = False
+    return own
+
+
+def _checked_layers(layers: Any) -> tuple[int, int] | None:
+    """Raises DirectionError, unless it is None or a half-open range."""
+    if layers is None:
+        return None
+    try:
+        first, end = (int(row) for row in layers)
+    except (ValueError, TypeError):
+        first, end = -1, -1
+    if not 0 <= first < end:
+        raise DirectionError(f"layers are {layers!r}", "give the first row and the one after the last, such as (0, 8)")
+    return first, end
 
 
 def _parse(table: Mapping[str, Any], path: Path) -> Direction:

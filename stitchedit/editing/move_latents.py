@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,7 +37,7 @@ class LatentSpace(Protocol):
 
 def edit(
     latents: Latents,
-    edits: Sequence[tuple[str, float | NDArray[np.float64]]],
+    edits: Sequence[tuple[str | Direction, float | NDArray[np.float64]]],
     space: LatentSpace,
     *,
     seed: int = 0,
@@ -45,8 +47,8 @@ def edit(
 
     Args:
         latents: the pivots, ws [N, L, w_dim].
-        edits: (direction name or file, strength) pairs; they add up. Strength 0 changes nothing. A strength is one
-            number, or [N] of them, one for each pivot.
+        edits: (direction, its name or its file; strength) pairs; they add up. Strength 0 changes nothing. A strength is
+            one number, or [N] of them, one for each pivot.
         space: the generator that the pivots belong to.
         seed: chooses the person of `identity`.
         force: use directions of another generator all the same.
@@ -58,7 +60,7 @@ def edit(
     for name, strength in edits:
         if not np.isfinite(strength).all():
             raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
-        direction = find_direction(name)
+        direction = name if isinstance(name, Direction) else find_direction(name)
         check_made_for(direction, space, force)
         _warn_beyond(direction, strength)
         step = load_step(direction, latents, space, seed)
@@ -69,26 +71,43 @@ def edit(
     return EditedLatents(ws=edited, edits=tuple((str(name), strength) for name, strength in edits))
 
 
-def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: int = 0) -> NDArray[np.float64]:
-    """What strength 1 adds to the pivots: [1, w_dim] where all layers move alike, else [num_ws, w_dim].
+def load_direction(direction: Direction) -> Direction:
+    """The direction with its file read and the file's hash compared, once: what has been read is returned as it is.
 
-    Raises: WrongShape, HashMismatch, DirectionError, and what reading a bare vector file raises.
+    Raises: HashMismatch, DirectionError, and what reading a bare vector file raises.
     """
-    _check_hash(direction)
+    if direction.vector is not None:
+        return direction
     if direction.kind == "function":
         if direction.name not in FUNCTIONS:
             raise DirectionError(f"this stitchedit cannot work out '{direction.name}'", "update stitchedit")
-        step = FUNCTIONS[direction.name](read_arrays(direction.file), latents, seed)[None]
-    else:
-        from stitchedit.editing.vector_files import read_vector, shape_direction
+        _checked_arrays(direction.file, direction.sha256)
+        return direction
+    from stitchedit.editing.vector_files import read_vector
 
-        vector = _same_rows(read_vector(direction.file), direction.layers, space.num_ws)
-        vector = shape_direction(vector, space.num_ws, space.w_dim, direction.file)
+    _check_hash(direction.file, direction.sha256)
+    return replace(direction, vector=read_vector(direction.file))
+
+
+def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: int = 0) -> NDArray[np.float64]:
+    """What strength 1 adds to the pivots: [1, w_dim] where all layers move alike, else [num_ws, w_dim].
+
+    Raises: WrongShape, and what `load_direction` raises.
+    """
+    direction = load_direction(direction)
+    if direction.kind == "function":
+        arrays = _checked_arrays(direction.file, direction.sha256)
+        step = FUNCTIONS[direction.name](arrays, latents, seed)[None]
+    else:
+        from stitchedit.editing.vector_files import shape_direction
+
+        vector = _same_rows(direction.vector, direction.layers, space.num_ws)
+        vector = shape_direction(vector, space.num_ws, space.w_dim, direction.place)
         step = np.atleast_2d(np.asarray(vector)).astype(np.float64)
     if step.shape not in {(1, space.w_dim), (space.num_ws, space.w_dim)}:
-        raise WrongShape(direction.file, step.shape, space.num_ws, space.w_dim)
+        raise WrongShape(direction.place, step.shape, space.num_ws, space.w_dim)
     if not np.isfinite(step).all():
-        raise DirectionError(f"{direction.file} holds values that are no numbers", "make the vector again")
+        raise DirectionError(f"{direction.place} holds values that are no numbers", "make the vector again")
     if direction.layers not in (None, (0, space.num_ws)):
         first, end = direction.layers
         moved = np.zeros((space.num_ws, 1))
@@ -128,11 +147,19 @@ def _warn_beyond(direction: Direction, strength: float | NDArray[np.float64]) ->
                 )
 
 
-def _check_hash(direction: Direction) -> None:
-    if direction.sha256:
-        found = _sha256(direction.file)
-        if found != direction.sha256:
-            raise HashMismatch(direction.file, direction.sha256, found)
+@cache
+def _checked_arrays(path: Path, sha256: str) -> dict[str, NDArray[Any]]:
+    """What the file of a direction of kind "function" holds; only stitchedit's own are such."""
+    _check_hash(path, sha256)
+    return read_arrays(path)
+
+
+def _check_hash(path: Path, sha256: str) -> None:
+    """Raises HashMismatch, where a hash is known and another is found."""
+    if sha256:
+        found = _sha256(path)
+        if found != sha256:
+            raise HashMismatch(path, sha256, found)
 
 
 def _sha256(path: Path) -> str:

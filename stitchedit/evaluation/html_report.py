@@ -85,7 +85,7 @@ def _environment() -> Environment:
 
 def _groups(evaluation: Evaluation) -> dict[str, list[Any]]:
     groups: dict[str, list[Any]] = {}
-    for figure in evaluation.figures:
+    for figure in evaluation.figures.values():
         groups.setdefault(figure.metric.group, []).append(figure)
     return groups
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,9 @@ class Figure:
     worst: tuple[float, int] | None = None  # value and source frame, where there is one a frame
     beside: Mapping[str, float] = field(default_factory=dict)  # what to compare it with
     gap: Gap | None = None
+
+    def __float__(self) -> float:
+        return self.value
 
     @property
     def metric(self) -> Metric:
@@ -79,7 +83,7 @@ class Evaluation:
     rate: float  # frames a second
     total: int  # frames of the clip
     frames: IntArray  # [N] those that were edited
-    figures: Sequence[Figure]
+    figures: Mapping[str, Figure]  # by name, in the order of `METRICS`
     attributes: Sequence[Attribute]
     curves: Mapping[str, Mapping[str, FloatArray]]  # plot -> line -> [N], NaN where there is none
     streams: Mapping[str, Any]  # times and sound of the file beside the source's
@@ -87,12 +91,12 @@ class Evaluation:
     notes: Sequence[str]
 
     def figure(self, name: str) -> Figure:
-        return next(figure for figure in self.figures if figure.name == name)
+        return self.figures[name]
 
     def worst_frames(self, most: int = 4) -> dict[int, str]:
         """The frames at which the picture is at its worst, with the names of the figures that say so."""
         named: dict[int, list[str]] = {}
-        for figure in self.figures:
+        for figure in self.figures.values():
             if figure.worst is not None and figure.metric.group != "untouched":
                 named.setdefault(figure.worst[1], []).append(figure.name)
         ranked = sorted(named.items(), key=lambda item: (-len(item[1]), item[0]))[:most]
@@ -111,7 +115,7 @@ class Evaluation:
             "rate": self.rate,
             "frames": self.total,
             "edited_frames": len(self.frames),
-            "figures": {figure.name: _figure_json(figure) for figure in self.figures},
+            "figures": {name: _figure_json(figure) for name, figure in self.figures.items()},
             "attributes": {a.name: _attribute_json(a) for a in self.attributes},
             "streams": dict(self.streams),
             "gaps": list(self.gaps),
@@ -125,10 +129,17 @@ class Evaluation:
 
     def lines(self) -> list[str]:
         said = [f"{self.name}: {len(self.frames)} of {self.total} frames edited; source {self.source}"]
-        for figure in self.figures:
+        for figure in self.figures.values():
             said.append(_row(figure.name, shown(figure.value), _explained(figure)))
         said += [_edit_done(attribute) for attribute in self.attributes if attribute.asked]
         return said + [f"gap: {gap}" for gap in self.gaps] + [f"note: {note}" for note in self.notes]
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the figures as a table."""
+        rows = [(figure.name, shown(figure.value), _explained(figure)) for figure in self.figures.values()]
+        cells = "".join(f"<tr>{''.join(f'<td>{escape(text)}</td>' for text in row)}</tr>" for row in rows)
+        head = "<tr><th>figure</th><th>value</th><th>unit, target, worst frame</th></tr>"
+        return f"<p>{escape(self.lines()[0])}</p><table>{head}{cells}</table>"
 
 
 def shown(value: float) -> str:

@@ -295,7 +295,7 @@ def _result(measured: Measured, job: Job, truth: Path | None, embedding: str) ->
         rate=measured.rate,
         total=len(places.tracks.state),
         frames=places.crops.frames,
-        figures=figures,
+        figures={figure.name: figure for figure in figures},
         attributes=attributes,
         curves=curves,
         streams={} if subject.video is None else compare_streams(job.clips["source"], job.clips["edit"]),

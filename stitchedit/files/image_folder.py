@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,7 +24,14 @@ _STEPS = 4  # to a grey level, in the finer pictures
 def save_png(picture: ByteArray, path: Path) -> None:
     """Write [H, W, 3] RGB or [H, W] grey as PNG. Raises NotWritable, DiskFull."""
     with atomic(path) as temp:
-        Image.fromarray(picture).save(temp, format="PNG", compress_level=1)
+        temp.write_bytes(png_bytes(picture))
+
+
+def png_bytes(picture: ByteArray) -> bytes:
+    """[H, W, 3] RGB or [H, W] grey as the bytes of a PNG."""
+    file = BytesIO()
+    Image.fromarray(picture).save(file, format="PNG", compress_level=1)
+    return file.getvalue()
 
 
 class _Folder:

@@ -9,12 +9,34 @@ from __future__ import annotations
 import errno
 import logging
 import os
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
+from weakref import WeakSet
 
 from stitchedit.errors import InUse, NotAProject
 
 log = logging.getLogger(__name__)
+
+
+_made: ContextVar[WeakSet[Lock] | None] = ContextVar("locks made in the innermost `released_at_end`", default=None)
+
+
+@contextmanager
+def released_at_end() -> Iterator[None]:
+    """Releases at its end what was locked inside, by this thread, even where somebody still has the objects.
+
+    A notebook keeps the last traceback, and with it all that a function which failed had open.
+    """
+    made: WeakSet[Lock] = WeakSet()
+    token = _made.set(made)
+    try:
+        yield
+    finally:
+        _made.reset(token)
+        for lock in list(made):
+            lock.release()
 
 
 class Lock:
@@ -40,6 +62,9 @@ class Lock:
                 self.release()
                 raise InUse(folder, holder) from None
             log.debug("%s cannot be locked (%s): nobody else must use it now", folder, exc.strerror)
+        made = _made.get()
+        if made is not None:
+            made.add(self)
 
     def release(self) -> None:
         """Harmless when called again."""

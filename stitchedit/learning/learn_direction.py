@@ -129,13 +129,6 @@ def learn_axes(
     return found
 
 
-def checked_name(name: str) -> str:
-    """The name, where it can be that of files. Raises ConfigError."""
-    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,60}", name):
-        raise ConfigError(f"'{name}' cannot be the name of a direction", "use letters, digits, '_', '.' and '-'")
-    return name
-
-
 def checked_layers(text: str | None, generator: Generator) -> tuple[int, int] | None:
     """ "0:4" -> (0, 4). Raises ConfigError, when the generator has no such rows."""
     if text is None:

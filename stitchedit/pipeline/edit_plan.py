@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from stitchedit.config import EditConfig
+from stitchedit.editing.direction import direction_label
 from stitchedit.errors import ConfigError
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.disk_space import require_disk_space
@@ -24,7 +25,7 @@ from stitchedit.progress import shown_time
 from stitchedit.project.folder import Project
 from stitchedit.provenance.manifest import FORMATS, Seal, sealer
 from stitchedit.strength import Strength, strength_label
-from stitchedit.types import ByteArray, SkippedRange
+from stitchedit.types import ByteArray, NamedDirection, SkippedRange
 from stitchedit.video import VideoSource, means_pictures, try_writing, usual_output
 
 # An edit of one frame takes about as long as so many steps of tuning: 3.25 s and 0.44 s on 24 frames of 512 px by the
@@ -162,7 +163,7 @@ def unsigned_note(plan: EditPlan) -> list[str]:
 
 
 def edit_name(
-    edits: Sequence[tuple[str, Strength]],
+    edits: Sequence[tuple[str | NamedDirection, Strength]],
     seed: int,
     regions: Sequence[str] = ("face",),
     *,
@@ -174,7 +175,7 @@ def edit_name(
     """
     parts = []
     for (direction, strength), faces in zip(edits, only or ((),) * len(edits), strict=True):
-        parts.append(f"{Path(direction).stem}{strength_label(strength)}")
+        parts.append(f"{direction_label(direction)}{strength_label(strength)}")
         parts += [f"face{'-'.join(map(str, faces))}"] if faces else []
     name = ".".join(parts)
     region = "" if tuple(regions) == ("face",) else f".{'-'.join(regions)}"
@@ -196,6 +197,6 @@ def _said(config: EditConfig) -> str:
     parts = []
     for (name, strength), faces in zip(config.edits, whom, strict=True):
         only = f" (face {' and '.join(map(str, faces))})" if faces else ""
-        parts.append(f"{Path(name).stem} {strength_label(strength)}{only}")
+        parts.append(f"{direction_label(name)} {strength_label(strength)}{only}")
     parts += [] if config.regions == ("face",) else [f"region:{'+'.join(config.regions)}"]
     return ", ".join(parts)

@@ -11,11 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from stitchedit.config import EditConfig
-from stitchedit.editing.direction import find_direction, keeps_colours
-from stitchedit.editing.move_latents import edit as move_latents
+from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity, load_edits
 from stitchedit.editing.stitching_tuning import Chain, stitch
 from stitchedit.editing.temporal_smoothing import steadied
 from stitchedit.errors import ConfigError, ProjectError
@@ -27,13 +25,12 @@ from stitchedit.masks.region_shape import Shapes
 from stitchedit.masks.regions import edited_shape
 from stitchedit.masks.stitching_masks import RingMasks, ring_masks
 from stitchedit.pipeline.head_map_cache import project_shapes, region_inputs
-from stitchedit.pipeline.inversion import Inversion, load_inversion, soften, source_detail
+from stitchedit.pipeline.inversion import Inversion, load_inversion, softened, source_detail
 from stitchedit.progress import Progress
 from stitchedit.project import artefacts
 from stitchedit.project.folder import Project
 from stitchedit.project.records import Records, inputs_of
 from stitchedit.project.stage_runner import Stages
-from stitchedit.strength import Keyframes, Strength
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
@@ -51,6 +48,7 @@ class FaceEdit:
     own_colours: bool  # see `source_detail`
     config: EditConfig
     folder: Path
+    vectors: str  # see `FaceEdits.vectors`
     stages: Stages = field(init=False)  # once begun
     shapes: Shapes = field(init=False)  # once stitched, with the next
     fingerprint: str = field(init=False)  # of the stage `stitch`
@@ -95,6 +93,7 @@ class FaceEdit:
         project = self.inverted.project
         inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(self.edited.ws)}
         inputs |= {"fidelity": str(self.fidelity), "own_colours": str(self.own_colours)}
+        inputs |= {"vectors": self.vectors} if self.vectors else {}  # older records have none
         return inputs | region_inputs(project, self.config.regions) | inputs_of(self.config.stitch)
 
     def stitch(self, progress: Progress) -> None:
@@ -119,18 +118,14 @@ class FaceEdit:
         return read_log(self.folder / "stitch.json")
 
 
-def move(face: Edits, config: EditConfig, name: str) -> FaceEdit:
+def move(face: FaceEdits, config: EditConfig, name: str) -> FaceEdit:
     """Load a face and move its codes; nothing is written. Raises what loading an inversion and moving codes raise."""
-    inverted = load_inversion(face.project, config.device)
-    strengths = [(n, _over_frames(s, inverted)) for n, s in face.edits]
-    edited = move_latents(inverted.latents, strengths, inverted.generator, seed=config.seed, force=config.force)
-    fidelity = config.fidelity
-    if fidelity is None:
-        fidelity = min((find_direction(n).fidelity for n, s in face.edits if s), default=1.0)
-    own_colours = all(keeps_colours(find_direction(n)) for n, s in face.edits if s)
-    tuned = soften(inverted, fidelity)
+    tuned = load_inversion(face.project, config.device)
+    edited = tuned.moved(face.edits, seed=config.seed, force=config.force)
+    fidelity = joint_fidelity(face.edits) if config.fidelity is None else config.fidelity
+    inverted, own_colours = softened(tuned, fidelity), all_keep_colours(face.edits)
     folder = face.project.edit_folder(name)
-    return FaceEdit(face.number, inverted, tuned, edited, fidelity, own_colours, config, folder)
+    return FaceEdit(face.number, inverted, tuned, edited, fidelity, own_colours, config, folder, face.vectors)
 
 
 def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Progress) -> None:
@@ -181,37 +176,39 @@ def read_log(path: Path) -> tuple[list[float], list[float]]:
         raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
 
 
-def _over_frames(strength: Strength, inverted: Inversion) -> float | NDArray[np.float64]:
-    """A strength for all edited frames, or one for each."""
-    if not isinstance(strength, Keyframes):
-        return strength
-    return strength.curve(inverted.crops.frames, inverted.tracks.rate)
-
-
 def _digest(array: FloatArray) -> str:
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
-class Edits:
+class FaceEdits:
     """What is to be done to one face."""
 
     number: int
     project: Project
-    edits: tuple[tuple[str, Strength], ...]
+    edits: Edits
+
+    @property
+    def vectors(self) -> str:
+        """Hashes of the vectors that are in memory alone."""
+        return " ".join(direction.digest for direction, _ in self.edits if direction.digest)
 
 
-def edits_of_faces(projects: Sequence[Project], config: EditConfig) -> list[Edits]:
-    """Who gets which edits; those who get none are left out. Raises ConfigError, when an edit is for nobody there."""
+def edits_of_faces(projects: Sequence[Project], config: EditConfig) -> list[FaceEdits]:
+    """Who gets which edits; those who get none are left out. The vectors are read here, once.
+
+    Raises: ConfigError, when an edit is for nobody there; and what `load_edits` raises.
+    """
     wanted = config.only or ((),) * len(config.edits)
     for number in {number for numbers in wanted for number in numbers}:
         if number > len(projects):
             there = "1 face was" if len(projects) == 1 else f"{len(projects)} faces were"
             raise ConfigError(f"--only {number}: {there} inverted", "invert the clip with a --face for each, or all")
+    asked = load_edits(config.edits)
     faces = []
     for number, project in enumerate(projects, 1):
-        own = zip(config.edits, wanted, strict=True)
+        own = zip(asked, wanted, strict=True)
         edits = tuple(edit for edit, numbers in own if not numbers or number in numbers)
         if edits:
-            faces.append(Edits(number, project, edits))
+            faces.append(FaceEdits(number, project, edits))
     return faces

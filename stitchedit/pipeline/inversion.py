@@ -3,34 +3,46 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
-from dataclasses import dataclass, replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from stitchedit.compositing.blenders import BLENDERS, Blender
+from stitchedit.compositing.feathering import fade_widths
+from stitchedit.compositing.paste import compose
+from stitchedit.config import EditConfig, united
+from stitchedit.editing.edits import Asked, Edits, all_keep_colours, joint_fidelity, load_edits
+from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
-from stitchedit.errors import ProjectError
+from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.files.image_folder import png_bytes
 from stitchedit.image.arrays import to_bytes
+from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.inversion.crop_batches import Batches
+from stitchedit.masks.regions import still_shape
 from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import INVERT_STAGES, Project
-from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Latents, Tracks
-from stitchedit.video import VideoSource, open_video
+from stitchedit.strength import Keyframes, Strength
+from stitchedit.types import ByteArray, Crops, EditedLatents, FacePoints, FloatArray, Latents, Tracks
+from stitchedit.video import Frame, VideoSource, open_video, paste
 from stitchedit.video.clip_hash import clip_sha256
 
+SHOWN = 3  # frames, in a notebook
 COARSE_PX = 32  # layers up to here hold who somebody is rather than how they are lit
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Inversion:
-    """Everything that `invert` left, loaded."""
+    """Everything that `invert` left, loaded: a face of a clip, and the generator that was tuned on it."""
 
     project: Project
     source: VideoSource
@@ -39,10 +51,73 @@ class Inversion:
     points: FacePoints
     latents: Latents
     generator: Generator
+    # fidelity -> this with its generator softened, of the last edit that was drawn and wanted that
+    _softened: dict[float, Inversion] = field(default_factory=dict)
 
     @property
     def batches(self) -> Batches:
         return Batches(self.crops, look_map(self.points), self.generator.w_avg.device)
+
+    def moved(self, edits: Edits, *, seed: int = 0, force: bool = False) -> EditedLatents:
+        """The codes after an edit. Raises what `move_latents.edit` raises."""
+        strengths = [(direction, self._over_frames(strength)) for direction, strength in edits]
+        return move_latents(self.latents, strengths, self.generator, seed=seed, force=force)
+
+    def draw(
+        self,
+        frame: int,
+        edits: Asked | Iterable[Asked] = (),
+        *,
+        regions: str | Sequence[str] = "face",
+        seed: int = 0,
+        force: bool = False,
+    ) -> ByteArray:
+        """One frame of the clip with an edit, in seconds: uint8 RGB [H, W, 3], upright.
+
+        It is drawn by itself, as `preview` does it. The video differs in this: there the generator is tuned further so
+        that the face meets its surroundings (stitching), what changes is averaged over neighbouring frames, and frames
+        in which the face is covered or hardly seen fade to the source. A frame without the face is the source's.
+
+        Args:
+            frame: index in the clip, 0 is the first.
+            edits: such as `2 * age` or a list of such, see `editing.edits.load_edits`; none shows the inversion, with
+                the source's detail as in an edit.
+            regions: what may change: head, face, mouth or eyes, or several of these.
+            seed: chooses the person of `identity`.
+            force: take directions that were made for another generator.
+        Raises: ConfigError, for a frame that the clip has not or an unknown region; DirectionError; EmptyMask.
+        """
+        asked = load_edits(edits)
+        picture = self._read(frame)
+        index = np.flatnonzero(self.crops.frames == frame)
+        if not len(index):
+            return picture.rgb()
+        still = still_edit(self, asked, united([regions] if isinstance(regions, str) else regions))
+        return still.draw(picture, int(index[0]), [self.moved(asked, seed=seed, force=force)])[0]
+
+    def _read(self, frame: int) -> Frame:
+        """A frame of the source. Raises ConfigError, when there is none of this index."""
+        if not 0 <= frame < len(self.tracks.state):
+            raise ConfigError(f"there is no frame {frame}", f"the clip has frames 0 to {len(self.tracks.state) - 1}")
+        return next(picture for picture in self.source if picture.index == frame)
+
+    def _over_frames(self, strength: Strength) -> float | NDArray[np.float64]:
+        """A strength for all edited frames, or one for each."""
+        if not isinstance(strength, Keyframes):
+            return strength
+        return strength.curve(self.crops.frames, self.tracks.rate)
+
+    def __repr__(self) -> str:
+        total, size = len(self.tracks.state), self.crops.size
+        return f"<Inversion of {self.source.info.path}: {len(self.crops.frames)} of {total} frames, {size} px>"
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks: some crops, and the same as the tuned generator draws them."""
+        rows = spread(np.arange(len(self.crops.frames)), SHOWN)
+        drawn = InversionImages(self)
+        pairs = [[self.crops.images[row], drawn[row]] for row in rows]
+        labels = [str(self.crops.frames[row]) for row in rows]
+        return png_bytes(contact_sheet(pairs, ["source", "inversion"], labels))
 
 
 def load_inversion(project: Project, device: str) -> Inversion:
@@ -114,20 +189,64 @@ def source_detail(
     return detail
 
 
-def soften(inverted: Inversion, fidelity: float) -> Inversion:
-    """Take the generator's coarse layers a part of the way back to where they were before tuning, in place.
+def softened(inverted: Inversion, fidelity: float) -> Inversion:
+    """The same with the generator's coarse layers a part of the way back to where they were before tuning.
 
     They hold the shape of the person; the finer ones keep the clip's light and colours. 1 leaves all as it is.
 
-    Returns: the same with the generator as it was tuned: a copy, if it was changed.
+    Returns: a copy, where anything changes; the argument stays as it was.
     """
     if fidelity == 1:
         return inverted
-    tuned = replace(inverted, generator=copy.deepcopy(inverted.generator))
+    soft = replace(inverted, generator=copy.deepcopy(inverted.generator), _softened={})
     untuned, _ = loading.generator(inverted.project.fact("settings", "generator"), inverted.generator.w_avg.device)
     with torch.no_grad():
-        pairs = zip(inverted.generator.named_parameters(), untuned.parameters(), strict=True)
+        pairs = zip(soft.generator.named_parameters(), untuned.parameters(), strict=True)
         for (name, parameter), start in pairs:
-            if inverted.generator.layer_px(name) <= COARSE_PX:
+            if soft.generator.layer_px(name) <= COARSE_PX:
                 parameter.lerp_(start, 1 - fidelity)
-    return tuned
+    return soft
+
+
+@dataclass(frozen=True, slots=True)
+class StillEdit:
+    """Draws single frames of an edit, each by itself: pasted, but neither stitched nor averaged over time."""
+
+    inverted: Inversion  # with its generator as the edit wants it
+    detail: Callable[[int, Tensor, FloatArray | None], Tensor]
+    regions: tuple[str, ...]  # as `config.united` gives them
+    blender: Blender
+
+    def draw(self, frame: Frame, index: int, versions: Sequence[EditedLatents]) -> list[ByteArray]:
+        """A frame of the source with several edits: uint8 RGB [H, W, 3] for each.
+
+        Args:
+            index: of the frame among the crops.
+            versions: the codes of the whole clip, once for each edit.
+        Raises: EmptyMask.
+        """
+        crops, generator = self.inverted.crops, self.inverted.generator
+        own, quad = crops.images[index], crops.quads[index]
+        shape = still_shape(self.regions, own, self.inverted.points.points[index])
+        put = partial(compose, frame.rgb_float, frame.size, blender=self.blender, own=own, frame=frame.index)
+        pictures = []
+        for codes in versions:
+            with torch.no_grad():
+                w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
+                drawn = generator.synthesis(w, resolution=crops.size)
+                crop = to_bytes((drawn + self.detail(index, drawn, None))[0])
+            fade = fade_widths([own], [crop], [shape], [])[0]
+            pictures.append(paste(frame, *put(crop, quad, shape, fade=fade)).rgb())
+        return pictures
+
+
+def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...]) -> StillEdit:
+    """What draws frames of these edits: the generator as far from its tuning as they want it, the source's detail."""
+    fidelity = joint_fidelity(edits)
+    kept = inverted._softened
+    soft = kept.get(fidelity) or softened(inverted, fidelity)
+    if soft is not inverted:
+        kept.clear()  # a generator is large
+        kept[fidelity] = soft
+    detail = source_detail(inverted, fidelity, all_keep_colours(edits))
+    return StillEdit(soft, detail, regions, BLENDERS[EditConfig().blender])

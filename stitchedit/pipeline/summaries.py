@@ -23,7 +23,7 @@ from stitchedit.models.generator import Generator
 from stitchedit.pipeline.inversion import load_inversion
 from stitchedit.project.folder import Project
 from stitchedit.strength import Keyframes, Strength
-from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, SkippedRange, Tracks
+from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, NamedDirection, SkippedRange, Tracks
 from stitchedit.video import VideoSource
 
 PSNR_FRAMES = 16  # frames, spread over the clip, that the inversion is measured on
@@ -102,7 +102,7 @@ class EditSummary:
     sheet: Path
     frames: int
     edited_frames: int
-    edits: Sequence[tuple[str, Strength]]
+    edits: Sequence[tuple[str | NamedDirection, Strength]]
     stitch_steps: float  # optimiser steps a frame, mean
     border_loss: float  # mean over frames, after stitching
     border_loss_worst: float
@@ -110,6 +110,15 @@ class EditSummary:
     seconds: dict[str, float] = field(default_factory=dict)
     faces: int = 1
     doubtful: Sequence[SkippedRange] = ()  # frames with a face that the edit was faded out of
+
+    @property
+    def folder(self) -> Path:
+        """The folder of the edit in its project."""
+        return self.sheet.parent
+
+    def _repr_png_(self) -> bytes | None:
+        """For notebooks: frames before and after."""
+        return self.sheet.read_bytes() if self.sheet.is_file() else None
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -141,9 +150,9 @@ class EditSummary:
         ]
 
 
-def edits_json(edits: Sequence[tuple[str, Strength]]) -> list[dict[str, Any]]:
+def edits_json(edits: Sequence[tuple[str | NamedDirection, Strength]]) -> list[dict[str, Any]]:
     """Directions and strengths as plain values."""
-    return [{"direction": name, "strength": _strength_json(strength)} for name, strength in edits]
+    return [{"direction": str(name), "strength": _strength_json(strength)} for name, strength in edits]
 
 
 def _strength_json(strength: Strength) -> Any:

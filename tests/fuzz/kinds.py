@@ -164,13 +164,13 @@ class Project:
         from stitchedit.evaluation.edit_origin import find_subject
         from stitchedit.files.image_folder import FinePictures
         from stitchedit.pipeline import face_edit
-        from stitchedit.pipeline.inversion import InversionImages, load_inversion, soften
+        from stitchedit.pipeline.inversion import InversionImages, load_inversion, softened
         from stitchedit.project.folder import Project
         from stitchedit.project.records import Records, inputs_of
 
         opened = Project.open(case / "clip.mp4.stitch")
         inverted = load_inversion(opened, "cpu")
-        soften(inverted, 0.5)
+        softened(inverted, 0.5)
         InversionImages(inverted)[0]
         inverted.batches.images([0], inverted.crops.size)
         inverted.source.count()

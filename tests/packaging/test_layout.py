@@ -70,6 +70,12 @@ def test_at_most_ten_modules_stand_at_the_top() -> None:
     assert len(modules("stitchedit")) <= 10
 
 
+def test_no_module_is_called_like_a_verb_of_the_library() -> None:
+    """`from stitchedit.x import preview` must not be a module in one place and a function in another."""
+    names = {module.stem for package in OWN for module in modules(package)} | {name.rpartition(".")[2] for name in OWN}
+    assert not names & {"invert", "edit", "preview", "evaluate", "open_inversion", "list_directions", "load_generator"}
+
+
 def test_only_the_command_line_exits_and_prints() -> None:
     for module in (module for package in OWN if package != "stitchedit.cli" for module in modules(package)):
         for node in ast.walk(ast.parse(module.read_text())):

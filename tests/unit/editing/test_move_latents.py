@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stitchedit.editing.direction import find_direction, list_directions, read_direction
+from stitchedit.editing.direction import Direction, find_direction, list_directions, read_direction
 from stitchedit.editing.move_latents import edit, load_step
 from stitchedit.errors import (
     ConfigError,
@@ -231,3 +231,17 @@ def test_identity_keeps_what_the_regressors_read() -> None:
     with np.load(direction.file) as data:
         kept = data["keep"].astype(np.float64) @ (step - data["aside"])
     assert np.abs(kept).max() < 0.02  # in SD of each attribute; what is left is rounding
+
+
+def test_a_vector_in_memory_moves_the_codes_without_any_file() -> None:
+    step = np.random.default_rng(1).normal(size=512).astype(np.float32)
+    mine = Direction(vector=step, layers=(4, 8))
+    moved = edit(_latents(), [(mine, 2.0)], Space()).ws - _latents().ws
+    np.testing.assert_allclose(moved[:, 4:8], np.broadcast_to(2 * step, (3, 4, 512)), atol=1e-5)
+    assert not moved[:, :4].any()
+    plus = Direction(vector=np.random.default_rng(2).normal(size=(1, 16, 512)))
+    np.testing.assert_allclose(
+        edit(_latents(), [(plus, 1.0)], Space()).ws - _latents().ws, plus.vector[[0, 0, 0]], atol=1e-5
+    )
+    with pytest.raises(WrongShape, match=mine.name):
+        edit(_latents(dim=64), [(mine, 1.0)], Space(w_dim=64))

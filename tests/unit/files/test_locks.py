@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from stitchedit.errors import InUse, NotAProject, ProjectError
-from stitchedit.files.locks import Lock
+from stitchedit.files.locks import Lock, released_at_end
 from stitchedit.project.folder import Project
 from stitchedit.project.sanity import refuse_strays, remove_parts
 
@@ -94,3 +94,21 @@ def test_half_files_of_killed_runs_go(tmp_path: Path) -> None:
     Project.create(root)
     assert sorted(p.name for p in root.rglob("*")) == ["000001.png", "crops"]
     remove_parts(root / "missing")
+
+
+def test_what_was_locked_in_a_call_is_free_after_it_even_when_somebody_keeps_it(tmp_path: Path) -> None:
+    def fail() -> None:
+        with released_at_end():
+            lock = Lock(tmp_path, alone=True)
+            raise ValueError(str(lock))
+
+    with pytest.raises(ValueError, match="Lock") as kept:
+        fail()
+    assert kept.tb is not None, "it has the frame, and so the lock"
+    Lock(tmp_path, alone=True).release()
+    outer = Lock(tmp_path, alone=False)
+    with released_at_end():
+        pass
+    with pytest.raises(InUse):
+        Lock(tmp_path, alone=True)
+    outer.release()

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stitchedit.editing.direction import CurvePoint, Direction, read_direction
+from stitchedit.editing.direction import CurvePoint, Direction, checked_name, read_direction
 from stitchedit.editing.move_latents import edit
 from stitchedit.errors import ConfigError, OtherGenerator
 from stitchedit.learning.direction_report import IDENTITY, SIDE_EFFECT, missed, report_direction
 from stitchedit.learning.labelled_faces import Labelled, seed_w
-from stitchedit.learning.learn_direction import Output, checked_layers, checked_name, learn_axes, learn_labelled
+from stitchedit.learning.learn_direction import Output, checked_layers, learn_axes, learn_labelled
 from stitchedit.learning.unsupervised import sample_w
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Latents

@@ -1,0 +1,269 @@
+"""What a program or notebook calls; `import stitchedit as se` gives these names.
+
+    clip = se.invert("clip.mp4")
+    clip.draw(frame=12, edits=[2 * se.direction("age")])
+    done = se.edit(clip, [2 * se.direction("age")], output="out.mp4")
+    se.evaluate(done).figures["flicker"]
+
+The command line calls the same stages. Nothing is printed: what there is to say goes to the logger "stitchedit", how
+far long work is to `progress`. A project is locked while a function here works in it, and at no other time.
+"""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, TypeVar
+
+from stitchedit.config import (
+    EditConfig,
+    InvertConfig,
+    edit_preset,
+    encode_space,
+    invert_preset,
+    united,
+    whose_face,
+)
+from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.edits import Asked, load_edits
+from stitchedit.editing.move_latents import load_direction
+from stitchedit.errors import ConfigError
+from stitchedit.evaluation import html_report
+from stitchedit.evaluation.report import Evaluation
+from stitchedit.evaluation.run import evaluate as measure
+from stitchedit.files.locks import released_at_end
+from stitchedit.pipeline import edit_clip, invert_clip
+from stitchedit.pipeline.import_stit import adopt
+from stitchedit.pipeline.inversion import Inversion, load_inversion
+from stitchedit.pipeline.preview_sheet import Sheet, draw_sheet
+from stitchedit.pipeline.summaries import EditSummary
+from stitchedit.progress import Progress, silent
+from stitchedit.project.folder import Project, default_root, open_project
+from stitchedit.video import means_pictures
+from stitchedit.video.sequence_names import parse_fps
+
+log = logging.getLogger(__name__)
+
+Opened = Inversion | Project | Path | str  # what stands for an inverted clip: a path is that of the clip or its project
+Config = TypeVar("Config", InvertConfig, EditConfig)
+
+
+def direction(name: str | Path) -> Direction:
+    """An edit direction with its vector: by its name, its `.toml`, or a vector file (.npy, .pt, .safetensors).
+
+    Raises: UnknownDirection, DirectionError, HashMismatch.
+    """
+    return load_direction(find_direction(name))
+
+
+def invert(
+    clip: Path | str,
+    project: Path | str | None = None,
+    *,
+    preset: str | None = None,
+    face: str | Sequence[str] | None = None,
+    stit_run: Path | str | None = None,
+    config: InvertConfig | None = None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> Inversion:
+    """Find the face of a clip and tune a generator on it, into a project folder; what is there already is kept.
+
+    Args:
+        clip: a video, or numbered pictures: a folder, or `shot/frame.%04d.exr`.
+        project: the folder; by default `CLIP.stitch` beside the clip.
+        preset: fast, balanced (the default), quality or stit.
+        face: "largest", "2", "X,Y@SECONDS", "like IMAGE", "all", or several of these; the first one is returned.
+        stit_run: a STIT run's `model_RUN.pt`, whose generator, pivots and quads are taken over.
+        config: settings to start from in place of a preset.
+        settings: any field of `InvertConfig`; and `space`, "W" or "W+".
+    Raises: ConfigError, VideoError, FaceError, WeightsError, DeviceError, OutputError; InUse, while another process
+        works in the project.
+    """
+    chosen = _preset_or(config, preset, lambda: invert_preset(preset or "balanced"))
+    if face is not None:
+        chosen = whose_face(chosen, [face] if isinstance(face, str) else face)
+    if "space" in settings:
+        chosen = encode_space(chosen, settings.pop("space"))
+    if settings.get("fps") is not None and not isinstance(settings["fps"], Fraction):
+        settings["fps"] = parse_fps(str(settings["fps"]))
+    chosen = _replaced(chosen, settings, "space")
+    root = None if project is None else Path(project)
+    with released_at_end():
+        if stit_run is not None:
+            summary = adopt(Path(clip), root, Path(stit_run), chosen, progress=progress)
+        else:
+            summary = invert_clip.invert(Path(clip), root, chosen, progress=progress)
+    for line in summary.lines():
+        log.info("%s", line)
+    return open_inversion(summary.project, device=chosen.device)
+
+
+def open_inversion(project: Project | Path | str | None = None, *, device: str = "auto") -> Inversion:
+    """A clip that was inverted before.
+
+    Args:
+        project: its project folder, or the clip; None: the project in the working folder that was inverted last.
+            Another face of the clip is in `persons/2` of the project.
+        device: auto, cpu or cuda.
+    Raises: NotAProject, StageMissing and other ProjectErrors; WeightsError, DeviceError.
+    """
+    with _project_of(project) as opened:
+        return load_inversion(opened, device)
+
+
+def edit(
+    clip: Opened,
+    edits: Asked | Iterable[Asked],
+    output: Path | str | None = None,
+    *,
+    preset: str | None = None,
+    config: EditConfig | None = None,
+    progress: Progress = silent,
+    **settings: Any,
+) -> EditSummary:
+    """Change the face of an inverted clip, and write the video.
+
+    Args:
+        clip: an inversion, its project, or a path to the project or the clip.
+        edits: such as `2 * age`, `age + 0.5 * smile`, or a list of such; they add up.
+        output: the video, or a folder or pattern for pictures; by default `CLIP.EDIT.mp4` beside the clip.
+        preset: fast, balanced, quality or stit; by default that of `invert`.
+        config: settings to start from in place of a preset; its `edits` are not looked at.
+        settings: any field of `EditConfig`; and `steady` and `detail` of its `StitchConfig`.
+    Returns: what was done; in a notebook it shows frames before and after.
+    Raises: ConfigError, ProjectError, DirectionError, VideoError, FaceError, WeightsError, OutputError.
+    """
+    asked = load_edits(edits)
+    with _project_of(clip) as opened:
+        chosen = _preset_or(config, preset, lambda: edit_preset(preset or opened.fact("settings", "preset")))
+        stitch = {name: settings.pop(name) for name in ("steady", "detail") if name in settings}
+        settings["edits"] = asked
+        settings["stitch"] = replace(settings.get("stitch", chosen.stitch), **stitch)
+        if "regions" in settings:
+            settings["regions"] = _regions(settings["regions"])
+        if isinstance(clip, Inversion) and config is None:
+            settings.setdefault("device", clip.generator.w_avg.device.type)
+        chosen = _replaced(chosen, settings, "steady", "detail")
+        return edit_clip.edit(opened, chosen, None if output is None else Path(output), progress=progress)
+
+
+def preview(
+    clip: Opened,
+    edits: Asked | Iterable[Asked],
+    strengths: Sequence[float] = (-2.0, -1.0, 1.0, 2.0),
+    *,
+    frames: int = 3,
+    regions: str | Sequence[str] = "face",
+    seed: int = 0,
+    force: bool = False,
+    progress: Progress = silent,
+) -> Sheet:
+    """A few frames with an edit at several strengths, without stitching, to choose before a long run.
+
+    Args:
+        edits: a direction, or several that are applied together; multiplied by each of the strengths.
+        frames: how many, spread over those with the face.
+        regions, seed, force: as for `Inversion.draw`.
+    Raises: as `open_inversion` and `Inversion.draw`.
+    """
+    inverted = clip if isinstance(clip, Inversion) else open_inversion(clip)
+    pixels = draw_sheet(
+        inverted,
+        edits,
+        strengths,
+        frames=frames,
+        regions=_regions(regions),
+        seed=seed,
+        force=force,
+        progress=progress,
+    )
+    return Sheet(pixels)
+
+
+def evaluate(
+    done: EditSummary | Inversion | Project | Path | str,
+    *,
+    directions: Sequence[str | Direction] = (),
+    page: Path | str | None = None,
+    progress: Progress = silent,
+    **options: Any,
+) -> Evaluation:
+    """Measure an edit against its source; of an inversion, how close it is to the clip.
+
+    Args:
+        done: what `edit` returned, an edited clip, or an inversion or its project.
+        directions: what the edit was meant to do, where its file does not say so.
+        page: an HTML file to write, with plots and pictures.
+        options: `truth`, `project`, `source`, `embedding`, `ceiling`, `device`, `predictors` as `evaluation.run` has
+            them; the first three are paths.
+    Returns: `.figures` by name, each with its value, unit and target; in a notebook a table of them.
+    Raises: ConfigError, ProjectError, VideoError, FaceError.
+    """
+    known = ("truth", "project", "source", "embedding", "ceiling", "device", "predictors")
+    _refuse_unknown(options, known)
+    paths = {k: Path(v) for k, v in options.items() if k in ("truth", "project", "source") and v is not None}
+    with released_at_end():
+        names = [str(asked) for asked in directions]
+        found, job = measure(_measured_path(done), directions=names, progress=progress, **(options | paths))
+        if page is not None:
+            html_report.write_page(found, job, Path(page))
+    return found
+
+
+def _measured_path(done: EditSummary | Inversion | Project | Path | str) -> Path:
+    if isinstance(done, EditSummary):
+        return done.folder
+    if isinstance(done, Inversion):
+        return done.project.root
+    return done.root if isinstance(done, Project) else Path(done)
+
+
+@contextmanager
+def _project_of(clip: Opened | None) -> Iterator[Project]:
+    """The project behind it; locked as long as the context lasts, unless it was open before."""
+    if isinstance(clip, Project):
+        yield clip
+        return
+    with released_at_end():
+        yield open_project(clip.project.root if isinstance(clip, Inversion) else _root(clip))
+
+
+def _root(path: Path | str | None) -> Path | None:
+    """A project's folder, where the clip may be named in its place."""
+    if path is None:
+        return None
+    path = Path(path)
+    is_clip = not (path / "project.toml").exists() and (path.is_file() or means_pictures(path))
+    return default_root(path) if is_clip else path
+
+
+def _regions(regions: str | Sequence[str]) -> tuple[str, ...]:
+    return united([regions] if isinstance(regions, str) else regions)
+
+
+def _preset_or(config: Config | None, preset: str | None, make: Any) -> Config:
+    """The settings to start from. Raises ConfigError, when both are given."""
+    if config is not None and preset is not None:
+        raise ConfigError("a preset is given beside a config", "give one of them")
+    chosen: Config = make() if config is None else config
+    return chosen
+
+
+def _replaced(config: Config, settings: dict[str, Any], *others: str) -> Config:
+    """The settings with some replaced. Raises ConfigError, for an unknown name or a value that is not allowed."""
+    _refuse_unknown(settings, [field.name for field in fields(config)], others)
+    return replace(config, **settings)
+
+
+def _refuse_unknown(given: Iterable[str], known: Sequence[str], others: Sequence[str] = ()) -> None:
+    for name in given:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, [*known, *others])
+            hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known are {', '.join([*known, *others])}"
+            raise ConfigError(f"unknown setting '{name}'", hint)

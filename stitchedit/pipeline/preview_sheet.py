@@ -1,0 +1,105 @@
+"""A still sheet of a few frames at several strengths, in seconds: edited and pasted, but not stitched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from stitchedit.editing.direction import Change, direction_label
+from stitchedit.editing.edits import Asked, load_edits
+from stitchedit.files.atomic import make_folder
+from stitchedit.files.image_folder import png_bytes, save_png
+from stitchedit.image.contact_sheet import contact_sheet, spread
+from stitchedit.pipeline.inversion import Inversion, load_inversion, still_edit
+from stitchedit.progress import Progress, silent
+from stitchedit.project.folder import Project
+from stitchedit.types import ByteArray
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Sheet:
+    """Pictures side by side, with captions."""
+
+    pixels: ByteArray  # RGB [H, W, 3]
+
+    def save(self, path: Path | str) -> None:
+        """Write it as PNG. Raises NotWritable, DiskFull."""
+        save_png(self.pixels, Path(path))
+
+    def __repr__(self) -> str:
+        return f"<Sheet of {self.pixels.shape[1]} x {self.pixels.shape[0]} px>"
+
+    def _repr_png_(self) -> bytes:
+        """For notebooks."""
+        return png_bytes(self.pixels)
+
+
+def preview(
+    project: Project,
+    direction: str,
+    strengths: Sequence[float],
+    output: Path | None,
+    *,
+    frames: int = 3,
+    regions: tuple[str, ...] = ("face",),
+    force: bool = False,
+    device: str = "auto",
+    seed: int = 0,
+    progress: Progress = silent,
+) -> Path:
+    """Draw the sheet and write it as PNG; gives its path. Raises the errors of its stages."""
+    region = "" if regions == ("face",) else f".{'-'.join(regions)}"
+    output = output or project.source.with_name(
+        f"{project.source.stem}.{direction_label(direction)}{region}.preview.png"
+    )
+    make_folder(output.parent)
+    sheet = draw_sheet(
+        load_inversion(project, device),
+        direction,
+        strengths,
+        frames=frames,
+        regions=regions,
+        force=force,
+        seed=seed,
+        progress=progress,
+    )
+    save_png(sheet, output)
+    return output
+
+
+def draw_sheet(
+    inverted: Inversion,
+    edits: Asked | Iterable[Asked],
+    strengths: Sequence[float],
+    *,
+    frames: int = 3,
+    regions: tuple[str, ...] = ("face",),
+    force: bool = False,
+    seed: int = 0,
+    progress: Progress = silent,
+) -> ByteArray:
+    """A row a frame and a column a strength: uint8 RGB [H, W, 3].
+
+    Args:
+        edits: a direction, or several that are applied together, multiplied by each of the strengths.
+        frames: how many, spread over those with the face.
+        regions: what may change, as `config.united` gives them.
+    Raises: the errors of its stages.
+    """
+    asked = load_edits(edits)
+    crops = inverted.crops
+    # the whole clip's codes: a direction may depend on all of them, as `identity` does
+    changes = [strength * Change(asked) for strength in strengths]
+    versions = [inverted.moved(change.parts, seed=seed, force=force) for change in changes]
+    still = still_edit(inverted, asked, regions)
+    crop_of = {int(crops.frames[index]): index for index in spread(np.arange(len(crops.frames)), frames)}
+    rows = []
+    for frame in inverted.source:
+        if frame.index in crop_of:
+            rows.append([frame.rgb(), *still.draw(frame, crop_of[frame.index], versions)])
+            progress("preview", len(rows), len(crop_of))
+    captions = ["source", *(str(change) for change in changes)]
+    return contact_sheet(rows, captions, [str(f) for f in crop_of], cell_px=320)
