@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from stitchedit.errors import DirectionError, UnknownDirection
+from stitchedit.registry import Registry
 
 log = logging.getLogger(__name__)
 
@@ -83,8 +84,14 @@ def keeps_colours(direction: Direction) -> bool:
 
 
 def list_directions() -> list[Direction]:
-    """The directions that come with stitchedit, by name."""
-    return [read_direction(path) for path in sorted(own_folder().glob("*.toml"))]
+    """The directions that come with stitchedit, by name, and those of plug-ins; what is broken is told in the log."""
+    found = [read_direction(DIRECTIONS[name]) for name in DIRECTIONS.own]
+    for name in (n for n in DIRECTIONS if n not in DIRECTIONS.own):
+        try:
+            found.append(_known(name))
+        except DirectionError as exc:
+            log.warning("%s: %s", exc, exc.hint)
+    return found
 
 
 def own_folder() -> Path:
@@ -92,17 +99,36 @@ def own_folder() -> Path:
     return Path(str(resources.files("stitchedit"))) / "directions"
 
 
-def find_direction(name: str | Path) -> Direction:
-    """A direction by its name, its `.toml`, or a bare vector file (.npy, .pt, .safetensors).
+# The TOML of each: those of the folder `directions`, and those that an entry point names, `module:NAME.toml`.
+DIRECTIONS: Registry[Path] = Registry(
+    "direction",
+    "directions",
+    lambda: {path.stem: path for path in sorted(own_folder().glob("*.toml"))},
+    holds="pathlib:Path",
+    error=DirectionError,
+)
 
-    Raises: UnknownDirection, with the nearest names.
+
+def _known(name: str) -> Direction:
+    found = read_direction(DIRECTIONS[name])
+    if found.name != name:
+        raise DirectionError(
+            f"direction '{name}' of package {DIRECTIONS.origin(name)} calls itself '{found.name}'",
+            "its entry point and its TOML must give the same name; tell the package's author",
+        )
+    return found
+
+
+def find_direction(name: str | Path) -> Direction:
+    """A direction by its name in `DIRECTIONS`, its `.toml`, or a bare vector file (.npy, .pt, .safetensors).
+
+    Raises: UnknownDirection, with the nearest names; DirectionError, when it is damaged.
     """
-    known = {direction.name: direction for direction in list_directions()}
-    if str(name) in known:
-        return known[str(name)]
+    if str(name) in DIRECTIONS:
+        return _known(str(name))
     path = Path(name).expanduser()
     if not path.is_file():
-        raise UnknownDirection(str(name), difflib.get_close_matches(str(name), known), list(known))
+        raise UnknownDirection(str(name), difflib.get_close_matches(str(name), DIRECTIONS), list(DIRECTIONS))
     if path.suffix == ".toml":
         return read_direction(path)
     log.info("%s does not say which generator it was made for: the result may be anything", path)

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.config import EditConfig
 from stitchedit.errors import ConfigError
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
@@ -130,6 +131,7 @@ def plan_edit(project: Project, config: EditConfig, output: Path | None = None) 
     """
     if not config.edits:
         raise ConfigError("no edit given", "name a direction and a strength; see `stitchedit directions list`")
+    BLENDERS[config.blender]  # one that cannot be loaded is refused here
     name = edit_name(config.edits, config.seed, config.regions, only=config.only)
     output = output or usual_output(project.source, name, lossless=config.lossless)
     if output.resolve() == project.source.resolve():

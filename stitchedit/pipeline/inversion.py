@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stitchedit.config import DEFAULT_LANDMARKS
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
 from stitchedit.errors import ProjectError
 from stitchedit.image.arrays import to_bytes
@@ -39,6 +40,11 @@ class Inversion:
     points: FacePoints
     latents: Latents
     generator: Generator
+
+    @property
+    def landmarks(self) -> str:
+        """The model that found the face meshes."""
+        return self.project.records.inputs("align").get("landmarks", DEFAULT_LANDMARKS)
 
     @property
     def batches(self) -> Batches:
