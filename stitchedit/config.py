@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from typing import TYPE_CHECKING, TypeVar
 
 from stitchedit.errors import ConfigError
+from stitchedit.registry import BLENDERS, LANDMARKS
 
 if TYPE_CHECKING:
     from stitchedit.strength import Strength
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 NO_LIMIT = 10**9  # steps
 FEWEST = 0.4  # of the steps of tuning that any clip gets; half as many frames take 1 / sqrt 2 of them
 SPACES = ("W", "W+")
-BLENDERS = ("feather", "poisson", "multiband", "none")
+DEFAULT_LANDMARKS = "mediapipe"  # one of LANDMARKS
 REGIONS = ("head", "face", "mouth", "eyes")  # each of the first two holds those after it
 DEVICES = ("auto", "cpu", "cuda")
 PRESETS = ("fast", "balanced", "quality", "stit")
@@ -150,6 +151,7 @@ class InvertConfig:
     preset: str = "balanced"
     generator: str = "default"  # a name of `stitchedit weights list` or a file
     encoder: str = "default"
+    landmarks: str = DEFAULT_LANDMARKS  # model of the face mesh, one of LANDMARKS
     device: str = "auto"  # auto, cpu or cuda
     seed: int = 0
     max_size: int = 1024  # no crop is worked on above this many pixels
@@ -163,6 +165,7 @@ class InvertConfig:
     def __post_init__(self) -> None:
         _one_of("preset", self.preset, PRESETS)
         _one_of("device", self.device, DEVICES)
+        _one_of("landmark model", self.landmarks, LANDMARKS)
         _in_range(self, max_size=(4, 4096), seed=(0, 2**63 - 1))
         if self.fps is not None and not 0 < self.fps <= 1000:
             raise ConfigError(f"fps is {self.fps}", "give frames a second, at most 1000")
@@ -354,7 +357,7 @@ def is_face_choice(text: str) -> bool:
     return bool(forms) or (text.startswith(FACE_LIKE) and len(text) > len(FACE_LIKE))
 
 
-def _one_of(name: str, value: str, known: Sequence[str]) -> None:
+def _one_of(name: str, value: str, known: Collection[str]) -> None:
     if value not in known:
         raise ConfigError(f"unknown {name} '{value}'", f"choose one of {', '.join(known)}")
 

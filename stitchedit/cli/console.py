@@ -7,7 +7,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Protocol
 
@@ -23,9 +23,10 @@ from stitchedit.project.log_file import ProjectLog
 INVERT, EDIT = InvertConfig(), EditConfig()  # help texts take their defaults from these
 
 
-def either(choices: Sequence[str]) -> str:
-    """Such as "head, face, mouth or eyes"."""
-    return f"{', '.join(choices[:-1])} or {choices[-1]}"
+def either(choices: Iterable[str]) -> str:
+    """Such as "head, face, mouth or eyes"; a single choice alone, none as an empty text."""
+    names = list(choices)
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else "".join(names)
 
 
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]

@@ -31,7 +31,6 @@ from stitchedit.cli.exit_codes import CODES, explain
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.weights import app as weights_app
 from stitchedit.config import (
-    BLENDERS,
     DEFAULT_FPS,
     PRESETS,
     SPACES,
@@ -45,6 +44,7 @@ from stitchedit.config import (
 )
 from stitchedit.errors import ConfigError
 from stitchedit.project.log_file import record_ending
+from stitchedit.registry import BLENDERS, EMBEDDERS, ENCODERS, LANDMARKS, added
 
 if TYPE_CHECKING:
     from stitchedit.strength import Strength
@@ -93,8 +93,12 @@ def invert(
     ] = None,
     generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = INVERT.generator,
     encoder: Annotated[
-        str, typer.Option(help="optimize, network (default generator only), a name of `weights list`, or a file.")
+        str,
+        typer.Option(
+            help=f"{', '.join(ENCODERS)}, a name of `weights list`, or a file. network: default generator only."
+        ),
     ] = INVERT.encoder,
+    landmarks: Annotated[str, typer.Option(help=f"Model of the face mesh: {either(LANDMARKS)}.")] = INVERT.landmarks,
     space: Annotated[
         str, typer.Option(help=f"{either(SPACES)}: whether a frame's code may differ by layer.")
     ] = INVERT.encode.space,
@@ -123,6 +127,7 @@ def invert(
         whose_face(encode_space(invert_preset(preset or INVERT.preset), space), face or [INVERT.track.face]),
         generator=generator,
         encoder=encoder,
+        landmarks=landmarks,
         device=device,
         seed=seed,
         fps=None if fps is None else parse_fps(fps),
@@ -130,7 +135,7 @@ def invert(
     # What can be wrong is told before torch is loaded.
     require_clip(clip)
     require_known(generator)
-    if encoder not in ("optimize", "network"):
+    if encoder not in ENCODERS:
         require_known(encoder)
     keep_memory()
     with running(verbose) as progress:
@@ -333,7 +338,13 @@ def evaluate(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The HTML page.", show_default="EDIT.evaluation.html")
     ] = None,
-    embedding: Annotated[str, typer.Option(help="Identity embedding: dlib, or the name of a plug-in.")] = "dlib",
+    embedding: Annotated[str, typer.Option(help=f"Identity embedding: {either(EMBEDDERS)}.")] = "dlib",
+    metric: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"A metric of a plug-in, to be measured too: {either(added('metrics')) or 'none is installed'}."
+        ),
+    ] = None,
     ceiling: Annotated[bool, typer.Option(help="Read the source after H.264 too, as the most to expect.")] = True,
     device: Device = EDIT.device,
     json_: Json = False,
@@ -361,6 +372,7 @@ def evaluate(
             truth=truth,
             directions=direction or (),
             embedding=embedding,
+            more_metrics=metric or (),
             ceiling=ceiling,
             device=device,
             progress=progress,

@@ -1,4 +1,4 @@
-"""Ways to blend an edited picture into its source. `blend.BLENDERS` names them; `Blender` is what each must keep.
+"""Ways to blend an edited picture into its source. `BLENDERS` names them; `Blender` is what each must keep.
 
 Convention: pictures RGB float32 [h, w, 3] on 0..255, alpha float32 [h, w] in 0..1: 1 on the face, falling to 0 around
 it. What is seen is `source + alpha * (patch - source)`, with the patch and the alpha that a blender gives back.
@@ -14,7 +14,9 @@ import numpy as np
 from scipy.sparse import coo_array, csc_array
 from scipy.sparse.linalg import splu
 
+from stitchedit import registry
 from stitchedit.image.smoothing import smoothstep
+from stitchedit.registry import Registry
 from stitchedit.types import FloatArray
 
 _GRID = 96  # cells along the longer side on which gradients are joined
@@ -193,4 +195,4 @@ def _contrast(own: FloatArray, new: FloatArray, ring: FloatArray) -> float:
     return float(1 + (gain - 1) * (1 - kept))
 
 
-BLENDERS: dict[str, Blender] = {"feather": feather, "poisson": poisson, "multiband": multiband, "none": none}
+BLENDERS: Registry[Blender] = registry.BLENDERS

@@ -3,7 +3,8 @@
     BLENDERS[name](source, edited, alpha) -> (patch, alpha)
 
 What the frame shows is `source + alpha * (patch - source)`, done in the frame's own pixel format by `video.paste`,
-which keeps every sample where alpha is 0. A new blender is a function of this signature and a line in `BLENDERS`.
+which keeps every sample where alpha is 0. A new blender is a function of this signature and a line
+in `registry.BLENDERS`.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stitchedit.errors import ConfigError, DirectionError, UnknownDirection
+from stitchedit.registry import Registry
 from stitchedit.strength import Keyframes, Strength, checked_number, keyframes, scaled, strength_label
 from stitchedit.types import FloatArray
 
@@ -213,8 +214,14 @@ def keeps_colours(direction: Direction) -> bool:
 
 
 def list_directions() -> list[Direction]:
-    """The directions that come with stitchedit, by name."""
-    return [read_direction(path) for path in sorted(own_folder().glob("*.toml"))]
+    """The directions that come with stitchedit, by name, and those of plug-ins; what is broken is told in the log."""
+    found = [read_direction(DIRECTIONS[name]) for name in DIRECTIONS.own]
+    for name in (n for n in DIRECTIONS if n not in DIRECTIONS.own):
+        try:
+            found.append(_known(name))
+        except DirectionError as exc:
+            log.warning("%s: %s", exc, exc.hint)
+    return found
 
 
 def own_folder() -> Path:
@@ -222,17 +229,36 @@ def own_folder() -> Path:
     return Path(str(resources.files("stitchedit"))) / "directions"
 
 
-def find_direction(name: str | Path) -> Direction:
-    """A direction by its name, its `.toml`, or a bare vector file (.npy, .pt, .safetensors).
+# The TOML of each: those of the folder `directions`, and those that an entry point names, `module:NAME.toml`.
+DIRECTIONS: Registry[Path] = Registry(
+    "direction",
+    "directions",
+    lambda: {path.stem: path for path in sorted(own_folder().glob("*.toml"))},
+    holds="pathlib:Path",
+    error=DirectionError,
+)
 
-    Raises: UnknownDirection, with the nearest names.
+
+def _known(name: str) -> Direction:
+    found = read_direction(DIRECTIONS[name])
+    if found.name != name:
+        raise DirectionError(
+            f"direction '{name}' of package {DIRECTIONS.origin(name)} calls itself '{found.name}'",
+            "its entry point and its TOML must give the same name; tell the package's author",
+        )
+    return found
+
+
+def find_direction(name: str | Path) -> Direction:
+    """A direction by its name in `DIRECTIONS`, its `.toml`, or a bare vector file (.npy, .pt, .safetensors).
+
+    Raises: UnknownDirection, with the nearest names; DirectionError, when it is damaged.
     """
-    known = {direction.name: direction for direction in list_directions()}
-    if str(name) in known:
-        return replace(known[str(name)], asked=str(name))
+    if str(name) in DIRECTIONS:
+        return replace(_known(str(name)), asked=str(name))
     path = Path(name).expanduser()
     if not path.is_file():
-        raise UnknownDirection(str(name), difflib.get_close_matches(str(name), known), list(known))
+        raise UnknownDirection(str(name), difflib.get_close_matches(str(name), DIRECTIONS), list(DIRECTIONS))
     if path.suffix == ".toml":
         return replace(read_direction(path), asked=str(name))
     log.info("%s does not say which generator it was made for: the result may be anything", path)

@@ -27,6 +27,7 @@ ASKED: Mapping[str, tuple[str, ...]] = {
     "identity": (),  # another person, who shows just what this one does
 }
 NO_FACE = "the detector finds no face there"
+NO_NUMBER = "the metric gives no number there"
 NO_MASK = "the mask holds no pixel or has no edge there"
 
 
@@ -56,11 +57,12 @@ class Measured:
 
 
 def make_figures(measured: Measured) -> tuple[list[Figure], list[Attribute], dict[str, dict[str, FloatArray]]]:
-    """All figures of METRICS, in its order; the attributes; the curves to plot."""
+    """All figures of METRICS' own, in its order, and of others that were measured; the attributes; curves to plot."""
     attributes = [_attribute(measured, name) for name in UNITS]
     found = [*_over_time(measured), *_of_attributes(measured, attributes), *_a_frame(measured)]
     by_name = {figure.name: figure for figure in found}
-    wanted = [name for name, metric in METRICS.items() if metric.group != "truth" or measured.truth is not None]
+    wanted = [name for name in METRICS.own if METRICS[name].group != "truth" or measured.truth is not None]
+    wanted += [name for name in measured.rows if name not in METRICS.own]
     figures = [by_name.get(name) or Figure(name, np.nan, gap=Gap(measured.why[name])) for name in wanted]
     return figures, attributes, _curves(measured)
 
@@ -69,7 +71,7 @@ def _a_frame(measured: Measured) -> list[Figure]:
     """Those that are the mean of a value a frame, or the largest."""
     figures = []
     for name, values in measured.rows.items():
-        why = NO_FACE if name == "identity_distance" else NO_MASK
+        why = {"identity_distance": NO_FACE}.get(name, NO_MASK if name in METRICS.own else NO_NUMBER)
         known = np.flatnonzero(np.isfinite(values))
         if not len(known):
             figures.append(Figure(name, np.nan, gap=Gap(why)))

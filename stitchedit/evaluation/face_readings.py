@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import entry_points
 from typing import Self
 
 import numpy as np
 
+from stitchedit import registry
 from stitchedit.errors import ConfigError, WeightsError
 from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
-from stitchedit.faces.detectors import Box, detect, embed, face_box, landmarks
+from stitchedit.faces.detectors import Box, detect, face_box, landmarks
+from stitchedit.registry import Registry
 from stitchedit.types import ByteArray, FloatArray, IntArray
 
 VERSION = "1"  # of how faces are read; kept readings of another one are not used
@@ -25,8 +26,7 @@ _FOUND_THRESHOLD = -0.5  # as in tracking: the face is known to be there, or nea
 Embedder = Callable[[ByteArray, FloatArray], FloatArray]  # (picture, landmarks [68, 2]) -> [E]
 Reading = Callable[[ByteArray, FloatArray], float]
 
-EMBEDDERS: dict[str, Embedder] = {"dlib": embed}
-PLUG_INS = "stitchedit.embedders"  # entry points of installed packages that bring more of them
+EMBEDDERS: Registry[Embedder] = registry.EMBEDDERS
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,18 +59,7 @@ def find_embedder(name: str) -> Embedder:
 
     Raises: ConfigError, with the names there are, or when the plug-in cannot be loaded.
     """
-    if name in EMBEDDERS:
-        return EMBEDDERS[name]
-    plug_ins = {point.name: point for point in entry_points(group=PLUG_INS)}
-    if name not in plug_ins:
-        raise ConfigError(f"unknown identity embedding '{name}'", f"known are {', '.join([*EMBEDDERS, *plug_ins])}")
-    try:
-        embedder: Embedder = plug_ins[name].load()
-    except Exception as exc:  # whatever somebody else's package raises
-        raise ConfigError(
-            f"identity embedding '{name}' cannot be loaded: {exc!r}", "install its package again"
-        ) from exc
-    return embedder
+    return EMBEDDERS[name]
 
 
 def usable_predictors(predictors: Predictors) -> tuple[dict[str, Reading], dict[str, str]]:

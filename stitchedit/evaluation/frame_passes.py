@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import repeat
 
@@ -18,7 +18,7 @@ from stitchedit.evaluation.face_readings import FaceReader, Readings
 from stitchedit.faces.alignment import crop, sides
 from stitchedit.masks.stitching_masks import ring_masks
 from stitchedit.masks.weight_maps import face_mask
-from stitchedit.metrics import Flicker
+from stitchedit.metrics import Flicker, FrameMetric
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.progress import Progress
 from stitchedit.types import ByteArray, FineImages, FloatArray
@@ -76,14 +76,16 @@ class Change:
 
 
 def against_source(
-    take: Take, encoded: Take | None, source: Take, places: Places, progress: Progress, stage: str
+    take: Take, encoded: Take | None, source: Take, places: Places, progress: Progress, more: Mapping[str, FrameMetric]
 ) -> Change:
-    """Seam, flicker, and what changed outside of the mask.
+    """Seam, flicker, what changed outside of the mask, and what was asked for beside.
 
     Args:
         take: the edit; encoded: the edit as a file has it, None for nothing to look at.
+        more: further metrics of a frame by name.
     """
     change, total = Change(), len(places.tracks.state)
+    change.rows |= {name: [] for name in more}
     row_of = {int(frame): row for row, frame in enumerate(places.crops.frames)}
     starts = {run.start for run in places.tracks.runs}
     window = _window(places)
@@ -99,10 +101,12 @@ def against_source(
             inner, cut = _cut(mask, _MARGIN_PX)
             change.rows["seam_gradient"].append(metrics.seam_gradient(rgb[cut], own[cut], inner))
             change.rows["colour_step"].append(metrics.colour_step(rgb[cut], own[cut], inner, float(widths[row])))
+            for name, measure in more.items():
+                change.rows[name].append(float(measure(rgb, own, mask)))
             if row in starts:
                 change.flicker.cut()
             change.flicker.add(rgb[window], own[window], mask[window])
-        progress(stage, index + 1, total)
+        progress("compare", index + 1, total)
     return change
 
 

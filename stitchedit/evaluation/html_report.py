@@ -92,7 +92,8 @@ def _groups(evaluation: Evaluation) -> dict[str, list[Any]]:
 
 def _plots(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
     found = []
-    for heading, names in PLOTS.items():
+    more = tuple(name for name in evaluation.figures if name not in METRICS.own)
+    for heading, names in [*PLOTS.items(), ("More", more)]:
         charts = [_plot(evaluation, name) for name in names if name in evaluation.curves]
         if charts:
             found.append((heading, charts))

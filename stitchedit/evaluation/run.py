@@ -66,6 +66,7 @@ def evaluate(
     truth: Path | None = None,
     directions: Sequence[str] = (),
     embedding: str = "dlib",
+    more_metrics: Sequence[str] = (),
     ceiling: bool = True,
     device: str = "auto",
     predictors: Predictors | None = None,
@@ -78,12 +79,14 @@ def evaluate(
         project, source: where an edit comes from that does not lie beside its project; see `find_subject`.
         truth: the clip as it would be, had only what was asked for changed.
         directions: what the edit was meant to do, where its file does not say so.
-        embedding: which identity embedding: a name of `readings.EMBEDDERS` or of a plug-in.
+        embedding: which identity embedding, one of `EMBEDDERS`.
+        more_metrics: of `METRICS`, those of plug-ins that are to be measured beside stitchedit's own.
         ceiling: also read the source after H.264, for what expression can reach at best.
         predictors: of age, gender and smile; by default the fetched ones.
-    Raises: ProjectError, CannotOpen, NoFace; ConfigError, when lengths or sizes differ, or for an unknown embedding.
+    Raises: ProjectError, CannotOpen, NoFace; ConfigError, when lengths or sizes differ, or for an unknown
+        embedding or metric.
     """
-    embedder = find_embedder(embedding)
+    embedder, more = find_embedder(embedding), metrics.frame_metrics(more_metrics)
     subject = find_subject(edit, project, source)
     if directions:
         subject = replace(subject, directions=tuple(directions))
@@ -109,7 +112,7 @@ def evaluate(
 
     readings = {name: read(name) for name in ("source", "edit", "truth", "ceiling") if name in job.takes}
     encoded = job.takes.get("encoded")
-    change = against_source(job.takes["edit"], encoded, job.takes["source"], places, progress, "compare")
+    change = against_source(job.takes["edit"], encoded, job.takes["source"], places, progress, more)
     measured = Measured(
         frames=places.crops.frames,
         rate=float(places.tracks.rate),

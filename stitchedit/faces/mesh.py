@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import logging
 from functools import cache
+from typing import Protocol
 
 import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
+from stitchedit import registry
+from stitchedit.config import DEFAULT_LANDMARKS
+from stitchedit.errors import ConfigError
 from stitchedit.faces import detectors
 from stitchedit.faces.alignment import to_crop
 from stitchedit.image.resample import Affine, apply, warp
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.progress import Progress
+from stitchedit.registry import Registry
 from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Tracks
 
 log = logging.getLogger(__name__)
@@ -30,32 +35,74 @@ _VIEW_PX = 192
 _MESH_CROP_PX = 256
 
 
-def mesh_points(crops: Crops, tracks: Tracks, progress: Progress) -> FacePoints:
+class LandmarkModel(Protocol):
+    """Finds the face mesh in a crop [S, S, 3] that an upright face fills; the functions of `LANDMARKS`.
+
+    Gives points [468, 2] float32 in the order of MediaPipe's face mesh, in units of the crop's side, and the
+    probability 0..1 that there is a face. Its argument is left as it is.
+    """
+
+    def __call__(self, image: ByteArray, /) -> tuple[FloatArray, float]: ...
+
+
+LANDMARKS: Registry[LandmarkModel] = registry.LANDMARKS
+
+
+def mesh_points(crops: Crops, tracks: Tracks, progress: Progress, landmarks: str = DEFAULT_LANDMARKS) -> FacePoints:
     """The face mesh of every crop, steady over time: smoothed within runs, without lag.
+
+    Args:
+        landmarks: the model that finds it, one of `LANDMARKS`.
+    Raises: ConfigError, for an unknown model or one that fails.
 
     Where the mesh sees no face, the nearest frame's mesh (or, if there is none, an average face) is moved onto the
     frame's landmarks, and a line in the log counts such frames.
     """
+    find = landmark_model(landmarks)
     points = np.zeros((len(crops.frames), detectors.MESH_POINTS, 2), np.float32)
     seen = np.zeros(len(points), bool)
     for k in range(len(points)):
-        points[k], probability = crop_mesh(crops.images[k])
+        points[k], probability = find(crops.images[k])
         seen[k] = probability >= _SEEN
         progress("mesh", k + 1, len(points))
-    landmarks = np.stack([to_crop(tracks.landmarks[f], q) for f, q in zip(crops.frames, crops.quads, strict=True)])
+    marks = np.stack([to_crop(tracks.landmarks[f], q) for f, q in zip(crops.frames, crops.quads, strict=True)])
     for k in np.flatnonzero(~seen).tolist():
         if seen.any():
             others = np.flatnonzero(seen)
             near = int(others[np.abs(crops.frames[others] - crops.frames[k]).argmin()])
-            points[k] = apply(_similarity(landmarks[near], landmarks[k]), points[near])
+            points[k] = apply(_similarity(marks[near], marks[k]), points[near])
         else:
-            mesh, marks = mean_face()
-            points[k] = apply(_similarity(marks, landmarks[k]), mesh)
+            mesh, usual = mean_face()
+            points[k] = apply(_similarity(usual, marks[k]), mesh)
     if not seen.all():
         log.warning("no face mesh in %d of %d frames: their masks are estimated", (~seen).sum(), len(seen))
     for run in tracks.runs:
         points[run] = gaussian_filter1d(points[run], _SIGMA, axis=0, mode="nearest")
     return FacePoints(points)
+
+
+def landmark_inputs(name: str) -> dict[str, str]:
+    """What a mesh depends on for the sake of its model; nothing for the default one, so that older records hold."""
+    return {} if name == DEFAULT_LANDMARKS else {"landmarks": name, "landmarks_of": LANDMARKS.origin(name)}
+
+
+def landmark_model(name: str) -> LandmarkModel:
+    """The model of a name, its results checked where it is a plug-in's. Raises ConfigError."""
+    model, package = LANDMARKS[name], LANDMARKS.origin(name)
+    if not package:
+        return model
+
+    def checked(image: ByteArray) -> tuple[FloatArray, float]:
+        points, probability = model(image)
+        if np.shape(points) != (detectors.MESH_POINTS, 2) or not np.isfinite(points).all() or not 0 <= probability <= 1:
+            raise ConfigError(
+                f"landmark model '{name}' of package {package} gives points {list(np.shape(points))} with probability "
+                f"{probability}",
+                f"it must give finite points [{detectors.MESH_POINTS}, 2] and a probability from 0 to 1",
+            )
+        return points, probability
+
+    return checked
 
 
 def crop_mesh(image: ByteArray) -> tuple[FloatArray, float]:
@@ -82,9 +129,9 @@ def crop_mesh(image: ByteArray) -> tuple[FloatArray, float]:
     return mean, float(np.mean(probabilities))
 
 
-def edited_mesh(image: ByteArray) -> FloatArray | None:
-    """The mesh [468, 2] of an edited crop [S, S, 3], in crop sides; None where none is seen."""
-    points, probability = crop_mesh(image)
+def edited_mesh(image: ByteArray, landmarks: str = DEFAULT_LANDMARKS) -> FloatArray | None:
+    """The mesh [468, 2] of an edited crop [S, S, 3], in crop sides; None where the model sees none."""
+    points, probability = landmark_model(landmarks)(image)
     return points if probability >= _SEEN else None
 
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from stitchedit.config import DEFAULT_LANDMARKS
 from stitchedit.faces import head_segmentation
 from stitchedit.faces.mesh import edited_mesh
 from stitchedit.faces.mesh_topology import LEFT_EYE, LIPS, RIGHT_EYE, face_outline
@@ -53,9 +54,9 @@ def region_shape(regions: Sequence[str], mesh: FloatArray, likely: ByteArray | N
     return Shape(tuple(parts), grow=_ROOM, within=face_outline(mesh))
 
 
-def edited_shape(regions: tuple[str, ...], image: ByteArray) -> Shape | None:
+def edited_shape(regions: tuple[str, ...], image: ByteArray, landmarks: str = DEFAULT_LANDMARKS) -> Shape | None:
     """The head or face that an edited crop [S, S, 3] shows, as nothing else of it may be seen; None where none is."""
-    mesh = edited_mesh(image)
+    mesh = edited_mesh(image, landmarks)
     if mesh is None:
         return None
     return still_shape(regions, image, mesh) if "head" in regions else face_shape(mesh)

@@ -6,9 +6,11 @@ that cannot be had (an empty mask, a curve that never moves) is NaN, for the cal
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, Protocol
 
+from stitchedit.errors import ConfigError
 from stitchedit.metrics.identity import identity_distance, neighbour_similarity, tg_id, tl_id
 from stitchedit.metrics.image import (
     border_mse,
@@ -27,16 +29,20 @@ from stitchedit.metrics.temporal import (
     jitter_ratio,
     nearer_to_truth,
 )
+from stitchedit.registry import Registry
+from stitchedit.types import ByteArray, FloatArray
 
 __all__ = [
     "METRICS",
     "Flicker",
+    "FrameMetric",
     "Metric",
     "attribute_change",
     "border_mse",
     "colour_step",
     "edge_gradient",
     "expression_correlation",
+    "frame_metrics",
     "identity_distance",
     "jitter",
     "jitter_ratio",
@@ -51,9 +57,20 @@ __all__ = [
 ]
 
 
+class FrameMetric(Protocol):
+    """Measures one frame of an edit beside its source: what a metric of another package is made of.
+
+    A pure function: RGB uint8 [H, W, 3] of the edit before encoding and of the source, and the mask float32 [H, W] in
+    0..1 (above 0.5 inside, 0 where nothing may change) -> the value, NaN where there is none. The figure of a clip is
+    the mean over its edited frames.
+    """
+
+    def __call__(self, output: ByteArray, source: ByteArray, mask: FloatArray, /) -> float: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a figure means."""
+    """What a figure means, and, where a frame alone gives it, how it is measured."""
 
     group: str
     title: str
@@ -62,6 +79,7 @@ class Metric:
     target: float | None = None  # what to reach; None: compare only
     within: float = 0.0  # of a target to be near: how far off still counts as reached
     noise: float | None = None  # a smaller difference means nothing; None: not known
+    of_frame: FrameMetric | None = None  # what measures a frame; None: `stitchedit.evaluation` does, from more than one
 
     def reached(self, value: float) -> bool | None:
         """Whether a value is as good as the target; None where there is no target."""
@@ -102,7 +120,7 @@ _NOISE = {
     "truth_attribute": 2.3,
 }
 
-METRICS: dict[str, Metric] = {
+_OWN = {
     "inversion_psnr": Metric("inversion", "PSNR inside the mask", "dB", "higher", 32.0),
     "inversion_ssim": Metric("inversion", "SSIM inside the mask", "0..1", "higher"),
     "inversion_perceptual": Metric("inversion", "perceptual distance inside the mask", "mbv2-perceptual", "lower"),
@@ -128,4 +146,27 @@ METRICS: dict[str, Metric] = {
     "truth_psnr": Metric("truth", "PSNR to the true edit inside the mask", "dB", "higher"),
     "truth_attribute": Metric("truth", "error of the asked attribute", "of the true change", "lower"),
 }
-METRICS = {name: replace(metric, noise=_NOISE[name]) for name, metric in METRICS.items()}
+METRICS: Registry[Metric] = Registry(
+    "metric",
+    "metrics",
+    {name: replace(metric, noise=_NOISE[name]) for name, metric in _OWN.items()},
+    holds="stitchedit.metrics:Metric",
+)
+
+
+def frame_metrics(names: Sequence[str]) -> dict[str, FrameMetric]:
+    """What measures a frame, for names of metrics that are not measured anyway.
+
+    Raises: ConfigError, for a name that cannot be had, or a metric that brings no function of a frame.
+    """
+    found: dict[str, FrameMetric] = {}
+    for name in [*METRICS.own, *names]:  # a name that is brought twice is refused before the work
+        function = METRICS[name].of_frame
+        if function is None and name in METRICS.own:
+            continue
+        if function is None:
+            raise ConfigError(
+                f"metric '{name}' of package {METRICS.origin(name)} measures nothing", "it has no of_frame"
+            )
+        found[name] = METRICS.guarded(name, function)
+    return found

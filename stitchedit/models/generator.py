@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Protocol, Self
@@ -12,10 +13,12 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from stitchedit.errors import UnknownCheckpoint
+from stitchedit import registry
+from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.files.array_files import save_tensors
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.bundled_weights import packaged_file
+from stitchedit.registry import Registry
 from stitchedit.stylegan2 import StyleGAN2
 
 FORMAT = "stitchedit-generator-1"  # in the header of a generator's safetensors file
@@ -38,7 +41,7 @@ class Generator(Protocol):
 
     @property
     def config(self) -> dict[str, object]:
-        """Plain values (JSON) from which `GENERATORS[architecture](**config)` builds an equal network."""
+        """Plain values (JSON) from which `GENERATORS[architecture].build(**config)` builds an equal network."""
         ...
 
     def mapping(self, z: Tensor, *, truncation_psi: float = 1.0, truncation_cutoff: int | None = None) -> Tensor:
@@ -68,8 +71,19 @@ class Generator(Protocol):
     def eval(self) -> Self: ...
 
 
-# architecture -> what builds it, with random weights, from the plain values of its `config`
-GENERATORS: dict[str, Callable[..., Generator]] = {"mobilestylegan": MobileStyleGAN, "stylegan2": StyleGAN2}
+@dataclass(frozen=True, slots=True)
+class GeneratorFamily:
+    """Generators of one architecture: how one is built, and known in a file."""
+
+    build: Callable[..., Generator]  # one with random weights, from the plain values of its `config`
+    # One from a file in a format of the family's own, in eval mode on the CPU; None, where the file is not of it. Asked
+    # when the file is neither of `save_generator` nor a StyleGAN2 checkpoint; not needed otherwise.
+    read: Callable[[Path], Generator | None] | None = None
+
+
+MOBILESTYLEGAN = GeneratorFamily(MobileStyleGAN)
+STYLEGAN2 = GeneratorFamily(StyleGAN2)  # its files are read by `stylegan2.checkpoints`, see `weights.load_generator`
+GENERATORS: Registry[GeneratorFamily] = registry.GENERATORS  # by architecture
 
 
 def load_default_generator(device: torch.device | str = "cpu") -> Generator:
@@ -87,7 +101,8 @@ def read_generator(path: Path, exits: Path | None = None) -> Generator:
 
     Args:
         exits: a second file with more exits for it, from `scripts/distill_exits.py`.
-    Raises: UnknownCheckpoint, when it is no such file, or one that does not fit its own description.
+    Raises: UnknownCheckpoint, when it is no such file, one that does not fit its own description, or one of a family
+        that is not known or whose package is broken.
     """
     try:
         metadata, state = read_safetensors(path)
@@ -98,7 +113,10 @@ def read_generator(path: Path, exits: Path | None = None) -> Generator:
             extra, more = read_safetensors(exits)
             config["heads"] |= json.loads(extra["heads"])
             state |= more
-        generator = _build(metadata["architecture"], config, state)
+        family = GENERATORS[metadata["architecture"]]
+        generator = _build(family, config, state)
+    except ConfigError as exc:
+        raise UnknownCheckpoint(path, str(exc), exc.hint) from exc
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, ArithmeticError, RuntimeError) as exc:
         raise UnknownCheckpoint(path, f"it is damaged, or of a newer stitchedit ({exc})") from exc
     return generator.eval()
@@ -123,12 +141,12 @@ def save_generator(generator: Generator, path: Path, *, licence: str, half: bool
     save_tensors(path, state, metadata)
 
 
-def _build(architecture: str, config: Mapping[str, object], state: Mapping[str, Tensor]) -> Generator:
+def _build(family: GeneratorFamily, config: Mapping[str, object], state: Mapping[str, Tensor]) -> Generator:
     """The network with these tensors, made only when they are those that it describes: it may describe any size."""
     layers = config.get("mapping_layers", 0) if isinstance(config, dict) else None
     if not isinstance(layers, int) or layers > len(state):
         raise ValueError("it describes layers that it does not hold")
-    build = partial(GENERATORS[architecture], **config)
+    build = partial(family.build, **config)
     with torch.device("meta"):  # takes no memory
         described = {name: tensor.shape for name, tensor in build().state_dict().items()}
     if described != {name: tensor.shape for name, tensor in state.items()}:

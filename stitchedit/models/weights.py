@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import math
 import os
 import re
@@ -48,11 +49,14 @@ __all__ = [
     "load_encoder",
     "load_generator",
     "measuring_path",
+    "read_by_family",
     "remove",
     "sha256_of",
     "show",
     "verify",
 ]
+
+log = logging.getLogger(__name__)
 
 UNKNOWN_LICENCE = "unknown; the file does not tell"
 _DEFAULT_FILES = ("mobilestylegan_ffhq_1024.safetensors", "mobilestylegan_ffhq_1024_exits.safetensors")
@@ -209,13 +213,40 @@ def load_generator(name: Path | str = DEFAULT, device: torch.device | str = "cpu
         return load_default_generator(device)
     if _is_saved_generator(Path(name)):
         return read_generator(Path(name)).to(device)
-    checkpoint, made_for = _find(name)
+    try:
+        checkpoint, made_for = _find(name)
+    except UnknownCheckpoint:
+        found = read_by_family(Path(name))
+        if found is None:
+            raise
+        return found.to(device)
     if checkpoint.role != "generator":
         raise UnknownCheckpoint(name, f"it holds {_a(checkpoint.role)}, no generator")
     if made_for:
         return _build(checkpoint.config, checkpoint.state, made_for).to(device)
     copied = {key: tensor.clone() for key, tensor in checkpoint.state.items()}  # a user's file may change under us
     return _build(checkpoint.config, copied, generator_name(checkpoint)).to(device)
+
+
+def read_by_family(path: Path) -> Generator | None:
+    """The generator in a file that only its own family can read, see `GeneratorFamily.read`; None, where none can.
+
+    A plug-in that is broken is told in the log: the file may be another's.
+    """
+    from stitchedit.models.generator import GENERATORS
+
+    if not path.is_file():
+        return None
+    for name in GENERATORS:
+        try:
+            family = GENERATORS[name]
+            found = None if family.read is None else GENERATORS.guarded(name, family.read)(path)
+        except ConfigError as exc:
+            log.warning("%s: %s", exc, exc.hint)
+            continue
+        if found is not None:
+            return found.eval()
+    return None
 
 
 def load_encoder(name: Path | str) -> GradualStyleEncoder:

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.config import EditConfig
 from stitchedit.editing.direction import direction_label
 from stitchedit.errors import ConfigError
@@ -131,6 +132,7 @@ def plan_edit(project: Project, config: EditConfig, output: Path | None = None) 
     """
     if not config.edits:
         raise ConfigError("no edit given", "name a direction and a strength; see `stitchedit directions list`")
+    BLENDERS[config.blender]  # one that cannot be loaded is refused here
     name = edit_name(config.edits, config.seed, config.regions, only=config.only)
     output = output or usual_output(project.source, name, lossless=config.lossless)
     if output.resolve() == project.source.resolve():

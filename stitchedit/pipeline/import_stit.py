@@ -11,7 +11,7 @@ import torch
 from stitchedit.config import LARGEST, InvertConfig
 from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.faces.alignment import crop, crop_size, to_source
-from stitchedit.faces.mesh import mean_landmarks, mesh_points
+from stitchedit.faces.mesh import landmark_inputs, mean_landmarks, mesh_points
 from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import PictureFolder
@@ -47,7 +47,7 @@ def adopt(
     generator = load_generator(str(run))
     project = Project.create(root or default_root(clip))
     sha = project.take_source(clip, preset=config.preset, generator=str(run.resolve()), fps=config.fps)
-    inputs: Inputs = {"source": sha, "run": sha256_of(str(run))}
+    inputs: Inputs = {"source": sha, "run": sha256_of(str(run)), **landmark_inputs(config.landmarks)}
     for stage in INVERT_STAGES:
         project.records.forget(stage)
     # quads of whole-pixel landmarks: half a pixel short of our convention (align.py)
@@ -65,7 +65,7 @@ def adopt(
         pictures.save(frame.index, crop(frame.rgb(), quads[frame.index], size))
         progress("align", frame.index + 1, len(quads))
     crops = Crops(np.arange(len(quads)), quads, pictures, size)
-    artefacts.save_crops(project.crops, crops, mesh_points(crops, tracks, progress))
+    artefacts.save_crops(project.crops, crops, mesh_points(crops, tracks, progress, config.landmarks))
     for path in (project.latents, project.pivots):  # there they stay where they were
         artefacts.save_latents(path, Latents(_rows(pivots, generator.num_ws)))
     save_tensors(project.generator, generator.state_dict(), {})

@@ -15,7 +15,7 @@ from torch import Tensor
 from stitchedit.compositing.blenders import BLENDERS, Blender
 from stitchedit.compositing.feathering import fade_widths
 from stitchedit.compositing.paste import compose
-from stitchedit.config import EditConfig, united
+from stitchedit.config import DEFAULT_LANDMARKS, EditConfig, united
 from stitchedit.editing.edits import Asked, Edits, all_keep_colours, joint_fidelity, load_edits
 from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
@@ -53,6 +53,11 @@ class Inversion:
     generator: Generator
     # fidelity -> this with its generator softened, of the last edit that was drawn and wanted that
     _softened: dict[float, Inversion] = field(default_factory=dict)
+
+    @property
+    def landmarks(self) -> str:
+        """The model that found the face meshes."""
+        return self.project.records.inputs("align").get("landmarks", DEFAULT_LANDMARKS)
 
     @property
     def batches(self) -> Batches:

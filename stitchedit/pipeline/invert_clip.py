@@ -11,7 +11,7 @@ from pathlib import Path
 
 from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import align
-from stitchedit.faces.mesh import mesh_points
+from stitchedit.faces.mesh import landmark_inputs, mesh_points
 from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.disk_space import pictures_bytes, require_disk_space
@@ -70,10 +70,11 @@ def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, pr
             progress=progress,
             keep=keep,
         )
-        points = mesh_points(crops, tracks, progress)
+        points = mesh_points(crops, tracks, progress, config.landmarks)
         artefacts.save_crops(project.crops, crops, points)
 
     inputs = {"tracks": face.fingerprint, "exits": str(generator.exits), "max_size": str(config.max_size)}
+    inputs |= landmark_inputs(config.landmarks)
     fingerprint = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
     crops, points = artefacts.load_crops(project.crops)
     restore_crops(project, source, crops)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from stitchedit.config import InvertConfig, for_frames
+from stitchedit.faces.mesh import landmark_model
 from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.encoder import Encoder
@@ -118,6 +119,7 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     device = loading.device(config.device)
     source = open_video(clip, config.fps)
     generator, generator_sha = loading.generator(config.generator, device)
+    landmark_model(config.landmarks)  # one that cannot be loaded is refused here
     encoder, encoder_sha = encoder_registry.encoder(config.encoder, device, generator, config.encode.space)
     root = root or default_root(clip)
     record = root / "project.toml"

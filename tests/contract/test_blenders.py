@@ -1,4 +1,4 @@
-"""What every blender keeps; a newcomer in `BLENDERS` is tested by itself."""
+"""What every blender keeps; a newcomer in `BLENDERS`, a plug-in too, is tested by itself."""
 
 import numpy as np
 import pytest

@@ -26,7 +26,7 @@ def texture(seed, strength, size=120):
 
 
 def test_every_blender_can_be_asked_for():
-    assert set(NAMES) == set(BLENDERS)
+    assert list(NAMES) == list(BLENDERS)
 
 
 def test_poisson_keeps_the_edits_texture_and_takes_the_light_of_the_border():

@@ -14,7 +14,6 @@ from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint
 from stitchedit.inversion import encoder_registry, latent_optimization
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.inversion.encoder import by_network
-from stitchedit.inversion.encoder_registry import ENCODERS
 from stitchedit.inversion.latent_optimization import FARTHEST, WIDEST, optimize, scores_of, tame, w_prior
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.stylegan2 import Encoder4Editing, GradualStyleEncoder, StyleGAN2, encoder_layout
@@ -61,7 +60,7 @@ def test_optimize_repeats_itself_and_takes_one_frame(tiny_generator: StyleGAN2, 
     tiny_generator.requires_grad_(False)
     one = Crops(tiny_crops.frames[:1], tiny_crops.quads[:1], tiny_crops.images[:1], 128)  # type: ignore[index]
     config = replace(CONFIG, steps=3)
-    first, second = (ENCODERS["optimize"](Batches(one), tiny_generator, MobileNetPerceptual(), config) for _ in "ab")
+    first, second = (optimize(Batches(one), tiny_generator, MobileNetPerceptual(), config) for _ in "ab")
     np.testing.assert_array_equal(first.ws, second.ws)
     assert first.ws.shape == (1, tiny_generator.num_ws, 16)
 

@@ -82,7 +82,7 @@ def test_what_another_region_holds_is_left_out(given: list[str] | None, kept: tu
 def test_what_an_edited_crop_shows(monkeypatch: pytest.MonkeyPatch) -> None:
     image = np.zeros((S, S, 3), np.uint8)
     assert regions.edited_shape(("face",), image) is None
-    monkeypatch.setattr(regions, "edited_mesh", lambda image: POINTS)
+    monkeypatch.setattr(regions, "edited_mesh", lambda *_: POINTS)
     monkeypatch.setattr(head_segmentation, "head_map", lambda image, mesh: disc(110).astype(np.float32) / 255)
     for names in (("face",), ("mouth",)):
         shown = regions.edited_shape(names, image)

@@ -191,7 +191,9 @@ def test_truth_and_attribute_change() -> None:
 
 
 def test_every_metric_says_which_way_is_better() -> None:
-    assert all(m.better in ("higher", "lower", "near") and m.unit for m in metrics.METRICS.values())
+    assert all(
+        m.better in ("higher", "lower", "near") and m.unit for m in map(metrics.METRICS.__getitem__, metrics.METRICS)
+    )
     assert metrics.METRICS["tg_id"].reached(0.99)
     assert not metrics.METRICS["border_mse"].reached(0.003)
     assert [metrics.METRICS["flicker"].reached(v) for v in (0.9, 1.0, 1.04, 1.06)] == [False, True, True, False]
