@@ -17,6 +17,7 @@ from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity, lo
 from stitchedit.editing.stitching_tuning import Chain, stitch
 from stitchedit.editing.temporal_smoothing import steadied
 from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.faces.mesh import landmark_model
 from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.files.disk_space import FINER, folder_bytes, pictures_bytes, require_disk_space
@@ -121,6 +122,7 @@ class FaceEdit:
 def move(face: FaceEdits, config: EditConfig, name: str) -> FaceEdit:
     """Load a face and move its codes; nothing is written. Raises what loading an inversion and moving codes raise."""
     tuned = load_inversion(face.project, config.device)
+    landmark_model(tuned.landmarks)  # one that is gone is refused here
     edited = tuned.moved(face.edits, seed=config.seed, force=config.force)
     fidelity = joint_fidelity(face.edits) if config.fidelity is None else config.fidelity
     inverted, own_colours = softened(tuned, fidelity), all_keep_colours(face.edits)

@@ -99,6 +99,7 @@ except UnknownCheckpoint as exc:
     assert "unknown generator family 'plug-plain' choose one of" in python(missing, {}, tmp_path)
 
 
+@pytest.mark.slow
 def test_a_broken_plug_in_is_one_line_and_only_where_it_is_asked_for(tmp_path: Path) -> None:
     broken_package(
         tmp_path / "site",
@@ -159,8 +160,12 @@ print(json.dumps([records.inputs(stage) for stage in ("align", "encode")]))
     assert figure["value"] is not None
     assert len(facts["curves"]["plug-darkening"]["edit"]) == 6
     assert "how much darker the face is" in (old / "out.evaluation.html").read_text()
-    told = error(run(*edit, cwd=old, env={"STITCHEDIT_HOME": OLD / "home"}, expect=2))
-    assert "unknown blender 'plug-hard'" in told, "the package is gone"
+    gone: Environment = {"STITCHEDIT_HOME": OLD / "home"}
+    edit = ("edit", "new", "--direction", "push.npy", "--blender")
+    told = error(run(*edit, "plug-hard", cwd=old, env=gone, expect=2))
+    assert "unknown blender 'plug-hard'" in told
+    told = error(run(*edit, "feather", cwd=old, env=gone, expect=2))
+    assert "unknown landmark model 'plug-average'" in told, "that the project was inverted with"
 
 
 @pytest.mark.slow
