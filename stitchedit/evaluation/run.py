@@ -80,7 +80,7 @@ def evaluate(
         directions: what the edit was meant to do, where its file does not say so.
         embedding: which identity embedding: a name of `readings.EMBEDDERS` or of a plug-in.
         ceiling: also read the source after H.264, for what expression can reach at best.
-        predictors: of age, gender and smile; by default the fetched ones.
+        predictors: of age, gender and mood; by default the fetched ones.
     Raises: ProjectError, CannotOpen, NoFace; ConfigError, when lengths or sizes differ, or for an unknown embedding.
     """
     embedder = find_embedder(embedding)

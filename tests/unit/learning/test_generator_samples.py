@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from stitchedit.faces.attributes import Predictors
+from stitchedit.faces.human_ratings import RATED
 from stitchedit.learning import generator_samples
 from stitchedit.learning.generator_samples import NAMES, Table, draw_ws, load_table, read_chunk, render, sample_chunk
 from stitchedit.models.generator import Generator
@@ -31,11 +32,14 @@ class _Plain:
 
 
 class _Seeing:
-    def __call__(self, picture: Any, points: Any) -> dict[str, float]:
-        return {"age": float(picture.mean()), "gender": 0.0, "smile": 1.0}
+    def age(self, picture: Any, points: Any) -> float:
+        return float(picture.mean())
 
-    def smile(self, picture: Any, points: Any) -> float:
-        return 1.0
+    def gender(self, picture: Any, points: Any) -> float:
+        return 0.0
+
+    def rated(self, picture: Any, points: Any) -> dict[str, float]:
+        return dict.fromkeys(RATED, 8.0)
 
 
 GENERATOR = cast(Generator, _Plain())
@@ -72,7 +76,7 @@ def test_chunks_are_drawn_read_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     table = load_table([readings, readings])
     assert table.w.shape == (8, 4)
     assert table.values.shape == (8, len(NAMES))
-    assert table.values[0, NAMES.index("smile")] == pytest.approx(8, abs=1e-6)  # log odds, held
+    assert table.values[0, NAMES.index("weight")] == 8
     assert table.embeddings.shape == (8, 128)
     np.testing.assert_allclose(table.psi[:3], [0.7, 0.7, 1.0], rtol=1e-6)
 
