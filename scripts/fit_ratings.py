@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Fit weight and hair colour to human ratings: makes `stitchedit/assets/omi_ratings.safetensors`.
+"""Fit age, smile, weight and hair colour to human ratings: makes `stitchedit/assets/omi_ratings.safetensors`.
 
     scripts/fit_ratings.py FOLDER OUT [--cache FILE.npz]
 
-FOLDER is the One Million Impressions data: `faces/NNNN.jpg` at 256 px and `ratings.csv` with the columns stimulus,
-weight and hair-color (of which 100 is black; it is turned round). Prints the correlation with ratings of faces left out
-of the fit. Half a minute. What it makes carries the data's licence, CC BY-NC-SA 4.0.
+FOLDER is the One Million Impressions data: `faces/NNNN.jpg` at 256 px and `ratings.csv` with the columns stimulus, age,
+happy, weight and hair-color (of which 100 is black; it is turned round). Prints the correlation with ratings of faces
+left out of the fit. Half a minute. What it makes carries the data's licence, CC BY-NC-SA 4.0.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 from encoder_data import face_files, read_picture
 from safetensors.numpy import save_file
 
+from stitchedit.faces.human_ratings import RATED, features
 from stitchedit.learning.generator_samples import aligned_landmarks
-from stitchedit.learning.human_ratings import RATED, features
 from stitchedit.learning.linear_regression import Floats, ridge
 from stitchedit.models.bundled_weights import SHA256
 from stitchedit.models.w_encoder import WEIGHTS as ENCODER
@@ -35,7 +35,9 @@ def read(folder: Path) -> tuple[Floats, Floats, np.ndarray]:
         for row in csv.DictReader(file):
             picture = read_picture(folder / "faces" / f"{int(row['stimulus']):04d}.jpg")
             found.append(features(picture, aligned_landmarks(picture)))
-            ratings.append([float(row["weight"]), 100 - float(row["hair-color"])])
+            ratings.append(
+                [float(row["age"]), float(row["happy"]), float(row["weight"]), 100 - float(row["hair-color"])]
+            )
             unseen.append(f"{int(row['stimulus']):04d}" in kept)
     return np.array(found, np.float64), np.array(ratings), np.array(unseen)
 
@@ -59,9 +61,11 @@ def main() -> None:
     guess = found[unseen] @ without.rows.T + without.bias
     for index, name in enumerate(RATED):
         r = np.corrcoef(guess[:, index], ratings[unseen, index])[0, 1]
+        miss = np.abs(guess[:, index] - ratings[unseen, index]).mean()
         print(
             f"{name}: r {fit.correlation[index]:.3f} on faces left out of the fit ({len(found)}, five folds); "
-            f"{r:.3f} on the {unseen.sum()} that the encoder was not trained on; penalty {fit.penalty[index]:g}"
+            f"{r:.3f}, {miss:.1f} off on average, on the {unseen.sum()} "
+            f"that the encoder was not trained on; penalty {fit.penalty[index]:g}"
         )
     arrays = {"rows": fit.rows.astype(np.float32), "bias": fit.bias.astype(np.float32)}
     encoder = SHA256[ENCODER]  # other codes need another fit

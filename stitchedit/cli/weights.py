@@ -116,7 +116,7 @@ def remove_(name: Annotated[str, typer.Argument(help="A name of `weights list`."
 
 @app.command("fetch")
 def fetch_(
-    group: Annotated[str, typer.Argument(help="measuring: predictors of age, gender and smile.")], json_: Json = False
+    group: Annotated[str, typer.Argument(help="measuring: predictors of age, gender and mood.")], json_: Json = False
 ) -> None:
     """Download predictors that only measure or teach, with pip. Edits never need them."""
     from stitchedit.models.weights_fetch import fetch

@@ -10,12 +10,12 @@ import numpy as np
 from stitchedit import metrics
 from stitchedit.evaluation.face_readings import Readings
 from stitchedit.evaluation.report import Attribute, Figure, Gap, frame_ranges
-from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, SAMPLE_SD
+from stitchedit.faces.attributes import AGES, APPEARANCE, GEOMETRY, PREDICTED, SAMPLE_SD
+from stitchedit.faces.expression import EXPRESSION
 from stitchedit.metrics import METRICS, Flicker
 from stitchedit.types import FloatArray, IntArray
 
-UNITS = {**PREDICTED, **GEOMETRY, **APPEARANCE}
-EXPRESSION = ("mouth_open", "mouth_width", "eyes_open", "gaze", "brow_height", "smile")
+UNITS = {**PREDICTED, **EXPRESSION, **GEOMETRY, **APPEARANCE}
 # Least correlation of a curve with itself after H.264. One that moves no more than its reading trembles (a gaze that
 # rests, say) has less of it, and says nothing of an edit.
 READABLE = 0.9
@@ -23,7 +23,12 @@ READABLE = 0.9
 CEILING = ("ceiling", "readable curves", "their ceiling")
 # What a direction is meant to change; every other attribute's change is a side effect.
 ASKED: Mapping[str, tuple[str, ...]] = {
-    "smile": ("smile", "mouth_width", "mouth_curve", "mouth_open"),
+    "age": AGES,
+    "smile": ("smile", "smile_rated", "happy", "mouth_width", "mouth_curve", "mouth_open", "jaw_open"),
+    "mouth_open": ("jaw_open", "mouth_open"),
+    "eyes_open": ("lids_open", "eyes_open"),
+    "yaw": ("yaw", "gaze", "gaze_across"),
+    "pitch": ("pitch", "gaze_up"),
     "identity": (),  # another person, who shows just what this one does
 }
 NO_FACE = "the detector finds no face there"

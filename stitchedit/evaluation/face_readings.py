@@ -15,10 +15,11 @@ from stitchedit import registry
 from stitchedit.errors import ConfigError, WeightsError
 from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
 from stitchedit.faces.detectors import Box, detect, face_box, landmarks
+from stitchedit.faces.expression import EXPRESSION, expression
 from stitchedit.registry import Registry
 from stitchedit.types import ByteArray, FloatArray, IntArray
 
-VERSION = "1"  # of how faces are read; kept readings of another one are not used
+VERSION = "2"  # of how faces are read; kept readings of another one are not used
 
 _FOUND_PX = 120  # face width at which the detector looks
 _FOUND_THRESHOLD = -0.5  # as in tracking: the face is known to be there, or nearly
@@ -97,7 +98,7 @@ class FaceReader:
             return
         points = landmarks(rgb, box)
         predicted = {name: read(rgb, points) for name, read in self.predictors.items()}
-        values = predicted | geometry(points) | appearance(rgb, points)
+        values = predicted | expression(rgb, points).named() | geometry(points) | appearance(rgb, points)
         self._rows.append((points, self.embedder(rgb, points), values))
 
     def readings(self) -> Readings:
@@ -114,4 +115,4 @@ class FaceReader:
 
 
 def _names(predictors: Mapping[str, Reading]) -> dict[str, float]:
-    return dict.fromkeys([*predictors, *GEOMETRY, *APPEARANCE], float("nan"))
+    return dict.fromkeys([*predictors, *EXPRESSION, *GEOMETRY, *APPEARANCE], float("nan"))

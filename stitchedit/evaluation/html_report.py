@@ -33,8 +33,8 @@ PLOTS: dict[str, tuple[str, ...]] = {
     "Inversion": ("inversion_psnr", "inversion_ssim", "inversion_perceptual"),
     "Seam": ("border_mse", "seam_gradient", "colour_step"),
     "Steadiness": ("flicker",),
-    "Edit": ("age", "gender", "smile", "yaw"),
-    "Expression": ("mouth_open", "mouth_width", "eyes_open", "gaze", "brow_height"),
+    "Edit": ("age", "age_rated", "age_v1", "gender", "smile", "smile_rated", "yaw"),
+    "Expression": ("jaw_open", "mouth_width", "lids_open", "gaze_across", "gaze_up", "brows_up"),
     "Untouched": ("outside_max", "encoded_outside_max"),
     "Truth": ("truth_perceptual", "truth_psnr", "nearer_to_truth"),
 }

@@ -82,7 +82,7 @@ def evaluate(
         embedding: which identity embedding, one of `EMBEDDERS`.
         more_metrics: of `METRICS`, those of plug-ins that are to be measured beside stitchedit's own.
         ceiling: also read the source after H.264, for what expression can reach at best.
-        predictors: of age, gender and smile; by default the fetched ones.
+        predictors: of age, gender and mood; by default the fetched ones.
     Raises: ProjectError, CannotOpen, NoFace; ConfigError, when lengths or sizes differ, or for an unknown
         embedding or metric.
     """

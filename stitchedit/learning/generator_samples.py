@@ -9,16 +9,16 @@ import cv2
 import numpy as np
 import torch
 
-from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
+from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, Predictors, appearance, geometry
 from stitchedit.faces.detectors import Box, embed, landmarks
-from stitchedit.learning.human_ratings import RATED, Rater
+from stitchedit.faces.expression import EXPRESSION, expression
+from stitchedit.faces.human_ratings import RATED
 from stitchedit.models.generator import Generator
 from stitchedit.types import ByteArray, FloatArray
 
-NAMES: tuple[str, ...] = (*PREDICTED, *GEOMETRY, *APPEARANCE, *RATED)
+NAMES: tuple[str, ...] = ("age", "gender", *RATED, *EXPRESSION, *GEOMETRY, *APPEARANCE)
 PICTURE_PX = 256
 EMBEDDING = 128  # numbers of the identity embedding
-SMILE_LIMIT = 8.0  # log odds beyond which the smile network only repeats itself
 
 # Where dlib's detector finds the face of an FFHQ crop: the median box of 300 crops, in units of the crop's side.
 _FFHQ_BOX = (45 / 256, 78 / 256, 195 / 256, 229 / 256)
@@ -28,7 +28,7 @@ _FFHQ_BOX = (45 / 256, 78 / 256, 195 / 256, 229 / 256)
 class Readings:
     """What N faces show."""
 
-    values: FloatArray  # [N, len(NAMES)] in the units of `attributes`; smile as log odds in -8..8
+    values: FloatArray  # [N, len(NAMES)] in the units of `attributes`, `expression` and `human_ratings`
     embeddings: FloatArray  # [N, 128] dlib's identity embedding; NaN where it was not asked for
     landmarks: FloatArray  # [N, 68, 2] pixels of the picture
 
@@ -69,13 +69,12 @@ def read_faces(
         identities: how many of them to embed, from the first on, as that costs as much as all the rest; default: all.
         tick: called after each.
     """
-    rater = Rater()
     values, embeddings, points = [], [], []
     for index, picture in enumerate(pictures):
         found = aligned_landmarks(picture)
-        odds = np.clip(predictors.smile(picture, found), 1e-9, 1 - 1e-7)
-        shown = predictors(picture, found) | geometry(found) | appearance(picture, found) | rater(picture, found)
-        shown["smile"] = float(np.clip(np.log(odds / (1 - odds)), -SMILE_LIMIT, SMILE_LIMIT))
+        shown = {"age": predictors.age(picture, found), "gender": predictors.gender(picture, found)}
+        shown |= {**predictors.rated(picture, found), **expression(picture, found).named()}
+        shown |= geometry(found) | appearance(picture, found)
         values.append([shown[name] for name in NAMES])
         unread = identities is not None and index >= identities
         embeddings.append(np.full(EMBEDDING, np.nan, np.float32) if unread else embed(picture, found))

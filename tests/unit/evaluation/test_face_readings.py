@@ -10,7 +10,7 @@ import pytest
 
 from stitchedit.errors import ConfigError, NotFetched
 from stitchedit.evaluation.face_readings import FaceReader, Readings, find_embedder, usable_predictors
-from stitchedit.faces.attributes import Predictors
+from stitchedit.faces.attributes import PREDICTED, Predictors
 from stitchedit.faces.detectors import detect, landmarks
 from stitchedit.video import open_video
 
@@ -52,15 +52,15 @@ def test_predictors_that_are_not_fetched_say_how_to_get_them() -> None:
         raise NotFetched(name, "run `stitchedit weights fetch measuring`")
 
     here, why = usable_predictors(Predictors(nowhere))
-    assert here == {}
-    assert set(why) == {"age", "gender", "smile"}
+    assert set(here) == {"age_rated", "smile_rated"}, "these come along"
+    assert set(why) == {"age", "age_v1", "gender", "happy"}
     assert "weights fetch measuring" in why["age"]
 
 
 def test_predictors_that_are_here_are_used() -> None:
-    networks = SimpleNamespace(age=lambda *_: 30.0, gender=lambda *_: 0.0, smile=lambda *_: 0.5)
+    networks = SimpleNamespace(**{name: lambda *_: 30.0 for name in PREDICTED})
     here, why = usable_predictors(networks)  # type: ignore[arg-type]
-    assert list(here) == ["age", "gender", "smile"]
+    assert list(here) == list(PREDICTED)
     assert why == {}
 
 

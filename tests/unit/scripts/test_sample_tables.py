@@ -12,6 +12,7 @@ import torch
 from sample_tables import Table, load_table, read_chunk, read_identities, sample_chunk
 
 from stitchedit.faces.attributes import Predictors
+from stitchedit.faces.human_ratings import RATED
 from stitchedit.learning import generator_samples
 from stitchedit.learning.generator_samples import NAMES
 from stitchedit.models.generator import Generator
@@ -33,11 +34,14 @@ class _Plain:
 
 
 class _Seeing:
-    def __call__(self, picture: Any, points: Any) -> dict[str, float]:
-        return {"age": float(picture.mean()), "gender": 0.0, "smile": 1.0}
+    def age(self, picture: Any, points: Any) -> float:
+        return float(picture.mean())
 
-    def smile(self, picture: Any, points: Any) -> float:
-        return 1.0
+    def gender(self, picture: Any, points: Any) -> float:
+        return 0.0
+
+    def rated(self, picture: Any, points: Any) -> dict[str, float]:
+        return dict.fromkeys(RATED, 8.0)
 
 
 GENERATOR = cast(Generator, _Plain())

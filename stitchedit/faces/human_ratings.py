@@ -1,4 +1,4 @@
-"""What people say of a face that no network here was trained for: weight and the colour of the hair, by ratings.
+"""What people say of a face: its age, smile, weight and the colour of its hair, by a fit to human ratings.
 
 A linear reading of the code that the W encoder gives a picture, and of the landmarks, fitted by
 `scripts/fit_ratings.py` to the mean human ratings of the One Million Impressions faces (Peterson et al. 2022,
@@ -25,6 +25,8 @@ from stitchedit.models.w_encoder import WEncoder, load_w_encoder
 from stitchedit.types import ByteArray, FloatArray
 
 RATED: Mapping[str, str] = {
+    "age_rated": "years, mean of what people guess",
+    "smile_rated": "mean human rating of how happy the face looks, 0..100",
     "weight": "mean human rating of body weight, 0 thin .. 100 heavy",
     "hair_colour": "mean human rating of the hair's colour, 0 black .. 100 white",
 }

@@ -9,9 +9,9 @@ import pytest
 from safetensors import safe_open
 
 from stitchedit.errors import UnknownCheckpoint
+from stitchedit.faces.human_ratings import RATED, WEIGHTS, Rater, features
 from stitchedit.learning.attribute_regressors import WReadings
 from stitchedit.learning.generator_samples import NAMES
-from stitchedit.learning.human_ratings import RATED, WEIGHTS, Rater, features
 from stitchedit.models.bundled_weights import SHA256, packaged_file
 from stitchedit.models.w_encoder import WEIGHTS as ENCODER
 
