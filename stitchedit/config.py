@@ -192,6 +192,7 @@ class EditConfig:
     # person of the clip: an edit that is to lead away from that person wants less of it.
     fidelity: float | None = None
     force: bool = False  # take directions that were made for another generator
+    calibrated: bool = True  # solve for the strength that gives on this clip what was asked; STIT: off
     stitch: StitchConfig = field(default_factory=StitchConfig)
     every_frame: bool = False  # edit frames too that hardly come out well, see `faces.visibility`
     metadata_only: bool = False  # no C2PA manifest; the notice in the metadata is always there
@@ -269,7 +270,7 @@ def edit_preset(name: str) -> EditConfig:
             membrane=False,
             border_px=BORDER_PX,
         )
-        return replace(base, blender="none", every_frame=True, stitch=stitch)
+        return replace(base, blender="none", every_frame=True, calibrated=False, stitch=stitch)
     return base
 
 

@@ -214,6 +214,12 @@ def edit(
     metadata_only: Annotated[
         bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
     ] = False,
+    uncalibrated: Annotated[
+        bool,
+        typer.Option(
+            "--uncalibrated", help="Apply each vector as it is, instead of solving for what gives the strength here."
+        ),
+    ] = False,
     force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
     device: Device = EDIT.device,
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = EDIT.seed,
@@ -240,6 +246,7 @@ def edit(
         force=force,
         blender=blender or base.blender,
         every_frame=every_frame or base.every_frame,
+        calibrated=base.calibrated and not uncalibrated,
     )
     config = edit_only(edit_stitch(config, detail=detail, steady=steady), only or ())
     keep_memory()
@@ -247,7 +254,7 @@ def edit(
     from stitchedit.pipeline.edit_plan import plan_edit
 
     with running(verbose) as progress:
-        plan = plan_edit(open_project(project), config, output)
+        plan = plan_edit(open_project(project), config, output, keep=not dry_run, progress=progress)
         if dry_run:
             show_plan(plan, json_)
             return

@@ -33,7 +33,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
 
     Raises: the errors of the plan and of its stages, all of them `StitcheditError`.
     """
-    return run_edit(plan_edit(project, config, output), progress=progress)
+    return run_edit(plan_edit(project, config, output, progress=progress), progress=progress)
 
 
 def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
@@ -63,6 +63,7 @@ def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
         notes=[*notes(plan.source), *written, *unsigned_note(plan)],
         seconds=seconds,
         doubtful=plan.faded,
+        answers=plan.answers,
     )
 
 

@@ -19,10 +19,11 @@ from stitchedit.editing.direction import direction_label
 from stitchedit.errors import ConfigError
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.disk_space import require_disk_space
+from stitchedit.pipeline.calibration import Answer
 from stitchedit.pipeline.face_edit import FaceEdit, edits_of_faces, move
 from stitchedit.pipeline.multi_face import open_faces
 from stitchedit.pipeline.summaries import edits_json
-from stitchedit.progress import shown_time
+from stitchedit.progress import Progress, shown_time, silent
 from stitchedit.project.folder import Project
 from stitchedit.provenance.manifest import FORMATS, Seal, sealer
 from stitchedit.strength import Strength, strength_label
@@ -69,6 +70,11 @@ class EditPlan:
         return [run for f, bad in pairs for run in doubtful_runs(f.inverted.tracks, f.inverted.crops, bad)]
 
     @property
+    def answers(self) -> list[Answer]:
+        """What the directions do on this clip, face by face."""
+        return [answer for face in self.faces for answer in face.answers if answer is not None]
+
+    @property
     def stages(self) -> dict[str, str]:
         """What is done anew and why, or "kept", by stage and face."""
         numbered = len(self.faces) > 1
@@ -101,6 +107,7 @@ class EditPlan:
             "edited_frames": len(self.edited_frames),
             "doubtful": [run.as_json() for run in self.faded],
             "stages": self.stages,
+            "calibration": [answer.as_json() for answer in self.answers],
             "manifest": self.seal is not None,
             "output_bytes": self.bytes,
             "seconds": None if self.seconds is None else round(self.seconds),
@@ -112,6 +119,7 @@ class EditPlan:
         return [
             f"project: {self.project.root}",
             f"edit: {self.said}{whom}; preset {self.config.preset}, blender {self.config.blender}",
+            *map(str, self.answers),
             f"frames: {self.frames}, edited {len(self.edited_frames)}",
             *([f"fades out, hard to edit: frames {', '.join(map(str, self.faded))}"] if self.faded else []),
             *(f"{stage}: {reason}" for stage, reason in self.stages.items()),
@@ -122,18 +130,32 @@ class EditPlan:
         ]
 
 
-def plan_edit(project: Project, config: EditConfig, output: Path | None = None) -> EditPlan:
-    """Check everything that can be checked before the work, which writes nothing.
+def plan_edit(
+    project: Project,
+    config: EditConfig,
+    output: Path | None = None,
+    *,
+    keep: bool = True,
+    progress: Progress = silent,
+) -> EditPlan:
+    """Check everything that can be checked before the work, and find the strengths that give what was asked.
 
     Args:
         output: the video; by default beside the clip, named after the edit.
+        keep: write what was found of strengths into the project, to be known the next time; nothing else is written.
     Raises: ConfigError, when an edit is for nobody, or the output is the clip; DirectionError; CannotEncode;
         NotWritable; TooLittleRoom; ProjectError and its kin, when `invert` did not come to its end.
     """
     if not config.edits:
         raise ConfigError("no edit given", "name a direction and a strength; see `stitchedit directions list`")
     BLENDERS[config.blender]  # one that cannot be loaded is refused here
-    name = edit_name(config.edits, config.seed, config.regions, only=config.only)
+    name = edit_name(
+        config.edits,
+        config.seed,
+        config.regions,
+        only=config.only,
+        calibrated=config.calibrated or config.preset == "stit",
+    )
     output = output or usual_output(project.source, name, lossless=config.lossless)
     if output.resolve() == project.source.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
@@ -141,7 +163,9 @@ def plan_edit(project: Project, config: EditConfig, output: Path | None = None) 
     seal = None
     if not config.metadata_only:
         seal = sealer(output, project.source, said, project.fact("source", "sha256"))
-    faces = [move(face, config, name) for face in edits_of_faces(open_faces(project), config)]
+    faces = [
+        move(face, config, name, keep=keep, progress=progress) for face in edits_of_faces(open_faces(project), config)
+    ]
     source = faces[0].inverted.source
     if output.parent.is_dir():
         try_writing(output, source, lossless=config.lossless)
@@ -170,6 +194,7 @@ def edit_name(
     regions: Sequence[str] = ("face",),
     *,
     only: Sequence[tuple[int, ...]] = (),
+    calibrated: bool = True,
 ) -> str:
     """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, `age+2.head`, or `age+0@0+2@48`.
 
@@ -181,7 +206,7 @@ def edit_name(
         parts += [f"face{'-'.join(map(str, faces))}"] if faces else []
     name = ".".join(parts)
     region = "" if tuple(regions) == ("face",) else f".{'-'.join(regions)}"
-    return name + region + (f".seed{seed}" if seed else "")
+    return name + region + ("" if calibrated else ".uncalibrated") + (f".seed{seed}" if seed else "")
 
 
 def _output_bytes(source: VideoSource, lossless: bool) -> int:

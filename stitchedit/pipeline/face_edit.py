@@ -25,9 +25,10 @@ from stitchedit.files.image_folder import FinePictures, PictureFolder
 from stitchedit.masks.region_shape import Shapes
 from stitchedit.masks.regions import edited_shape
 from stitchedit.masks.stitching_masks import RingMasks, ring_masks
+from stitchedit.pipeline.calibration import Answer, applied, calibrate
 from stitchedit.pipeline.head_map_cache import project_shapes, region_inputs
 from stitchedit.pipeline.inversion import Inversion, load_inversion, softened, source_detail
-from stitchedit.progress import Progress
+from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
 from stitchedit.project.folder import Project
 from stitchedit.project.records import Records, inputs_of
@@ -50,6 +51,7 @@ class FaceEdit:
     config: EditConfig
     folder: Path
     vectors: str  # see `FaceEdits.vectors`
+    answers: tuple[Answer | None, ...]  # what each direction does on this clip; empty: not asked
     stages: Stages = field(init=False)  # once begun
     shapes: Shapes = field(init=False)  # once stitched, with the next
     fingerprint: str = field(init=False)  # of the stage `stitch`
@@ -119,15 +121,25 @@ class FaceEdit:
         return read_log(self.folder / "stitch.json")
 
 
-def move(face: FaceEdits, config: EditConfig, name: str) -> FaceEdit:
-    """Load a face and move its codes; nothing is written. Raises what loading an inversion and moving codes raise."""
+def move(face: FaceEdits, config: EditConfig, name: str, *, keep: bool = True, progress: Progress = silent) -> FaceEdit:
+    """Load a face and move its codes, as far as its strength needs on this clip.
+
+    Args:
+        keep: write what was found of that into the project; nothing else is written.
+    Raises: what loading an inversion and moving codes raise.
+    """
     tuned = load_inversion(face.project, config.device)
     landmark_model(tuned.landmarks)  # one that is gone is refused here
-    edited = tuned.moved(face.edits, seed=config.seed, force=config.force)
+    tuned.moved(face.edits, seed=config.seed, force=config.force)  # refuses what does not fit
+    answers: tuple[Answer | None, ...] = ()
+    if config.calibrated:
+        answers = calibrate(tuned, face.edits, config.regions, fidelity=config.fidelity, keep=keep, progress=progress)
+    edits = applied(face.edits, answers) if answers else face.edits
+    edited = tuned.moved(edits, seed=config.seed, force=config.force)
     fidelity = joint_fidelity(face.edits) if config.fidelity is None else config.fidelity
     inverted, own_colours = softened(tuned, fidelity), all_keep_colours(face.edits)
     folder = face.project.edit_folder(name)
-    return FaceEdit(face.number, inverted, tuned, edited, fidelity, own_colours, config, folder, face.vectors)
+    return FaceEdit(face.number, inverted, tuned, edited, fidelity, own_colours, config, folder, face.vectors, answers)
 
 
 def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Progress) -> None:

@@ -245,9 +245,9 @@ class StillEdit:
         return pictures
 
 
-def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...]) -> StillEdit:
+def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...], fidelity: float | None = None) -> StillEdit:
     """What draws frames of these edits: the generator as far from its tuning as they want it, the source's detail."""
-    fidelity = joint_fidelity(edits)
+    fidelity = joint_fidelity(edits) if fidelity is None else fidelity
     kept = inverted._softened
     soft = kept.get(fidelity) or softened(inverted, fidelity)
     if soft is not inverted:

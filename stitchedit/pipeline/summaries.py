@@ -20,6 +20,7 @@ from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.weight_maps import face_mask
 from stitchedit.metrics import masked_psnr
 from stitchedit.models.generator import Generator
+from stitchedit.pipeline.calibration import Answer
 from stitchedit.pipeline.inversion import load_inversion
 from stitchedit.project.folder import Project
 from stitchedit.strength import Keyframes, Strength
@@ -110,6 +111,7 @@ class EditSummary:
     seconds: dict[str, float] = field(default_factory=dict)
     faces: int = 1
     doubtful: Sequence[SkippedRange] = ()  # frames with a face that the edit was faded out of
+    answers: Sequence[Answer] = ()  # what the directions do on this clip
 
     @property
     def folder(self) -> Path:
@@ -129,6 +131,7 @@ class EditSummary:
             "faces": self.faces,
             "doubtful": [p.as_json() for p in self.doubtful],
             "edits": edits_json(self.edits),
+            "calibration": [answer.as_json() for answer in self.answers],
             "stitch_steps_mean": round(self.stitch_steps, 2),
             "border_loss_mean": round(self.border_loss, 5),
             "border_loss_worst": round(self.border_loss_worst, 5),
@@ -142,6 +145,7 @@ class EditSummary:
         return [
             f"video: {self.output}",
             f"sheet: {self.sheet}",
+            *map(str, self.answers),
             f"frames: {self.frames}, edited {self.edited_frames}{of_faces}; stitching: {self.stitch_steps:.1f} steps a "
             f"frame, border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
             *([f"faded out, hard to edit: frames {', '.join(map(str, self.doubtful))}"] if self.doubtful else []),

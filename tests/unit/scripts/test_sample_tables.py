@@ -62,7 +62,7 @@ def test_chunks_are_drawn_read_and_kept(tmp_path: Path, monkeypatch: pytest.Monk
     table = load_table([readings, readings])
     assert table.w.shape == (8, 4)
     assert table.values.shape == (8, len(NAMES))
-    assert table.values[0, NAMES.index("smile")] == pytest.approx(8, abs=1e-6)  # log odds, held
+    assert table.values[0, NAMES.index("weight")] == 8
     assert table.embeddings.shape == (8, 128)
     np.testing.assert_allclose(table.psi[:3], [0.7, 0.7, 1.0], rtol=1e-6)
 

@@ -1,0 +1,274 @@
+"""How strong an edit must be on this very clip, so that its strength means what it says.
+
+A direction says how much of its attribute strength 1 is: ten years, a part of a smile. That holds for the median of
+generated people; a clip's own generator, detail and border answer more or less. So a few frames are drawn the whole way
+to the finished picture, the attribute is read off them, and the strength is solved for at which it has moved by what
+was asked. Effects are not linear: weaker strengths of the same edit (keyframes) go through what was found on the way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.edits import Edits
+from stitchedit.faces.detectors import embed, face_box, landmarks
+from stitchedit.faces.rulers import Ruler, ruler_of
+from stitchedit.faces.visibility import visibility_flags
+from stitchedit.files.atomic import atomic, make_folder
+from stitchedit.image.contact_sheet import spread
+from stitchedit.pipeline.inversion import Inversion, still_edit
+from stitchedit.progress import Progress, silent
+from stitchedit.strength import Keyframes, Strength
+from stitchedit.types import ByteArray, FloatArray
+from stitchedit.video import Frame
+
+FRAMES = 3  # that are drawn, spread over those in which the face is well seen
+TRIES = 5  # strengths that are tried for one edit
+CLOSE = 0.05  # of what was asked: near enough
+BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
+BEYOND = 1.5  # times the direction's range: no strength is tried further out
+SAME_PERSON = 0.42  # distance of dlib's embedding up to which faces in a video are one person
+STEPS = 8  # between which strengths of a curve are mapped
+FOLDER = "calibration"  # of the project, where answers are kept
+_VERSION = 1  # of all of the above; an answer of another one is found anew
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a direction does on a clip, at the strength of an edit that is furthest from 0."""
+
+    name: str
+    unit: str  # of the attribute
+    strength: float  # that was given
+    asked: float  # change of the attribute that it stands for
+    reached: float | None = None  # what the applied strength gives; None: it cannot be read, and is applied as it is
+    applied: tuple[float, ...] = ()  # for k / STEPS of the strength, k = 0 .. STEPS: what to apply, ascending from 0
+    identity_distance: float | None = None  # of dlib's embedding, to the source
+    note: str = ""  # what stood in the way
+
+    def of(self, strength: Strength) -> Strength:
+        """The strength to apply for one that is given."""
+        if self.reached is None:
+            return strength
+        if isinstance(strength, Keyframes):
+            return Keyframes(tuple(replace(key, strength=self._map(key.strength)) for key in strength.keys))
+        return self._map(strength)
+
+    def _map(self, value: float) -> float:
+        """Of the other sign nothing was tried: it is taken to answer alike."""
+        part = abs(value / self.strength) * STEPS
+        return float(np.sign(value) * np.interp(part, np.arange(STEPS + 1), self.applied))
+
+    def __str__(self) -> str:
+        if self.reached is None:
+            return f"{self.name}: uncalibrated, {self.note}"
+        said = f"{self.name}: asked {self.asked:+.3g} {self.unit}, reached {self.reached:+.3g} on a few frames"
+        return f"{said} at {self.applied[-1] / abs(self.strength):.2f} of the strength{self.note and '; '}{self.note}"
+
+    def as_json(self) -> dict[str, Any]:
+        return asdict(self) | {"applied": list(self.applied)}
+
+
+def calibrate(
+    inverted: Inversion,
+    edits: Edits,
+    regions: tuple[str, ...],
+    *,
+    fidelity: float | None = None,
+    keep: bool = True,
+    progress: Progress = silent,
+) -> tuple[Answer | None, ...]:
+    """What each direction of an edit does on a clip, each by itself; those that are known from before are not tried.
+
+    Args:
+        regions: what may change, as `config.united` gives them.
+        fidelity: of the edit; None: as each direction wants it.
+        keep: write what was found into the project.
+    Returns: None for a direction of strength 0, and for one that names no attribute or no amount of it.
+    """
+    probe: _Probe | None = None
+    answers: list[Answer | None] = []
+    for number, (direction, strength) in enumerate(edits, 1):
+        peak = _peak(strength)
+        if not (peak and direction.attribute and direction.amount):
+            answers.append(None)
+            continue
+        path = inverted.project.root / FOLDER / f"{_key(inverted, direction, peak, regions, fidelity)}.json"
+        answer = _kept(path)
+        if answer is None:
+            probe = probe or _Probe(inverted, regions, fidelity)
+            answer = _solve(probe, direction, peak)
+            progress("calibrate", number, len(edits), answer.name)
+            if keep:
+                make_folder(path.parent)
+                with atomic(path) as temp:
+                    temp.write_text(json.dumps(answer.as_json()), encoding="utf-8")
+        answers.append(answer)
+    return tuple(answers)
+
+
+def applied(edits: Edits, answers: Sequence[Answer | None]) -> Edits:
+    """The edits with the strengths that give what was asked."""
+    pairs = zip(edits, answers, strict=True)
+    return tuple((direction, strength if a is None else a.of(strength)) for (direction, strength), a in pairs)
+
+
+class _Probe:
+    """Some frames of the clip, drawn with an edit and read."""
+
+    def __init__(self, inverted: Inversion, regions: tuple[str, ...], fidelity: float | None) -> None:
+        self.inverted, self.regions, self.fidelity = inverted, regions, fidelity
+        crops = inverted.crops
+        clear = np.flatnonzero(visibility_flags(inverted.tracks, crops, inverted.points) == 0)
+        chosen = spread(clear if len(clear) else np.arange(len(crops.frames)), FRAMES)
+        index_of = {int(crops.frames[index]): int(index) for index in chosen}
+        self.frames: list[tuple[Frame, int]] = []
+        for frame in inverted.source:
+            if frame.index in index_of:
+                self.frames.append((frame, index_of[frame.index]))
+                if len(self.frames) == len(index_of):
+                    break
+        self.sources = [frame.rgb() for frame, _ in self.frames]
+        self._before: dict[str, list[float]] = {}
+
+    def draw(self, direction: Direction, strength: float) -> list[ByteArray]:
+        edits = ((direction, strength),)
+        still = still_edit(self.inverted, edits, self.regions, self.fidelity)
+        codes = self.inverted.moved(edits, force=True)  # whether it fits was said before
+        return [still.draw(frame, index, [codes])[0] for frame, index in self.frames]
+
+    def change(self, ruler: Ruler, pictures: Sequence[ByteArray]) -> float:
+        """Median over frames of what the attribute moved by since the source."""
+        if ruler.attribute not in self._before:
+            self._before[ruler.attribute] = self._read(ruler, self.sources)
+        pairs = zip(self._read(ruler, pictures), self._before[ruler.attribute], strict=True)
+        return float(np.median([after - before for after, before in pairs]))
+
+    def identity_distance(self, pictures: Sequence[ByteArray]) -> float:
+        """Median over frames."""
+        pairs = zip(pictures, self.sources, self._points(pictures), self._points(self.sources), strict=True)
+        return float(np.median([np.linalg.norm(embed(a, pa) - embed(b, pb)) for a, b, pa, pb in pairs]))
+
+    def _read(self, ruler: Ruler, pictures: Sequence[ByteArray]) -> list[float]:
+        return [ruler(picture, points) for picture, points in zip(pictures, self._points(pictures), strict=True)]
+
+    def _points(self, pictures: Sequence[ByteArray]) -> list[FloatArray]:
+        places = [self.inverted.tracks.landmarks[frame.index] for frame, _ in self.frames]
+        return [landmarks(picture, face_box(place)) for picture, place in zip(pictures, places, strict=True)]
+
+
+def _solve(probe: _Probe, direction: Direction, strength: float) -> Answer:
+    """Try strengths until the attribute has moved by what was asked, or no further one may be tried."""
+    asked = strength * direction.amount
+    answer = Answer(direction.name, direction.measured_in, strength, asked)
+    ruler = ruler_of(direction.attribute)
+    if ruler is None:
+        note = f"nothing here reads '{direction.attribute}': run `stitchedit weights fetch measuring`"
+        return replace(answer, note=note)
+    sign, goal = float(np.sign(strength)), abs(asked)
+    limit = max(abs(strength), BEYOND * _reach(direction, sign))
+    tried = {0.0: 0.0}
+    drawn: dict[float, list[ByteArray]] = {}
+
+    def move(size: float) -> float:
+        drawn[size] = probe.draw(direction, sign * size)
+        return float(np.sign(asked)) * probe.change(ruler, drawn[size])
+
+    size = abs(strength)
+    for _ in range(TRIES):
+        tried[size] = move(size)
+        if abs(tried[size] - goal) <= CLOSE * goal:
+            break
+        following = _next(tried, goal, limit)
+        if following is None or following in tried:
+            break
+        size = following
+    if max(tried.values()) < BLIND * goal:
+        return replace(answer, note=f"{direction.attribute} moves too little to be read on this clip")
+    best = min((s for s in tried if s), key=lambda s: abs(tried[s] - goal))
+    distance = probe.identity_distance(drawn[best])
+    notes = []
+    if tried[best] < (1 - 2 * CLOSE) * goal:
+        notes.append("further out faces fall to pieces" if best >= limit else "more could not be had")
+    if distance > SAME_PERSON:
+        notes.append(f"identity distance {distance:.2f}: hardly one person any more")
+    return replace(
+        answer,
+        reached=float(np.sign(asked)) * tried[best],
+        applied=_curve(tried, best),
+        identity_distance=distance,
+        note="; ".join(notes),
+    )
+
+
+def _next(tried: dict[float, float], goal: float, limit: float) -> float | None:
+    """Between the strengths around the goal, or further out in proportion; None where nothing is left to try."""
+    below = max((s for s in tried if tried[s] < goal), default=0.0)
+    above = min((s for s in tried if tried[s] >= goal and s > below), default=None)
+    if above is not None:
+        part = (goal - tried[below]) / (tried[above] - tried[below])
+        return below + float(np.clip(part, 0.15, 0.85)) * (above - below)
+    if below >= limit or not below:
+        return None
+    growth = float(np.clip(goal / max(tried[below], 1e-9), 1.1, 2.0))
+    return min(limit, below * growth)
+
+
+def _curve(tried: dict[float, float], best: float) -> tuple[float, ...]:
+    """For k / STEPS of what the best strength gives: the strength that gives it, by what was tried."""
+    sizes = np.array(sorted(size for size in tried if size <= best))
+    moved = np.maximum.accumulate([tried[size] for size in sizes])
+    moved += 1e-9 * np.arange(len(moved))  # strictly rising
+    wanted = np.linspace(0, moved[-1], STEPS + 1)
+    return tuple(float(v) for v in np.interp(wanted, moved, sizes))
+
+
+def _reach(direction: Direction, sign: float) -> float:
+    """How far its range goes on one side; 0: not known."""
+    return max(0.0, sign * direction.range[0 if sign < 0 else 1]) if direction.range else 0.0
+
+
+def _peak(strength: Strength) -> float:
+    if not isinstance(strength, Keyframes):
+        return strength
+    return max((key.strength for key in strength.keys), key=abs)
+
+
+def _key(
+    inverted: Inversion, direction: Direction, peak: float, regions: tuple[str, ...], fidelity: float | None
+) -> str:
+    """Names all that an answer depends on."""
+    ruler = ruler_of(direction.attribute)
+    facts = (
+        _VERSION,
+        inverted.project.records.fingerprint("tune"),
+        direction.name,
+        direction.sha256 or direction.digest or str(direction.file),
+        direction.attribute,
+        direction.amount,
+        direction.fidelity if fidelity is None else fidelity,
+        peak,
+        regions,
+        sorted(ruler.readings) if ruler else (),
+    )
+    return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
+
+
+def _kept(path: Path) -> Answer | None:
+    """The answer of a file; None where there is none that can be understood."""
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        data = json.loads(path.read_text(encoding="utf-8"))
+        curve = tuple(float(v) for v in data.pop("applied"))
+        answer = Answer(**data, applied=curve)
+        if answer.reached is None or (len(curve) == STEPS + 1 and np.isfinite(curve).all() and answer.strength):
+            return answer
+    return None
