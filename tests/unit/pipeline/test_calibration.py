@@ -1,0 +1,152 @@
+"""Solving for a strength, on made-up clips that answer in known ways."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+
+from stitchedit.editing.direction import Direction
+from stitchedit.faces.rulers import Ruler
+from stitchedit.pipeline import calibration
+from stitchedit.pipeline.calibration import STEPS, Answer, applied, calibrate
+from stitchedit.pipeline.inversion import Inversion
+from stitchedit.strength import parse_strength
+
+AGE = Direction(
+    name="age",
+    vector=np.ones(4, np.float32),
+    attribute="age",
+    amount=10.0,
+    measured_in="years",
+    range=(-2.0, 3.0),
+)
+Respond = Callable[[float], float]
+
+
+@pytest.fixture
+def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inversion:
+    ruler = Ruler("age", {"age": lambda picture, points: 0.0})
+    monkeypatch.setattr(calibration, "ruler_of", lambda attribute: ruler if attribute == "age" else None)
+    records = SimpleNamespace(fingerprint=lambda stage: "f")
+    return cast(Inversion, SimpleNamespace(project=SimpleNamespace(root=tmp_path, records=records)))
+
+
+def answers(monkeypatch: pytest.MonkeyPatch, respond: Respond, distance: float = 0.3) -> list[float]:
+    """Lets clips answer so to strengths; gives the list of those that are tried."""
+    tried: list[float] = []
+
+    class Probe:
+        def __init__(self, *_: Any) -> None:
+            pass
+
+        def draw(self, direction: Direction, strength: float) -> float:
+            tried.append(strength)
+            return strength
+
+        def change(self, ruler: Ruler, drawn: float) -> float:
+            return respond(drawn)
+
+        def identity_distance(self, drawn: float) -> float:
+            return distance
+
+    monkeypatch.setattr(calibration, "_Probe", Probe)
+    return tried
+
+
+def ask(clip: Inversion, strength: str, direction: Direction = AGE) -> Answer:
+    (answer,) = calibrate(clip, ((direction, parse_strength(strength)),), ("head",))
+    assert answer is not None
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("respond", "strength"),
+    [
+        (lambda s: 4.0 * s, "1"),  # a clip that answers too little
+        (lambda s: 4.0 * s, "-1"),
+        (lambda s: 25.0 * s, "2"),  # too much
+        (lambda s: 10.0 * s, "2"),
+        (lambda s: 30 * np.tanh(s / 2.5), "2"),  # less and less
+        (lambda s: 12.0 * np.sign(s) * max(0.0, abs(s) - 1), "1.5"),  # begins late, as smiles do
+    ],
+)
+def test_the_strength_that_gives_what_was_asked_is_found(
+    clip: Inversion, monkeypatch: pytest.MonkeyPatch, respond: Respond, strength: str
+) -> None:
+    tried = answers(monkeypatch, respond)
+    answer = ask(clip, strength)
+    asked = 10 * float(strength)
+    assert answer.asked == asked
+    assert answer.reached == pytest.approx(asked, rel=0.1)
+    ((_, found),) = applied(((AGE, float(strength)),), (answer,))
+    assert isinstance(found, float)
+    assert respond(found) == pytest.approx(asked, rel=0.1)
+    assert len(tried) <= calibration.TRIES
+    assert all(abs(s) <= calibration.BEYOND * 3 for s in tried)
+
+
+def test_keyframes_go_through_what_was_tried(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, lambda s: 4.0 * s)
+    curve = parse_strength("0:0,24:1,48:-0.5")
+    ((_, found),) = applied(((AGE, curve),), (ask(clip, "0:0,24:1,48:-0.5"),))
+    assert [key.strength for key in found.keys] == pytest.approx([0, 2.5, -1.25], rel=0.1)  # type: ignore[union-attr]
+
+
+def test_out_of_reach_the_nearest_is_applied_and_told(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = answers(monkeypatch, lambda s: 2.0 * s, distance=0.6)
+    answer = ask(clip, "3")
+    assert max(tried) == calibration.BEYOND * 3
+    assert answer.reached == pytest.approx(9)
+    assert "faces fall to pieces" in str(answer)
+    assert "identity distance 0.60" in str(answer)
+
+
+def test_what_cannot_be_read_is_applied_as_it_is_and_told(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    answers(monkeypatch, lambda s: 0.1 * s)
+    blind = ask(clip, "2")
+    assert blind.reached is None
+    assert "uncalibrated, age moves too little" in str(blind)
+    assert applied(((AGE, 2.0),), (blind,)) == ((AGE, 2.0),)
+    other = ask(clip, "1", Direction(name="nose", vector=np.ones(4), attribute="nose", amount=1.0))
+    assert "nothing here reads 'nose'" in str(other)
+
+
+def test_vectors_without_an_attribute_and_strength_0_are_left_alone(
+    clip: Inversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tried = answers(monkeypatch, lambda s: s)
+    bare = Direction(name="push", vector=np.ones(4))
+    edits = ((bare, 1.0), (AGE, 0.0))
+    assert calibrate(clip, edits, ("face",)) == (None, None)
+    assert applied(edits, (None, None)) == edits
+    assert not tried
+
+
+def test_answers_are_kept_and_damaged_ones_found_anew(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = answers(monkeypatch, lambda s: 4.0 * s)
+    first = ask(clip, "1")
+    count = len(tried)
+    assert ask(clip, "1") == first
+    assert len(tried) == count, "it was kept"
+    (path,) = clip.project.root.rglob("*.json")
+    good = json.loads(path.read_text())
+    for damaged in (b"", b"[]", b"{", json.dumps(good | {"applied": [1]}).encode(), json.dumps({"x": 1}).encode()):
+        path.write_bytes(damaged)
+        assert ask(clip, "1") == first
+    path.unlink()
+    calibrate(clip, ((AGE, 1.0),), ("head",), keep=False)
+    assert not path.exists()
+
+
+def test_a_curve_rises_through_what_was_tried() -> None:
+    curve = calibration._curve({0.0: 0.0, 1.0: -0.5, 2.0: 5.0, 3.0: 10.0, 4.0: 30.0}, 3.0)
+    assert len(curve) == STEPS + 1
+    assert (curve[0], curve[-1]) == (pytest.approx(0), pytest.approx(3))
+    assert all(b >= a for a, b in itertools.pairwise(curve))
