@@ -48,6 +48,11 @@ def job() -> Job:
 
 def evaluation(**changes: object) -> Evaluation:
     nan = float("nan")
+    figures = (
+        Figure("tg_id", 0.99, None, {EVIL: 1.0}),
+        Figure("identity_distance", 0.4, (0.5, 2)),
+        Figure("border_mse", nan, gap=Gap(EVIL)),
+    )
     facts = {
         "name": EVIL,
         "edit": Path(f"{EVIL}.mp4"),
@@ -59,11 +64,7 @@ def evaluation(**changes: object) -> Evaluation:
         "rate": 25.0,
         "total": 3,
         "frames": np.arange(3),
-        "figures": [
-            Figure("tg_id", 0.99, None, {EVIL: 1.0}),
-            Figure("identity_distance", 0.4, (0.5, 2)),
-            Figure("border_mse", nan, gap=Gap(EVIL)),
-        ],
+        "figures": {figure.name: figure for figure in figures},
         "attributes": [
             Attribute("age", "years", True, 30.0, 50.0, 1.0, 1.5),
             Attribute("smile", "0..1", False, *[nan] * 4),
@@ -90,6 +91,13 @@ def test_the_page_is_whole_and_quiet(job: Job, tmp_path: Path) -> None:
     assert "reached" in text
     assert "nan" not in text.lower().replace("finance", "")
     assert list(tmp_path.iterdir()) == [tmp_path / "page.html"]
+
+
+def test_a_notebook_shows_the_figures_as_a_table() -> None:
+    table = evaluation()._repr_html_()
+    assert "<td>identity_distance</td><td>0.4</td>" in table
+    assert "<script" not in table
+    assert float(evaluation().figures["identity_distance"]) == 0.4
 
 
 def test_where_the_page_goes() -> None:

@@ -152,7 +152,10 @@ def test_every_face_gets_its_edits(tmp_path: Path) -> None:
     both = EditConfig(edits=(("age", 2.0), ("smile", 1.0)))
 
     def given(*only: str) -> dict[int, list[str]]:
-        return {f.number: [n for n, _ in f.edits] for f in edits_of_faces(projects, edit_only(both, only))}
+        return {
+            f.number: [direction.name for direction, _ in f.edits]
+            for f in edits_of_faces(projects, edit_only(both, only))
+        }
 
     assert given() == {1: ["age", "smile"], 2: ["age", "smile"], 3: ["age", "smile"]}
     assert given("2") == {2: ["age", "smile"]}
