@@ -80,8 +80,9 @@ class Inversion:
         """One frame of the clip with an edit, in seconds: uint8 RGB [H, W, 3], upright.
 
         It is drawn by itself, as `preview` does it. The video differs in this: there the generator is tuned further so
-        that the face meets its surroundings (stitching), what changes is averaged over neighbouring frames, and frames
-        in which the face is covered or hardly seen fade to the source. A frame without the face is the source's.
+        that the face meets its surroundings (stitching), what changes is averaged over neighbouring frames, frames in
+        which the face is covered or hardly seen fade to the source, and strengths are those that `calibration` finds
+        for the clip. A frame without the face is the source's.
 
         Args:
             frame: index in the clip, 0 is the first.
