@@ -114,8 +114,8 @@ def test_perceptual_weight_selects_where_it_looks() -> None:
 def test_damaged_packaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import stitchedit.models.bundled_weights as packaged
 
-    (tmp_path / "data").mkdir()
-    save_file({"x": torch.zeros(1)}, tmp_path / "data" / "mobilenet_v2_features.safetensors")
+    (tmp_path / "assets").mkdir()
+    save_file({"x": torch.zeros(1)}, tmp_path / "assets" / "mobilenet_v2_features.safetensors")
     monkeypatch.setattr(packaged.resources, "files", lambda name: tmp_path)
     packaged.packaged_file.cache_clear()
     with pytest.raises(HashMismatch):
