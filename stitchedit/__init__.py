@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from stitchedit.errors import ConfigError as ConfigError
     from stitchedit.errors import StitcheditError as StitcheditError
     from stitchedit.evaluation.report import Evaluation as Evaluation
+    from stitchedit.library import calibrate as calibrate
     from stitchedit.library import direction as direction
     from stitchedit.library import edit as edit
     from stitchedit.library import evaluate as evaluate
@@ -58,6 +59,7 @@ _HOME = {
     "Project": "project.folder",
     "Sheet": "pipeline.preview_sheet",
     "StitcheditError": "errors",
+    "calibrate": "library",
     "direction": "library",
     "edit": "library",
     "edit_preset": "config",

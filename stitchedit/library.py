@@ -29,7 +29,7 @@ from stitchedit.config import (
     united,
     whose_face,
 )
-from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.direction import Change, Direction, find_direction
 from stitchedit.editing.edits import Asked, load_edits
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.errors import ConfigError
@@ -37,7 +37,7 @@ from stitchedit.evaluation import html_report
 from stitchedit.evaluation.report import Evaluation
 from stitchedit.evaluation.run import evaluate as measure
 from stitchedit.files.locks import released_at_end
-from stitchedit.pipeline import edit_clip, invert_clip
+from stitchedit.pipeline import calibration, edit_clip, invert_clip
 from stitchedit.pipeline.import_stit import adopt
 from stitchedit.pipeline.inversion import Inversion, load_inversion
 from stitchedit.pipeline.preview_sheet import Sheet, draw_sheet
@@ -162,6 +162,7 @@ def preview(
     regions: str | Sequence[str] = "face",
     seed: int = 0,
     force: bool = False,
+    calibrated: bool = True,
     progress: Progress = silent,
 ) -> Sheet:
     """A few frames with an edit at several strengths, without stitching, to choose before a long run.
@@ -170,6 +171,7 @@ def preview(
         edits: a direction, or several that are applied together; multiplied by each of the strengths.
         frames: how many, spread over those with the face.
         regions, seed, force: as for `Inversion.draw`.
+        calibrated: draw what the strengths ask for on this clip, as `edit` does.
     Raises: as `open_inversion` and `Inversion.draw`.
     """
     inverted = clip if isinstance(clip, Inversion) else open_inversion(clip)
@@ -181,9 +183,31 @@ def preview(
         regions=_regions(regions),
         seed=seed,
         force=force,
+        calibrated=calibrated,
         progress=progress,
     )
     return Sheet(pixels)
+
+
+def calibrate(
+    clip: Opened, edits: Asked | Iterable[Asked], *, regions: str | Sequence[str] = "face", progress: Progress = silent
+) -> Change:
+    """An edit with the strengths that give on this clip what was asked: for `Inversion.draw`, which takes them so.
+
+    What was asked, what a few frames reached and what limited it goes to the log. Some seconds a direction, once.
+
+    Args:
+        edits, regions: as for `Inversion.draw`.
+    Raises: as `open_inversion` and `Inversion.draw`.
+    """
+    inverted = clip if isinstance(clip, Inversion) else open_inversion(clip)
+    asked = load_edits(edits)
+    inverted.moved(asked)  # refuses what does not fit
+    answers = calibration.calibrate(inverted, asked, _regions(regions), progress=progress)
+    for answer in answers:
+        if answer is not None:
+            log.info("%s", answer)
+    return Change(calibration.applied(asked, answers))
 
 
 def evaluate(

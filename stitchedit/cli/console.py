@@ -42,6 +42,10 @@ Region = Annotated[
     list[str] | None,
     typer.Option(help=f"What may change: {either(REGIONS)}; may be repeated.", show_default=" ".join(EDIT.regions)),
 ]
+Uncalibrated = Annotated[
+    bool,
+    typer.Option("--uncalibrated", help="Apply vectors as they are; else strengths are solved for on a few frames."),
+]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long it takes, and stop.")
 ]

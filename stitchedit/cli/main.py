@@ -19,6 +19,7 @@ from stitchedit.cli.console import (
     Json,
     Preset,
     Region,
+    Uncalibrated,
     Verbose,
     either,
     keep_memory,
@@ -214,12 +215,7 @@ def edit(
     metadata_only: Annotated[
         bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
     ] = False,
-    uncalibrated: Annotated[
-        bool,
-        typer.Option(
-            "--uncalibrated", help="Apply each vector as it is, instead of solving for what gives the strength here."
-        ),
-    ] = False,
+    uncalibrated: Uncalibrated = False,
     force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
     device: Device = EDIT.device,
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = EDIT.seed,
@@ -275,6 +271,7 @@ def preview(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION[.REGION].preview.png")
     ] = None,
+    uncalibrated: Uncalibrated = False,
     force: Annotated[bool, typer.Option(help="Take a direction made for another generator.")] = False,
     device: Device = EDIT.device,
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = EDIT.seed,
@@ -305,6 +302,7 @@ def preview(
             frames=frames,
             regions=regions,
             force=force,
+            calibrated=not uncalibrated,
             device=device,
             seed=seed,
             progress=progress,

@@ -122,6 +122,28 @@ def applied(edits: Edits, answers: Sequence[Answer | None]) -> Edits:
     return tuple((direction, strength if a is None else a.of(strength)) for (direction, strength), a in pairs)
 
 
+def applied_all(
+    inverted: Inversion, versions: Sequence[Edits], regions: tuple[str, ...]
+) -> tuple[list[Edits], list[Answer | None]]:
+    """Several strengths of one edit, each as it is to be applied: solved for at the ends, between by what was found.
+
+    Args:
+        versions: the same directions in the same order, with other strengths.
+    Returns: the versions to draw; and the answers for both ends of each direction.
+    """
+    found: list[list[tuple[Direction, Strength]]] = [[] for _ in versions]
+    answers: list[Answer | None] = []
+    for column in zip(*versions, strict=True):
+        peaks = [_peak(strength) for _, strength in column]
+        ends = {np.sign(end): end for end in (min(peaks), max(peaks)) if end}
+        by_sign = {sign: calibrate(inverted, ((column[0][0], end),), regions)[0] for sign, end in ends.items()}
+        answers += by_sign.values()
+        for k, ((direction, strength), peak) in enumerate(zip(column, peaks, strict=True)):
+            answer = by_sign.get(np.sign(peak))
+            found[k].append((direction, strength if answer is None else answer.of(strength)))
+    return [tuple(edits) for edits in found], answers
+
+
 class _Probe:
     """Some frames of the clip, drawn with an edit and read."""
 

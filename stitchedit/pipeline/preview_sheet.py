@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,13 @@ from stitchedit.editing.edits import Asked, load_edits
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import png_bytes, save_png
 from stitchedit.image.contact_sheet import contact_sheet, spread
+from stitchedit.pipeline.calibration import applied_all
 from stitchedit.pipeline.inversion import Inversion, load_inversion, still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
 from stitchedit.types import ByteArray
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -46,6 +50,7 @@ def preview(
     frames: int = 3,
     regions: tuple[str, ...] = ("face",),
     force: bool = False,
+    calibrated: bool = True,
     device: str = "auto",
     seed: int = 0,
     progress: Progress = silent,
@@ -63,6 +68,7 @@ def preview(
         frames=frames,
         regions=regions,
         force=force,
+        calibrated=calibrated,
         seed=seed,
         progress=progress,
     )
@@ -78,6 +84,7 @@ def draw_sheet(
     frames: int = 3,
     regions: tuple[str, ...] = ("face",),
     force: bool = False,
+    calibrated: bool = True,
     seed: int = 0,
     progress: Progress = silent,
 ) -> ByteArray:
@@ -87,13 +94,22 @@ def draw_sheet(
         edits: a direction, or several that are applied together, multiplied by each of the strengths.
         frames: how many, spread over those with the face.
         regions: what may change, as `config.united` gives them.
+        calibrated: find the strengths that give on this clip what was asked, as `edit` does.
     Raises: the errors of its stages.
     """
     asked = load_edits(edits)
     crops = inverted.crops
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
     changes = [strength * Change(asked) for strength in strengths]
-    versions = [inverted.moved(change.parts, seed=seed, force=force) for change in changes]
+    wanted = [change.parts for change in changes]
+    for parts in wanted:
+        inverted.moved(parts, seed=seed, force=force)  # refuses what does not fit
+    if calibrated:
+        wanted, answers = applied_all(inverted, wanted, regions)
+        for answer in answers:
+            if answer is not None:
+                log.info("%s", answer)
+    versions = [inverted.moved(parts, seed=seed, force=force) for parts in wanted]
     still = still_edit(inverted, asked, regions)
     crop_of = {int(crops.frames[index]): index for index in spread(np.arange(len(crops.frames)), frames)}
     rows = []

@@ -13,7 +13,17 @@ import pytest
 import stitchedit as se
 from stitchedit.errors import DirectionError, NotAProject, UnknownDirection
 
-VERBS = {"direction", "edit", "evaluate", "invert", "list_directions", "load_generator", "open_inversion", "preview"}
+VERBS = {
+    "calibrate",
+    "direction",
+    "edit",
+    "evaluate",
+    "invert",
+    "list_directions",
+    "load_generator",
+    "open_inversion",
+    "preview",
+}
 
 
 def test_every_public_name_is_there() -> None:
