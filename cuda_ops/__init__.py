@@ -99,7 +99,7 @@ def upfirdn2d(
         x: pictures, [N, C, H, W], float16, bfloat16, float32 or float64, in any layout. Differentiable to any order.
         f: from `setup_filter`, float32 on x's device; None is one tap of 1. A constant: it gets no gradient.
         up: how often a sample is repeated with zeros between, a number or (x, y).
-        down: every how manieth sample is kept, a number or (x, y).
+        down: downsampling factor, a number or (x, y).
         padding: samples of the enlarged picture, a number, (x, y) or (x0, x1, y0, y1); negative numbers crop.
         flip_filter: False convolves, True correlates.
         gain: factor of the whole op.

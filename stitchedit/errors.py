@@ -11,7 +11,7 @@
       OutputError                       9   NotWritable . DiskFull . TooLittleRoom
       Stopped                   128 + n   by signal n: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
 
-`cli.main` is the one place that catches these: it prints the message and the hint on stderr and exits with
+`cli.main.main` is the one place that catches these: it prints the message and the hint on stderr and exits with
 `exit_code`. Every message says what was wrong and where, every hint says what to do. A bug is not in this tree
 and keeps its traceback.
 """

@@ -128,7 +128,7 @@ def _joined(alpha: FloatArray, differs: FloatArray) -> FloatArray:
     found = np.zeros((height, width, 3), np.float32)
     count = int(free.sum())
     if count:
-        # A whisper of a pull to 0 makes the answer unique where alpha ends nowhere.
+        # A tiny regulariser toward 0 makes the answer unique where alpha ends nowhere.
         rows, columns, values = (
             [*rows, np.arange(count)],
             [*columns, np.arange(count)],

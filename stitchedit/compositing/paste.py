@@ -86,7 +86,7 @@ def shape_alpha(
     """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
 
     1 on the shape, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop; nearer where
-    `fade` says so. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
+    `fade` asks for it. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
     """
     side = float(sides(quad[None])[0])
     width = border_px * side / REFERENCE_PX

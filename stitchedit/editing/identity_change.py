@@ -1,4 +1,4 @@
-"""Directions that depend on the clip and a seed: the step that makes another person of this one."""
+"""The identity-changing step: a direction that depends on the clip and on a seed."""
 
 from __future__ import annotations
 

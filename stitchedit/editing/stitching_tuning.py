@@ -180,7 +180,7 @@ def interior(content_mask: FloatArray, width: float) -> FloatArray:
 
 
 def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: FloatArray, width: float) -> FloatArray:
-    """What steps in light and colour few optimiser steps leave at the border, float32 [S, S, 3], to be added.
+    """Low-frequency colour residual left at the border, as a smooth surface to be added: float32 [S, S, 3].
 
     A smooth surface that follows the gap outside of the face, let out toward the inside, as in cloning by membrane
     interpolation (Pérez et al. 2003, doi:10.1145/882262.882269). Folds and hairs are left to the optimiser: they are

@@ -1,6 +1,6 @@
 """Tracks -> Crops: the face of each frame in the pose that generators of FFHQ faces know, and the way back.
 
-A crop's pixels are read from a square of the source, the quad. Positions follow `data.py` everywhere: the crop's
+A crop's pixels are read from a square of the source, the quad. Positions follow `types.py` everywhere: the crop's
 corner TL lies on the quad's corner TL, so the crop's first pixel centre (0.5, 0.5) is half a crop pixel inside.
 PIL's QUAD transform has the same convention; the reference adds 0.5 to quads of whole-pixel landmarks to get there,
 landmarks of `Tracks` have that 0.5 already.

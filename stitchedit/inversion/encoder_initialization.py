@@ -23,7 +23,7 @@ from stitchedit.types import FloatArray, Latents
 PICTURE_SIZE = 256  # pixels of the crops that the network is shown
 FRAMES_GUESSED = 64  # of a clip, at most, are shown to it
 DOUBT = 0.3  # ridge penalty of the fit to its codes, in variances of each score
-LEAST = 1e-3  # of a variance: what only frames that are not shown have is left alone
+LEAST = 1e-3  # of a variance: directions absent from the shown frames are not fitted
 # Tuning can only tell frames apart whose codes lie apart, and a network tells them apart less than they are, the fit
 # to it once more. So offsets are made larger, and in the end those that are smaller than the median are lifted to it:
 # of what is rare in a clip, such as a mouth that opens once, network and fit know least.

@@ -1,4 +1,4 @@
-"""The network that guesses a face's w: a trained start for the search in `encode`, for the default generator only."""
+"""The network that guesses a face's w: a trained start for `latent_optimization`, for the default generator only."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class WEncoder(nn.Module):
     """Pictures of aligned faces -> w. MobileNetV2 looks at several scales; a linear layer reads codes off its maps.
 
     The linear layer sees each chosen map reduced to few channels on a grid of 6 x 6, so that it knows where things
-    are. A small residual network bends what it gives. Codes are whitened, w = mean + u @ color as in `encode.Prior`:
-    u has unit variance among people, which makes all of its numbers equally easy to learn.
+    are. A small residual network bends what it gives. Codes are whitened, w = mean + u @ color with the
+    colouring matrix [w_dim, w_dim] (`latent_optimization.Prior`): u has unit variance among people, which makes all of its numbers equally easy to learn.
 
     Args:
         w_dim: numbers of a code.
     Source: the trunk is that of Sandler et al. 2018, arXiv:1801.04381, with batch norms folded, started from the
-    weights that `losses.MobileNetPerceptual` has.
+    weights that `perceptual.MobileNetPerceptual` has.
     """
 
     SIZE = 192  # pixels that the network looks at
