@@ -22,7 +22,8 @@ class WEncoder(nn.Module):
 
     The linear layer sees each chosen map reduced to few channels on a grid of 6 x 6, so that it knows where things
     are. A small residual network bends what it gives. Codes are whitened, w = mean + u @ color with the
-    colouring matrix [w_dim, w_dim] (`latent_optimization.Prior`): u has unit variance among people, which makes all of its numbers equally easy to learn.
+    colouring matrix [w_dim, w_dim] (`latent_optimization.Prior`):
+    u has unit variance among people, which makes all of its numbers equally easy to learn.
 
     Args:
         w_dim: numbers of a code.
