@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit")]
+sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit" / "pipeline")]
 from killed_runs import INVERT
-from test_people import FRAMES, twins
+from test_multi_face import FRAMES, twins
 
 from stitchedit.config import EditConfig, StitchConfig, edit_only, whose_face
 from stitchedit.evaluation.edit_origin import find_subject
