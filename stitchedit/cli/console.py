@@ -40,7 +40,7 @@ Preset = Annotated[
 ]
 Region = Annotated[
     list[str] | None,
-    typer.Option(help=f"What may change: {either(REGIONS)}; may be repeated.", show_default=" ".join(EDIT.regions)),
+    typer.Option(help=f"What may change: {either(REGIONS)}; may be repeated.", show_default="that of the direction"),
 ]
 Uncalibrated = Annotated[
     bool,

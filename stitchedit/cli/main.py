@@ -224,6 +224,7 @@ def edit(
     verbose: Verbose = False,
 ) -> None:
     """Change the face of an inverted clip, or its faces, and write the video."""
+    from stitchedit.editing.direction import own_regions
     from stitchedit.project.folder import open_project
 
     edits = asked_edits(direction, strength, years)
@@ -232,7 +233,7 @@ def edit(
     config = replace(
         base,
         edits=edits,
-        regions=united(region),
+        regions=united(region or own_regions(name for name, _ in edits)),
         device=device,
         seed=seed,
         lossless=lossless,
@@ -281,14 +282,14 @@ def preview(
     """Draw a few frames at several strengths, without stitching, to choose before a long run."""
     if years and (strength or direction != "age"):
         raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
-    from stitchedit.editing.direction import years_a_strength
+    from stitchedit.editing.direction import own_regions, years_a_strength
 
     strengths = [value / years_a_strength() for value in years] if years else strength or list(PREVIEWED)
     paired([direction] * len(strengths), strengths)
     from stitchedit.project.folder import open_project
 
     require_directions([direction])
-    regions = united(region)
+    regions = united(region or own_regions([direction]))
     open_project(project)
     keep_memory()
     from stitchedit.pipeline import preview_sheet as previews

@@ -14,7 +14,7 @@ import logging
 import math
 import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from importlib import resources
 from numbers import Real
@@ -23,6 +23,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from stitchedit.config import REGIONS, united
 from stitchedit.errors import ConfigError, DirectionError, UnknownDirection
 from stitchedit.registry import Registry
 from stitchedit.strength import Keyframes, Strength, checked_number, keyframes, scaled, strength_label
@@ -139,6 +140,7 @@ class Direction(Combinable):
     fidelity: float = 1.0  # how much of the clip's tuning the edit wants; see EditConfig.fidelity
     made_for: str = ""  # generator that it was learned on; empty where nothing says so
     unit: str = "strength 1.0 adds the stored vector once"
+    region: str = ""  # of REGIONS: what it needs to change; empty: the face
     range: tuple[float, float] | None = None  # strengths within which faces stay faces; None: not known
     sha256: str = ""  # of the file; empty: not checked
     source: str = ""
@@ -149,6 +151,8 @@ class Direction(Combinable):
     held_out_r: float | None = None  # correlation of the linear reading behind it on samples left out of the fit
     checked_on: str = ""  # how many people, drawn at which size, figures were measured on
     identity_distance: float | None = None  # median at strength 1
+    outside_change: float | None = None  # at strength 1 outside of the head: mean absolute grey levels
+    outside_ratio: float | None = None  # the same, divided by the change inside of the head
     effects: Mapping[str, float] = field(default_factory=dict)  # change at strength 1, in SD of 2,000 samples
     curve: tuple[CurvePoint, ...] = ()  # by strength, ascending
     # float32 [w_dim] or [rows, w_dim], perhaps with leading axes of one, read-only; None: not read from `file` yet
@@ -282,6 +286,18 @@ def years_a_strength() -> float:
     return find_direction("age").amount
 
 
+def own_regions(directions: Iterable[str | Path | Direction]) -> tuple[str, ...]:
+    """What these directions need to change, together: of REGIONS, the face where nothing is known of one."""
+    needed = []
+    for given in directions:
+        try:
+            known = given if isinstance(given, Direction) else find_direction(given)
+            needed.append(known.region or REGIONS[1])
+        except DirectionError:  # said where the direction is read
+            needed.append(REGIONS[1])
+    return united(needed)
+
+
 def read_direction(path: Path) -> Direction:
     """Read one `NAME.toml`. Raises DirectionError where it is not as the README of directions says."""
     try:
@@ -299,6 +315,8 @@ def read_direction(path: Path) -> Direction:
         )
     if direction.kind == "function" and path.parent != own_folder():
         raise DirectionError(f"{path} asks for a function", "only stitchedit's own directions do: give a vector")
+    if direction.region not in ("", *REGIONS):
+        raise DirectionError(f"{path} asks for the region '{direction.region}'", f"known are {', '.join(REGIONS)}")
     if not all(map(math.isfinite, _numbers(direction))) or not 0 <= direction.fidelity <= 1:
         raise DirectionError(f"{path} holds numbers out of their range", "fidelity is 0..1, the others are finite")
     return direction
@@ -351,6 +369,7 @@ def _parse(table: Mapping[str, Any], path: Path) -> Direction:
         fidelity=float(table.get("fidelity", 1.0)),
         made_for=str(table["made_for"]),
         unit=str(table["unit"]),
+        region=str(table.get("region", "")),
         range=(float(span[0]), float(span[1])) if span else None,
         sha256=str(table.get("sha256", "")),
         source=str(table.get("source", "")),
@@ -361,6 +380,8 @@ def _parse(table: Mapping[str, Any], path: Path) -> Direction:
         held_out_r=_optional(table, "held_out_r"),
         checked_on=str(table.get("checked_on", "")),
         identity_distance=_optional(table, "identity_distance"),
+        outside_change=_optional(table, "outside_change"),
+        outside_ratio=_optional(table, "outside_ratio"),
         effects={str(key): float(value) for key, value in table.get("effects", {}).items()},
         curve=tuple(_point(point) for point in points),
     )
@@ -378,7 +399,14 @@ def _optional(table: Mapping[str, Any], key: str) -> float | None:
 def _numbers(direction: Direction) -> list[float]:
     """All that must be finite."""
     points = [v for p in direction.curve for v in (p.strength, p.change, p.identity_distance, p.faces)]
-    told = [direction.held_out_r, direction.identity_distance, *(direction.range or ()), *points]
+    told = [
+        direction.held_out_r,
+        direction.identity_distance,
+        direction.outside_change,
+        direction.outside_ratio,
+        *(direction.range or ()),
+        *points,
+    ]
     return [direction.fidelity, direction.amount, *direction.effects.values(), *(v for v in told if v is not None)]
 
 

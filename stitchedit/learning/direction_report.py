@@ -18,7 +18,7 @@ from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import BACKGROUND, INK, contact_sheet
 from stitchedit.image.plots import drawing, pixels
-from stitchedit.learning.effect_measurement import Meter, drawing_size, people
+from stitchedit.learning.effect_measurement import SAME, Meter, drawing_size, people
 from stitchedit.learning.generator_samples import render
 from stitchedit.models.generator import Generator
 from stitchedit.types import ByteArray, FloatArray, Latents
@@ -116,7 +116,7 @@ def missed(direction: Direction) -> list[str]:
     lines = [
         f"{name} {value:+.2f} SD"
         for name, value in direction.effects.items()
-        if name != direction.attribute and abs(value) > SIDE_EFFECT
+        if name not in (direction.attribute, *SAME.get(direction.attribute, ())) and abs(value) > SIDE_EFFECT
     ]
     distance = direction.identity_distance
     if distance is not None and distance > IDENTITY and direction.name not in ("identity", "gender"):

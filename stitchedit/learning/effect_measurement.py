@@ -107,6 +107,12 @@ class Meter:
         """[N, len(NAMES)] by how much the first N have changed, SD."""
         return after.values - self.before.values[: len(after.values)]
 
+    def own_change(self, after: Faces, attribute: str) -> Floats:
+        """[N] by how much an attribute of the first N has changed, in its unit: the mean of its `rulers`."""
+        columns = [NAMES.index(name) for name in rulers(attribute)]
+        change: Floats = (self.change(after)[:, columns] * self.spread[columns]).mean(axis=1)
+        return change
+
     def distances(self, after: Faces) -> Floats:
         """[M] how far identity embeddings have moved; same person in video: below 0.42."""
         distances: Floats = np.linalg.norm(after.embeddings - self.before.embeddings[: len(after.embeddings)], axis=1)
@@ -116,8 +122,7 @@ class Meter:
         """A point of the calibration curve."""
         change = None
         if attribute in NAMES:
-            column = NAMES.index(attribute)
-            change = round(float(np.median(self.change(after)[:, column]) * self.spread[column]), 4)
+            change = round(float(np.median(self.own_change(after, attribute))), 4)
         return CurvePoint(
             strength=round(strength, 3),
             change=change,
@@ -129,6 +134,15 @@ class Meter:
         """Median change of each attribute, SD."""
         median = np.median(self.change(after), axis=0)
         return {name: round(float(value), 3) for name, value in zip(NAMES, median, strict=True)}
+
+
+# Other readings of the same thing, which move with it and are no side effect.
+SAME = {"age": ("age_rated",), "smile": ("smile_rated",), "eyes_open": ("lids_open",), "mouth_open": ("jaw_open",)}
+
+
+def rulers(attribute: str) -> tuple[str, ...]:
+    """The readings that an attribute's change is counted by: of age the mean of two, in years both."""
+    return (attribute, *SAME["age"]) if attribute == "age" else (attribute,)
 
 
 def people(generator: Generator, count: int) -> FloatArray:

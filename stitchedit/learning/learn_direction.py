@@ -28,6 +28,7 @@ from stitchedit.learning.direction_report import measured, person_steps, write_r
 from stitchedit.learning.effect_measurement import people
 from stitchedit.learning.labelled_faces import Labelled
 from stitchedit.learning.linear_regression import ridge, smallest_step
+from stitchedit.learning.picture_change import outside_change, spread_within
 from stitchedit.learning.unsupervised import factorise, pca, sample_w
 from stitchedit.models.generator import Generator
 from stitchedit.types import FloatArray
@@ -64,7 +65,7 @@ def learn_labelled(
     amount: float | None = None,
     measured_in: str = "",
 ) -> Direction:
-    """The likeliest step that moves the label by `amount`, and neither its table's held columns nor `hold`.
+    """The step that moves the label by `amount`, and neither its table's held columns nor `hold`.
 
     Args:
         w: [N, w_dim] codes of the labelled faces, see `labelled_faces.codes`.
@@ -80,8 +81,10 @@ def learn_labelled(
     rows = np.concatenate([fit.rows, rows])
     wanted = np.zeros(len(rows))
     wanted[0] = unit / scale[0]
-    covariance = np.cov(sample_w(generator).T)
-    step = smallest_step(covariance, rows, wanted, soft, SOFTNESS)
+    spread = np.cov(sample_w(generator).T)
+    if generator.made_for == MADE_FOR:
+        spread = spread_within(spread, outside_change())
+    step = smallest_step(spread, rows, wanted, soft, SOFTNESS)
     r = round(float(fit.correlation[0]), 3)
     if r < HARDLY:
         log.warning("'%s' is hardly to be read off w (held-out correlation %.2f): the direction may be noise", label, r)

@@ -1,9 +1,10 @@
 """Directions from labelled samples: linear regressors of attributes in W, and the smallest step that moves one.
 
 A regression normal moves everything that the regressor listens to. Here the step is chosen instead: of all steps that
-change one reading by one unit and leave the others alone, the shortest in the metric of W's own covariance, which is
-the most likely one. All of it is closed-form linear algebra on numpy arrays; rendering and reading faces is up to the
-caller (`scripts/learn_directions.py`).
+change one reading by one unit and leave the others alone, the shortest in a metric. In that of W's own covariance it is
+the most likely one, which brings along what goes with the attribute: suits and dark backgrounds with age. In that of
+`picture_change.spread_within` it also changes little outside of the head. All of it is closed-form linear algebra on
+numpy arrays; rendering and reading faces is up to the caller (`scripts/learn_directions.py`).
 """
 
 from __future__ import annotations
@@ -56,10 +57,10 @@ def ridge(w: Floats, values: Floats, penalties: Sequence[float] = PENALTIES, fol
 def smallest_step(
     covariance: Floats, rows: Floats, wanted: Floats, soft: Floats | None = None, softness: float = 0.0
 ) -> Floats:
-    """The likeliest step d [w_dim] with rows @ d = wanted: least d' C^-1 d + softness |soft d|^2.
+    """The shortest step d [w_dim] with rows @ d = wanted: least d' C^-1 d + softness |soft d|^2.
 
     Args:
-        covariance: C [w_dim, w_dim] of W.
+        covariance: C [w_dim, w_dim] of W, for the likeliest step, or of `picture_change.spread_within`.
         rows: [K, w_dim] readings that are set.
         wanted: [K] by how much each of them changes.
         soft: [E, w_dim] readings that should change little, such as the identity embedding.

@@ -19,6 +19,7 @@ SHA256 = {
     "mobilenet_v2_features.safetensors": "e30b2599c93f340f2639f0d88ffb729aa40cc575d595ebc3f2dc8cd7fa9a20ef",
     "mobilestylegan_ffhq_1024.safetensors": "ec8726dd69aec2171e71c8e41127c7c7066bd998e131ca98c7840009c9b2c285",
     "mobilestylegan_ffhq_1024_exits.safetensors": "85eeab4b69194773962e77a3715550fa94100eb3509fb3d1981a094a71b4bf77",
+    "picture_change_ffhq_1024.safetensors": "f10111902d07a933dc8503677232cb8134ab8c54828545a4c859a6a0b3f2332a",
     "selfie_segmentation.tflite": "9ee168ec7c8f2a16c56fe8e1cfbc514974cbbb7e434051b455635f1bd1462f5c",
     "w_readings_ffhq_1024.safetensors": "9184c5c2bd5e17b4b46a69b2afbc268f545be4f3485e2de039f1b99225a9559e",
     "w_encoder_ffhq_1024.safetensors": "79019e9454789cb3d33198fb5062c0e871d484a72160981873fae410e1802375",

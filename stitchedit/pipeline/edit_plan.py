@@ -15,7 +15,7 @@ import numpy as np
 
 from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.config import EditConfig
-from stitchedit.editing.direction import direction_label
+from stitchedit.editing.direction import direction_label, own_regions
 from stitchedit.errors import ConfigError
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.disk_space import require_disk_space
@@ -191,12 +191,14 @@ def unsigned_note(plan: EditPlan) -> list[str]:
 def edit_name(
     edits: Sequence[tuple[str | NamedDirection, Strength]],
     seed: int,
-    regions: Sequence[str] = ("face",),
+    regions: Sequence[str] = (),
     *,
     only: Sequence[tuple[int, ...]] = (),
     calibrated: bool = True,
 ) -> str:
-    """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, `age+2.head`, or `age+0@0+2@48`.
+    """What an edit is called in file names: `age+2`, `smile-1.identity+1.seed3`, `age+2.face`, or `age+0@0+2@48`.
+
+    Regions are told where they are others than the directions' own.
 
     Edits that are for some faces only have these behind them: `age+2.face1.smile+1.face2-3`.
     """
@@ -205,7 +207,8 @@ def edit_name(
         parts.append(f"{direction_label(direction)}{strength_label(strength)}")
         parts += [f"face{'-'.join(map(str, faces))}"] if faces else []
     name = ".".join(parts)
-    region = "" if tuple(regions) == ("face",) else f".{'-'.join(regions)}"
+    usual = not regions or tuple(regions) == own_regions(direction for direction, _ in edits)
+    region = "" if usual else f".{'-'.join(regions)}"
     return name + region + ("" if calibrated else ".uncalibrated") + (f".seed{seed}" if seed else "")
 
 

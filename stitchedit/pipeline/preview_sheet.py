@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stitchedit.editing.direction import Change, direction_label
+from stitchedit.editing.direction import Change, direction_label, own_regions
 from stitchedit.editing.edits import Asked, load_edits
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import png_bytes, save_png
@@ -56,7 +56,7 @@ def preview(
     progress: Progress = silent,
 ) -> Path:
     """Draw the sheet and write it as PNG; gives its path. Raises the errors of its stages."""
-    region = "" if regions == ("face",) else f".{'-'.join(regions)}"
+    region = "" if regions == own_regions([direction]) else f".{'-'.join(regions)}"
     output = output or project.source.with_name(
         f"{project.source.stem}.{direction_label(direction)}{region}.preview.png"
     )

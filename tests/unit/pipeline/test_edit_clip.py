@@ -50,6 +50,8 @@ def test_a_stage_that_dies_leaves_no_record_of_itself_or_later_ones(tmp_path: Pa
 def test_names_of_edits() -> None:
     assert edit_name([("age", 2.0)], 0) == "age+2"
     assert edit_name([("age", 2.0)], 1, ("mouth", "eyes")) == "age+2.mouth-eyes.seed1"
+    assert edit_name([("age", 2.0)], 0, ("head",)) == "age+2", "its own region"
+    assert edit_name([("age", 2.0)], 0, ("face",)) == "age+2.face"
     assert edit_name([("age", -1.5), ("some/where/push.npy", 1.0)], 3) == "age-1.5.push+1.seed3"
 
 
