@@ -26,11 +26,10 @@ from stitchedit.config import (
     edit_preset,
     encode_space,
     invert_preset,
-    united,
     whose_face,
 )
 from stitchedit.editing.direction import Change, Direction, find_direction
-from stitchedit.editing.edits import Asked, load_edits
+from stitchedit.editing.edits import Asked, chosen_regions, load_edits
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.errors import ConfigError
 from stitchedit.evaluation import html_report
@@ -145,8 +144,8 @@ def edit(
         stitch = {name: settings.pop(name) for name in ("steady", "detail") if name in settings}
         settings["edits"] = asked
         settings["stitch"] = replace(settings.get("stitch", chosen.stitch), **stitch)
-        if "regions" in settings:
-            settings["regions"] = _regions(settings["regions"])
+        if "regions" in settings or config is None:
+            settings["regions"] = chosen_regions(asked, settings.get("regions"))
         if isinstance(clip, Inversion) and config is None:
             settings.setdefault("device", clip.generator.w_avg.device.type)
         chosen = _replaced(chosen, settings, "steady", "detail")
@@ -159,7 +158,7 @@ def preview(
     strengths: Sequence[float] = (-2.0, -1.0, 1.0, 2.0),
     *,
     frames: int = 3,
-    regions: str | Sequence[str] = "face",
+    regions: str | Sequence[str] | None = None,
     seed: int = 0,
     force: bool = False,
     calibrated: bool = True,
@@ -175,12 +174,13 @@ def preview(
     Raises: as `open_inversion` and `Inversion.draw`.
     """
     inverted = clip if isinstance(clip, Inversion) else open_inversion(clip)
+    asked = load_edits(edits)
     pixels = draw_sheet(
         inverted,
-        edits,
+        asked,
         strengths,
         frames=frames,
-        regions=_regions(regions),
+        regions=chosen_regions(asked, regions),
         seed=seed,
         force=force,
         calibrated=calibrated,
@@ -190,7 +190,11 @@ def preview(
 
 
 def calibrate(
-    clip: Opened, edits: Asked | Iterable[Asked], *, regions: str | Sequence[str] = "face", progress: Progress = silent
+    clip: Opened,
+    edits: Asked | Iterable[Asked],
+    *,
+    regions: str | Sequence[str] | None = None,
+    progress: Progress = silent,
 ) -> Change:
     """An edit with the strengths that give on this clip what was asked: for `Inversion.draw`, which takes them so.
 
@@ -203,7 +207,7 @@ def calibrate(
     inverted = clip if isinstance(clip, Inversion) else open_inversion(clip)
     asked = load_edits(edits)
     inverted.moved(asked)  # refuses what does not fit
-    answers = calibration.calibrate(inverted, asked, _regions(regions), progress=progress)
+    answers = calibration.calibrate(inverted, asked, chosen_regions(asked, regions), progress=progress)
     for answer in answers:
         if answer is not None:
             log.info("%s", answer)
@@ -265,10 +269,6 @@ def _root(path: Path | str | None) -> Path | None:
     path = Path(path)
     is_clip = not (path / "project.toml").exists() and (path.is_file() or means_pictures(path))
     return default_root(path) if is_clip else path
-
-
-def _regions(regions: str | Sequence[str]) -> tuple[str, ...]:
-    return united([regions] if isinstance(regions, str) else regions)
 
 
 def _preset_or(config: Config | None, preset: str | None, make: Any) -> Config:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from stitchedit.editing.direction import Combinable, Direction, find_direction, keeps_colours
+from stitchedit.config import united
+from stitchedit.editing.direction import Combinable, Direction, find_direction, keeps_colours, own_regions
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.errors import ConfigError
 from stitchedit.strength import Keyframes, Strength, checked_number
@@ -27,6 +28,13 @@ def load_edits(edits: Asked | Iterable[Asked]) -> Edits:
     if not isinstance(given, Iterable):
         raise ConfigError(f"{given!r} is no edit", "give a direction times a strength, such as 2 * age")
     return tuple((load_direction(direction), strength) for one in given for direction, strength in _parts(one))
+
+
+def chosen_regions(edits: Edits, regions: str | Sequence[str] | None) -> tuple[str, ...]:
+    """What may change, as `config.united` gives it; None: what the directions need. Raises ConfigError."""
+    if regions is None:
+        return own_regions(direction for direction, _ in edits)
+    return united([regions] if isinstance(regions, str) else regions)
 
 
 def joint_fidelity(edits: Edits) -> float:

@@ -15,8 +15,8 @@ from torch import Tensor
 from stitchedit.compositing.blenders import BLENDERS, Blender
 from stitchedit.compositing.feathering import fade_widths
 from stitchedit.compositing.paste import compose
-from stitchedit.config import DEFAULT_LANDMARKS, EditConfig, united
-from stitchedit.editing.edits import Asked, Edits, all_keep_colours, joint_fidelity, load_edits
+from stitchedit.config import DEFAULT_LANDMARKS, EditConfig
+from stitchedit.editing.edits import Asked, Edits, all_keep_colours, chosen_regions, joint_fidelity, load_edits
 from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
 from stitchedit.errors import ConfigError, ProjectError
@@ -73,7 +73,7 @@ class Inversion:
         frame: int,
         edits: Asked | Iterable[Asked] = (),
         *,
-        regions: str | Sequence[str] = "face",
+        regions: str | Sequence[str] | None = None,
         seed: int = 0,
         force: bool = False,
     ) -> ByteArray:
@@ -88,7 +88,7 @@ class Inversion:
             frame: index in the clip, 0 is the first.
             edits: such as `2 * age` or a list of such, see `editing.edits.load_edits`; none shows the inversion, with
                 the source's detail as in an edit.
-            regions: what may change: head, face, mouth or eyes, or several of these.
+            regions: what may change: head, face, mouth or eyes, or several of these; None: what the directions need.
             seed: chooses the person of `identity`.
             force: take directions that were made for another generator.
         Raises: ConfigError, for a frame that the clip has not or an unknown region; DirectionError; EmptyMask.
@@ -98,7 +98,7 @@ class Inversion:
         index = np.flatnonzero(self.crops.frames == frame)
         if not len(index):
             return picture.rgb()
-        still = still_edit(self, asked, united([regions] if isinstance(regions, str) else regions))
+        still = still_edit(self, asked, chosen_regions(asked, regions))
         return still.draw(picture, int(index[0]), [self.moved(asked, seed=seed, force=force)])[0]
 
     def _read(self, frame: int) -> Frame:
