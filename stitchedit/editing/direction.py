@@ -27,7 +27,7 @@ from stitchedit.config import REGIONS, united
 from stitchedit.errors import ConfigError, DirectionError, UnknownDirection
 from stitchedit.registry import Registry
 from stitchedit.strength import Keyframes, Strength, checked_number, keyframes, scaled, strength_label
-from stitchedit.types import FloatArray
+from stitchedit.types import FloatArray, NamedDirection
 
 log = logging.getLogger(__name__)
 
@@ -286,13 +286,13 @@ def years_a_strength() -> float:
     return find_direction("age").amount
 
 
-def own_regions(directions: Iterable[str | Path | Direction]) -> tuple[str, ...]:
+def own_regions(directions: Iterable[str | Path | NamedDirection]) -> tuple[str, ...]:
     """What these directions need to change, together: of REGIONS, the face where nothing is known of one."""
     needed = []
     for given in directions:
         try:
-            known = given if isinstance(given, Direction) else find_direction(given)
-            needed.append(known.region or REGIONS[1])
+            known = find_direction(given) if isinstance(given, str | Path) else given
+            needed.append(getattr(known, "region", "") or REGIONS[1])
         except DirectionError:  # said where the direction is read
             needed.append(REGIONS[1])
     return united(needed)

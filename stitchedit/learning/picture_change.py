@@ -75,9 +75,9 @@ def picture_grams(
                 if weight.mean() < FEWEST:
                     continue
                 for kind, levels in zip(KINDS, maps, strict=True):
-                    gram = sum(_gram(level, torch.from_numpy(weight).to(device)) for level in levels) / len(levels)
+                    grams = [_gram(level, torch.from_numpy(weight).to(device)).cpu().numpy() for level in levels]
                     key = f"{kind}_{part}"
-                    total[key] = total.get(key, np.zeros(1)) + gram.cpu().numpy().astype(np.float64)
+                    total[key] = total.get(key, np.zeros(1)) + np.mean(grams, axis=0, dtype=np.float64)
                     count[key] = count.get(key, 0) + 1
     return {key: value / count[key] for key, value in total.items()}
 
@@ -87,7 +87,7 @@ def _differences(
 ) -> tuple[list[Tensor], list[Tensor]]:
     """The change of grey levels, and of each map of features, along every axis: [w_dim, C, h, w] each."""
     grey, seen = [], []
-    for few in axes.split(at_once):
+    for few in (axes[k : k + at_once] for k in range(0, len(axes), at_once)):
         there, back = (generator.synthesis((code + s * REACH * few)[:, None], resolution=SIZE) for s in (1, -1))
         grey.append((there - back) * (127.5 / (2 * REACH)) / 3**0.5)  # mean over the three colours
         pairs = zip(perceptual.features(there), perceptual.features(back), strict=True)
@@ -97,7 +97,7 @@ def _differences(
 
 def _gram(change: Tensor, weight: Tensor) -> Tensor:
     """[w_dim, w_dim] of a change [w_dim, C, h, w], averaged over places by a weight [S, S]."""
-    here = F.adaptive_avg_pool2d(weight[None, None], change.shape[-2:])[0, 0]
+    here = F.adaptive_avg_pool2d(weight[None, None], (change.shape[-2], change.shape[-1]))[0, 0]
     flat = (change * (here / (here.sum() + 1e-3)).sqrt()).flatten(1)
     return flat @ flat.T
 
