@@ -35,7 +35,7 @@ def test_what_there_is_no_time_for_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_ops_and_steps(tmp_path: Path) -> None:
-    code, parts = check(tmp_path / "gpu.md", "--parts", "ops-float32", "steps-stylegan2")
+    code, parts = check(tmp_path / "gpu.md", "--parts", "ops-float32", "steps-stylegan2", "--seconds", "590")
     assert code == 0
     rows = parts["steps-stylegan2"]["rows"]
     assert isinstance(rows, list)
