@@ -24,6 +24,7 @@ from stitchedit.files.image_folder import png_bytes
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.inversion.crop_batches import Batches
+from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
 from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map
 from stitchedit.models import loading
@@ -174,7 +175,7 @@ def source_detail(
     """
     generator, size = inverted.generator, inverted.crops.size
 
-    @lru_cache(maxsize=1)  # a preview asks for one frame at several strengths
+    @lru_cache(maxsize=4)  # few frames are asked for at several strengths
     def before_edit(index: int) -> Tensor:
         ws = torch.from_numpy(inverted.latents.ws[index : index + 1]).to(generator.w_avg.device)
         with torch.inference_mode():
@@ -223,17 +224,24 @@ class StillEdit:
     regions: tuple[str, ...]  # as `config.united` gives them
     blender: Blender
 
-    def draw(self, frame: Frame, index: int, versions: Sequence[EditedLatents]) -> list[ByteArray]:
+    def shape(self, index: int) -> Shape:
+        """What may change of the crop with this index; the same for every edit."""
+        return still_shape(self.regions, self.inverted.crops.images[index], self.inverted.points.points[index])
+
+    def draw(
+        self, frame: Frame, index: int, versions: Sequence[EditedLatents], shape: Shape | None = None
+    ) -> list[ByteArray]:
         """A frame of the source with several edits: uint8 RGB [H, W, 3] for each.
 
         Args:
             index: of the frame among the crops.
             versions: the codes of the whole clip, once for each edit.
+            shape: as `shape` gives it, where it is known already: that of a head takes a second.
         Raises: EmptyMask.
         """
         crops, generator = self.inverted.crops, self.inverted.generator
         own, quad = crops.images[index], crops.quads[index]
-        shape = still_shape(self.regions, own, self.inverted.points.points[index])
+        shape = shape or self.shape(index)
         put = partial(compose, frame.rgb_float, frame.size, blender=self.blender, own=own, frame=frame.index)
         pictures = []
         for codes in versions:
