@@ -129,7 +129,7 @@ def test_evaluate_finds_source_and_project_and_counts_what_it_lacks(
         "sound_equal": True,
     }
     gaps = " ".join(facts["gaps"])
-    assert "age: weights 'faceres.bin' are not here: run `stitchedit weights fetch measuring`" in gaps
+    assert "age, gender: weights 'faceres.bin' are not here: run `stitchedit weights fetch measuring`" in gaps
     assert "nearer_to_truth: the truth clip equals the source" in gaps
     assert all(f["value"] is not None or "gap" in f for f in figures.values())
     page = (folder / facts["page"]).read_text()
