@@ -36,11 +36,10 @@ FRAMES = 3  # that are drawn, spread over those in which the face is well seen
 TRIES = 5  # strengths that are tried for one edit
 CLOSE = 0.05  # of what was asked: near enough
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
-BEYOND = 1.25  # times the direction's range: no strength is tried further out
 SAME_PERSON = 0.42  # distance of dlib's embedding up to which faces in a video are one person
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 1  # of all of the above; an answer of another one is found anew
+_VERSION = 2  # of all of the above; an answer of another one is found anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +204,7 @@ def _solve(probe: _Probe, direction: Direction, strength: float) -> Answer:
         note = f"nothing here reads '{direction.attribute}': run `stitchedit weights fetch measuring`"
         return replace(answer, note=note)
     sign, goal = float(np.sign(strength)), abs(asked)
-    limit = max(abs(strength), BEYOND * _reach(direction, sign))
+    limit = max(abs(strength), _reach(direction, sign))  # further out faces fall to pieces
     tried = {0.0: 0.0}
     drawn: dict[float, list[ByteArray]] = {}
 
