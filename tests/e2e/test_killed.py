@@ -101,9 +101,10 @@ def test_a_full_disk_is_one_line_and_leaves_no_half_file(folder: Path, tmp_path:
     disk.mkdir()
     job = (
         "import sys; sys.path.insert(0, sys.argv[1]); from pathlib import Path; import killed_runs as runs\n"
-        "from stitchedit import pipeline; from stitchedit.errors import DiskFull\n"
-        "pipeline.require_disk_space = lambda *_: None  # which would say it before any work\n"
-        "try:\n    pipeline.invert(Path('clip.mp4'), Path('disk/p'), runs.INVERT)\n"
+        "from stitchedit.errors import DiskFull; from stitchedit.pipeline import invert_clip, invert_plan\n"
+        "for module in (invert_clip, invert_plan):\n"
+        "    module.require_disk_space = lambda *_: None  # which would say it before any work\n"
+        "try:\n    invert_clip.invert(Path('clip.mp4'), Path('disk/p'), runs.INVERT)\n"
         "except DiskFull as exc:\n    print(exc, *[p.name for p in Path('disk').rglob('.*.part')])\n"
     )
     mount = f"mount -t tmpfs -o size={kilobytes}k none disk || exit 77; exec "
