@@ -73,7 +73,10 @@ class Plan(Protocol):
 
 
 def keep_memory() -> None:
-    """Start the program again with the allocator setting, which glibc reads only at start. Linux; once."""
+    """Start the program again with the allocator setting, which glibc reads only at start. Linux; once.
+
+    Nothing is imported from the working folder (-P): what lies there may be a stranger's.
+    """
     setting = os.environ.get("STITCHEDIT_MALLOC", "")
     if sys.platform != "linux" or setting in ("off", "applied") or "torch" in sys.modules:
         return
@@ -82,7 +85,7 @@ def keep_memory() -> None:
     sys.stderr.flush()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})  # until it can be told in one line, see `__main__`
     try:
-        os.execve(sys.executable, [sys.executable, "-m", "stitchedit", *sys.argv[1:]], environment)
+        os.execve(sys.executable, [sys.executable, "-P", "-m", "stitchedit", *sys.argv[1:]], environment)
     finally:  # the program could not start again
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
 

@@ -1,6 +1,7 @@
 """The package list agrees with the disk, imports point one way, and nothing heavy is loaded to say hello."""
 
 import ast
+import os
 import subprocess
 import sys
 import tomllib
@@ -120,6 +121,19 @@ def test_help_loads_no_torch_and_never_starts_itself_again(arguments: list[str])
 def _linked(path: Path, folder: Path) -> bool:
     """Inside one of the git-ignored links that scripts/install makes."""
     return any(p.is_symlink() for p in path.parents if p.is_relative_to(folder)) or "__pycache__" in path.parts
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["safetensors.py", "random.py", "stitchedit/__init__.py"])
+def test_no_code_of_the_working_folder_runs(name: str, tmp_path: Path) -> None:
+    """As the entry point starts it, through its new start with the allocator's setting."""
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("raise SystemExit('code of the working folder ran')")
+    command = [sys.executable, "-P", "-m", "stitchedit", "invert", str(CLIP), "--preset", "fast", "--dry-run", "--json"]
+    environment = {k: v for k, v in os.environ.items() if k != "STITCHEDIT_MALLOC"}
+    result = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert result.returncode == 0, result.stderr
+    assert '"frames": 48' in result.stdout
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ def test_the_allocator_setting_is_applied_once(monkeypatch: pytest.MonkeyPatch) 
         assert len(started) == expected
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ()), "Ctrl-C is heard when nothing started"
     arguments, environment = started[0]
-    assert arguments[1:] == ["-m", "stitchedit", "invert", "x.mp4"]
+    assert arguments[1:] == ["-P", "-m", "stitchedit", "invert", "x.mp4"]
     assert environment["STITCHEDIT_MALLOC"] == "applied"
     assert environment["MALLOC_ARENA_MAX"] == "3", "what the user has set stays"
     assert int(environment["MALLOC_MMAP_THRESHOLD_"]) > 1 << 30
