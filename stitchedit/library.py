@@ -208,9 +208,7 @@ def calibrate(
     asked = load_edits(edits)
     inverted.moved(asked)  # refuses what does not fit
     answers = calibration.calibrate(inverted, asked, chosen_regions(asked, regions), progress=progress)
-    for answer in answers:
-        if answer is not None:
-            log.info("%s", answer)
+    calibration.log_answers(answers)
     return Change(calibration.applied(asked, answers))
 
 

@@ -12,10 +12,10 @@ from typing import Self
 import numpy as np
 
 from stitchedit import registry
-from stitchedit.errors import ConfigError, WeightsError
 from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
 from stitchedit.faces.detectors import Box, detect, face_box, landmarks
 from stitchedit.faces.expression import EXPRESSION, expression
+from stitchedit.faces.rulers import Reading, why_unusable
 from stitchedit.registry import Registry
 from stitchedit.types import ByteArray, FloatArray, IntArray
 
@@ -25,7 +25,6 @@ _FOUND_PX = 120  # face width at which the detector looks
 _FOUND_THRESHOLD = -0.5  # as in tracking: the face is known to be there, or nearly
 
 Embedder = Callable[[ByteArray, FloatArray], FloatArray]  # (picture, landmarks [68, 2]) -> [E]
-Reading = Callable[[ByteArray, FloatArray], float]
 
 EMBEDDERS: Registry[Embedder] = registry.EMBEDDERS
 
@@ -65,19 +64,15 @@ def find_embedder(name: str) -> Embedder:
 
 def usable_predictors(predictors: Predictors) -> tuple[dict[str, Reading], dict[str, str]]:
     """The networks of `PREDICTED` that are here, and for each other one what to do about it."""
-    blank = np.full((128, 128, 3), 128, np.uint8)
-    angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
-    points = (64 + 40 * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32)
     here: dict[str, Reading] = {}
     why_not: dict[str, str] = {}
     for name in PREDICTED:
         reading: Reading = getattr(predictors, name)
-        try:
-            reading(blank, points)
-        except (WeightsError, ConfigError) as exc:
-            why_not[name] = f"{exc}: {exc.hint}"
-        else:
+        why = why_unusable(reading)
+        if why is None:
             here[name] = reading
+        else:
+            why_not[name] = why
     return here, why_not
 
 

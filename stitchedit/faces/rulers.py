@@ -37,7 +37,7 @@ def ruler_of(attribute: str, predictors: Predictors | None = None) -> Ruler | No
     found = {}
     for name in SEVERAL.get(attribute, (attribute,)):
         reading = _reading(name, predictors)
-        if reading is not None and _works(reading):
+        if reading is not None and why_unusable(reading) is None:
             found[name] = reading
     return Ruler(attribute, found) if found else None
 
@@ -57,12 +57,12 @@ def _reading(name: str, predictors: Predictors) -> Reading | None:
     return None
 
 
-def _works(reading: Reading) -> bool:
-    """Whether its network is here: it is asked once, of a picture of nobody."""
+def why_unusable(reading: Reading) -> str | None:
+    """What to do about a reading that cannot be had; None where it can: it is asked once, of a picture of nobody."""
     angle = np.linspace(0, 2 * np.pi, 68, endpoint=False)
     points = (64 + 40 * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32)
     try:
         reading(np.full((128, 128, 3), 128, np.uint8), points)
-    except (WeightsError, ConfigError):
-        return False
-    return True
+    except (WeightsError, ConfigError) as exc:
+        return f"{exc}: {exc.hint}"
+    return None

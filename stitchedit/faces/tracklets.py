@@ -21,7 +21,7 @@ from stitchedit.files.hashing import file_sha256
 from stitchedit.types import ByteArray, FloatArray
 
 _CHIP_AGES = frozenset((1, 5, 25, 125, 625))  # frames into a tracklet at which its identity is looked at
-_SAME_PERSON = 0.42  # distance of embeddings
+SAME_PERSON = 0.42  # distance of embeddings
 _SAME_PERSON_SAME_PLACE = 0.6
 _CLEARLY_NEARER = 0.1  # difference of distances of embeddings that tells one person from another
 SAME_PLACE = 0.25  # overlap of two boxes that may hold one face
@@ -98,7 +98,7 @@ def group(tracklets: list[Tracklet]) -> list[Person]:
                 continue
             for g in members:
                 gaps = np.linalg.norm(identities[k][:, None] - identities[g][None], axis=2)
-                limit = _SAME_PERSON_SAME_PLACE if _same_place(tracklet, tracklets[g]) else _SAME_PERSON
+                limit = _SAME_PERSON_SAME_PLACE if _same_place(tracklet, tracklets[g]) else SAME_PERSON
                 if gaps.min() < min(limit, nearest):
                     best, nearest = members, gaps.min()
         if best is None:

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -22,6 +24,7 @@ from stitchedit.editing.direction import Direction
 from stitchedit.editing.edits import Edits
 from stitchedit.faces.detectors import embed, face_box, landmarks
 from stitchedit.faces.rulers import Ruler, ruler_of
+from stitchedit.faces.tracklets import SAME_PERSON
 from stitchedit.faces.visibility import visibility_flags
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.image.contact_sheet import spread
@@ -30,13 +33,13 @@ from stitchedit.pipeline.inversion import Inversion, StillEdit, still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.strength import Keyframes, Strength
 from stitchedit.types import ByteArray, FloatArray
-from stitchedit.video import Frame
+
+log = logging.getLogger(__name__)
 
 FRAMES = 3  # that are drawn, spread over those in which the face is well seen
 TRIES = 5  # strengths that are tried for one edit
 CLOSE = 0.05  # of what was asked: near enough
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
-SAME_PERSON = 0.42  # distance of dlib's embedding up to which faces in a video are one person
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
 _VERSION = 2  # of all of the above; an answer of another one is found anew
@@ -95,25 +98,19 @@ def calibrate(
         keep: write what was found into the project.
     Returns: None for a direction of strength 0, and for one that names no attribute or no amount of it.
     """
-    probe: _Probe | None = None
-    answers: list[Answer | None] = []
-    for number, (direction, strength) in enumerate(edits, 1):
-        peak = _peak(strength)
-        if not (peak and direction.attribute and direction.amount):
-            answers.append(None)
-            continue
-        path = inverted.project.root / FOLDER / f"{_key(inverted, direction, peak, regions, fidelity)}.json"
-        answer = _kept(path)
-        if answer is None:
-            probe = probe or _Probe(inverted, regions, fidelity)
-            answer = _solve(probe, direction, peak)
-            progress("calibrate", number, len(edits), answer.name)
-            if keep:
-                make_folder(path.parent)
-                with atomic(path) as temp:
-                    temp.write_text(json.dumps(answer.as_json()), encoding="utf-8")
-        answers.append(answer)
-    return tuple(answers)
+    clip = _Calibration(inverted, regions, fidelity, keep)
+    return tuple(
+        clip.answer(direction, _peak(strength), partial(progress, "calibrate", number, len(edits), direction.name))
+        for number, (direction, strength) in enumerate(edits, 1)
+    )
+
+
+def log_answers(answers: Sequence[Answer | None]) -> bool:
+    """Tell what was found; whether there is anything."""
+    found = [answer for answer in answers if answer is not None]
+    for answer in found:
+        log.info("%s", answer)
+    return bool(found)
 
 
 def applied(edits: Edits, answers: Sequence[Answer | None]) -> Edits:
@@ -131,12 +128,13 @@ def applied_all(
         versions: the same directions in the same order, with other strengths.
     Returns: the versions to draw; and the answers for both ends of each direction.
     """
+    clip = _Calibration(inverted, regions)
     found: list[list[tuple[Direction, Strength]]] = [[] for _ in versions]
     answers: list[Answer | None] = []
     for column in zip(*versions, strict=True):
         peaks = [_peak(strength) for _, strength in column]
         ends = {np.sign(end): end for end in (min(peaks), max(peaks)) if end}
-        by_sign = {sign: calibrate(inverted, ((column[0][0], end),), regions)[0] for sign, end in ends.items()}
+        by_sign = {sign: clip.answer(column[0][0], end) for sign, end in ends.items()}
         answers += by_sign.values()
         for k, ((direction, strength), peak) in enumerate(zip(column, peaks, strict=True)):
             answer = by_sign.get(np.sign(peak))
@@ -144,27 +142,60 @@ def applied_all(
     return [tuple(edits) for edits in found], answers
 
 
+class _Calibration:
+    """Finds answers for one clip, or takes those that are kept; frames and rulers are prepared once."""
+
+    def __init__(
+        self, inverted: Inversion, regions: tuple[str, ...], fidelity: float | None = None, keep: bool = True
+    ) -> None:
+        self.inverted, self.regions, self.fidelity, self.keep = inverted, regions, fidelity, keep
+        self._rulers: dict[str, Ruler | None] = {}
+
+    @cached_property
+    def probe(self) -> _Probe:
+        return _Probe(self.inverted, self.regions, self.fidelity)
+
+    def answer(self, direction: Direction, peak: float, solved: Callable[[], None] = lambda: None) -> Answer | None:
+        """What a direction does at a strength; None where nothing is said of it. `solved` is called if it was tried."""
+        if not (peak and direction.attribute and direction.amount):
+            return None
+        if direction.attribute not in self._rulers:
+            self._rulers[direction.attribute] = ruler_of(direction.attribute)
+        ruler = self._rulers[direction.attribute]
+        key = _key(self.inverted, direction, ruler, peak, self.regions, self.fidelity)
+        path = self.inverted.project.root / FOLDER / f"{key}.json"
+        answer = _kept(path)
+        if answer is None:
+            answer = _unread(direction, peak) if ruler is None else _solve(self.probe, ruler, direction, peak)
+            solved()
+            if self.keep:
+                make_folder(path.parent)
+                with atomic(path) as temp:
+                    temp.write_text(json.dumps(answer.as_json()), encoding="utf-8")
+        return answer
+
+
+class _Seen(NamedTuple):
+    """A frame as it is drawn, and its face."""
+
+    picture: ByteArray  # RGB [H, W, 3]
+    points: FloatArray  # 68 landmarks [68, 2]
+
+
 class _Probe:
     """Some frames of the clip, drawn with an edit and read."""
 
     def __init__(self, inverted: Inversion, regions: tuple[str, ...], fidelity: float | None) -> None:
         self.inverted, self.regions, self.fidelity = inverted, regions, fidelity
-        crops = inverted.crops
-        clear = np.flatnonzero(visibility_flags(inverted.tracks, crops, inverted.points) == 0)
-        chosen = spread(clear if len(clear) else np.arange(len(crops.frames)), FRAMES)
-        index_of = {int(crops.frames[index]): int(index) for index in chosen}
-        self.frames: list[tuple[Frame, int]] = []
-        for frame in inverted.source:
-            if frame.index in index_of:
-                self.frames.append((frame, index_of[frame.index]))
-                if len(self.frames) == len(index_of):
-                    break
-        self.sources = [frame.rgb() for frame, _ in self.frames]
+        count = len(inverted.crops.frames)
+        clear = np.flatnonzero(visibility_flags(inverted.tracks, inverted.crops, inverted.points) == 0)
+        self.frames = list(inverted.frames_of(spread(clear if len(clear) else np.arange(count), FRAMES)))
+        self.sources = self._seen([frame.rgb() for frame, _ in self.frames])
         self._before: dict[str, list[float]] = {}
         self._still: tuple[Direction, StillEdit] | None = None  # of the last direction
         self._shapes: list[Shape] = []
 
-    def draw(self, direction: Direction, strength: float) -> list[ByteArray]:
+    def draw(self, direction: Direction, strength: float) -> list[_Seen]:
         edits = ((direction, strength),)
         if self._still is None or self._still[0] is not direction:
             self._still = direction, still_edit(self.inverted, edits, self.regions, self.fidelity)
@@ -173,48 +204,47 @@ class _Probe:
             self._shapes = [still.shape(index) for _, index in self.frames]
         codes = self.inverted.moved(edits, force=True)  # whether it fits was said before
         pairs = zip(self.frames, self._shapes, strict=True)
-        return [still.draw(frame, index, [codes], shape)[0] for (frame, index), shape in pairs]
+        return self._seen([still.draw(frame, index, [codes], shape)[0] for (frame, index), shape in pairs])
 
-    def change(self, ruler: Ruler, pictures: Sequence[ByteArray]) -> float:
+    def change(self, ruler: Ruler, drawn: Sequence[_Seen]) -> float:
         """Median over frames of what the attribute moved by since the source."""
         if ruler.attribute not in self._before:
-            self._before[ruler.attribute] = self._read(ruler, self.sources)
-        pairs = zip(self._read(ruler, pictures), self._before[ruler.attribute], strict=True)
-        return float(np.median([after - before for after, before in pairs]))
+            self._before[ruler.attribute] = [ruler(*seen) for seen in self.sources]
+        pairs = zip(drawn, self._before[ruler.attribute], strict=True)
+        return float(np.median([ruler(*seen) - before for seen, before in pairs]))
 
-    def identity_distance(self, pictures: Sequence[ByteArray]) -> float:
+    def identity_distance(self, drawn: Sequence[_Seen]) -> float:
         """Median over frames."""
-        pairs = zip(pictures, self.sources, self._points(pictures), self._points(self.sources), strict=True)
-        return float(np.median([np.linalg.norm(embed(a, pa) - embed(b, pb)) for a, b, pa, pb in pairs]))
+        pairs = zip(drawn, self.sources, strict=True)
+        return float(np.median([np.linalg.norm(embed(*here) - embed(*before)) for here, before in pairs]))
 
-    def _read(self, ruler: Ruler, pictures: Sequence[ByteArray]) -> list[float]:
-        return [ruler(picture, points) for picture, points in zip(pictures, self._points(pictures), strict=True)]
-
-    def _points(self, pictures: Sequence[ByteArray]) -> list[FloatArray]:
+    def _seen(self, pictures: Sequence[ByteArray]) -> list[_Seen]:
+        """With the landmarks of each, looked for where the source's face is."""
         places = [self.inverted.tracks.landmarks[frame.index] for frame, _ in self.frames]
-        return [landmarks(picture, face_box(place)) for picture, place in zip(pictures, places, strict=True)]
+        pairs = zip(pictures, places, strict=True)
+        return [_Seen(picture, landmarks(picture, face_box(place))) for picture, place in pairs]
 
 
-def _solve(probe: _Probe, direction: Direction, strength: float) -> Answer:
+def _unread(direction: Direction, strength: float) -> Answer:
+    note = f"nothing here reads '{direction.attribute}': run `stitchedit weights fetch measuring`"
+    return replace(_asked(direction, strength), note=note)
+
+
+def _asked(direction: Direction, strength: float) -> Answer:
+    return Answer(direction.name, direction.measured_in, strength, strength * direction.amount)
+
+
+def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -> Answer:
     """Try strengths until the attribute has moved by what was asked, or no further one may be tried."""
-    asked = strength * direction.amount
-    answer = Answer(direction.name, direction.measured_in, strength, asked)
-    ruler = ruler_of(direction.attribute)
-    if ruler is None:
-        note = f"nothing here reads '{direction.attribute}': run `stitchedit weights fetch measuring`"
-        return replace(answer, note=note)
-    sign, goal = float(np.sign(strength)), abs(asked)
+    answer = _asked(direction, strength)
+    sign, way, goal = float(np.sign(strength)), float(np.sign(answer.asked)), abs(answer.asked)
     limit = max(abs(strength), _reach(direction, sign))  # further out faces fall to pieces
     tried = {0.0: 0.0}
-    drawn: dict[float, list[ByteArray]] = {}
-
-    def move(size: float) -> float:
-        drawn[size] = probe.draw(direction, sign * size)
-        return float(np.sign(asked)) * probe.change(ruler, drawn[size])
-
+    drawn: dict[float, list[_Seen]] = {}
     size = abs(strength)
     for _ in range(TRIES):
-        tried[size] = move(size)
+        drawn[size] = probe.draw(direction, sign * size)
+        tried[size] = way * probe.change(ruler, drawn[size])
         if abs(tried[size] - goal) <= CLOSE * goal:
             break
         following = _next(tried, goal, limit)
@@ -223,7 +253,7 @@ def _solve(probe: _Probe, direction: Direction, strength: float) -> Answer:
         size = following
     if max(tried.values()) < BLIND * goal:
         return replace(answer, note=f"{direction.attribute} moves too little to be read on this clip")
-    best = min((s for s in tried if s), key=lambda s: abs(tried[s] - goal))
+    best = min(drawn, key=lambda s: abs(tried[s] - goal))
     distance = probe.identity_distance(drawn[best])
     notes = []
     if tried[best] < (1 - 2 * CLOSE) * goal:
@@ -232,7 +262,7 @@ def _solve(probe: _Probe, direction: Direction, strength: float) -> Answer:
         notes.append(f"identity distance {distance:.2f}: hardly one person any more")
     return replace(
         answer,
-        reached=float(np.sign(asked)) * tried[best],
+        reached=way * tried[best],
         applied=_curve(tried, best),
         identity_distance=distance,
         note="; ".join(notes),
@@ -273,10 +303,14 @@ def _peak(strength: Strength) -> float:
 
 
 def _key(
-    inverted: Inversion, direction: Direction, peak: float, regions: tuple[str, ...], fidelity: float | None
+    inverted: Inversion,
+    direction: Direction,
+    ruler: Ruler | None,
+    peak: float,
+    regions: tuple[str, ...],
+    fidelity: float | None,
 ) -> str:
     """Names all that an answer depends on."""
-    ruler = ruler_of(direction.attribute)
     facts = (
         _VERSION,
         inverted.project.records.fingerprint("tune"),

@@ -130,12 +130,12 @@ def move(face: FaceEdits, config: EditConfig, name: str, *, keep: bool = True, p
     """
     tuned = load_inversion(face.project, config.device)
     landmark_model(tuned.landmarks)  # one that is gone is refused here
-    tuned.moved(face.edits, seed=config.seed, force=config.force)  # refuses what does not fit
+    edited = tuned.moved(face.edits, seed=config.seed, force=config.force)  # refuses what does not fit
     answers: tuple[Answer | None, ...] = ()
     if config.calibrated:
         answers = calibrate(tuned, face.edits, config.regions, fidelity=config.fidelity, keep=keep, progress=progress)
-    edits = applied(face.edits, answers) if answers else face.edits
-    edited = tuned.moved(edits, seed=config.seed, force=config.force)
+    if any(answer is not None for answer in answers):
+        edited = tuned.moved(applied(face.edits, answers), seed=config.seed, force=config.force)
     fidelity = joint_fidelity(face.edits) if config.fidelity is None else config.fidelity
     inverted, own_colours = softened(tuned, fidelity), all_keep_colours(face.edits)
     folder = face.project.edit_folder(name)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 
@@ -107,6 +107,15 @@ class Inversion:
         if not 0 <= frame < len(self.tracks.state):
             raise ConfigError(f"there is no frame {frame}", f"the clip has frames 0 to {len(self.tracks.state) - 1}")
         return next(picture for picture in self.source if picture.index == frame)
+
+    def frames_of(self, crops: Sequence[int]) -> Iterator[tuple[Frame, int]]:
+        """The source's frames of some crops, each with its crop's index; the clip is read no further than the last."""
+        left = {int(self.crops.frames[index]): int(index) for index in crops}
+        for picture in self.source:
+            if picture.index in left:
+                yield picture, left.pop(picture.index)
+            if not left:
+                return
 
     def _over_frames(self, strength: Strength) -> float | NDArray[np.float64]:
         """A strength for all edited frames, or one for each."""

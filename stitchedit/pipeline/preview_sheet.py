@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +13,11 @@ from stitchedit.editing.edits import Asked, load_edits
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import png_bytes, save_png
 from stitchedit.image.contact_sheet import contact_sheet, spread
-from stitchedit.pipeline.calibration import applied_all
+from stitchedit.pipeline.calibration import applied_all, log_answers
 from stitchedit.pipeline.inversion import Inversion, load_inversion, still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
 from stitchedit.types import ByteArray
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -98,24 +95,20 @@ def draw_sheet(
     Raises: the errors of its stages.
     """
     asked = load_edits(edits)
-    crops = inverted.crops
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
     changes = [strength * Change(asked) for strength in strengths]
     wanted = [change.parts for change in changes]
-    for parts in wanted:
-        inverted.moved(parts, seed=seed, force=force)  # refuses what does not fit
+    versions = [inverted.moved(parts, seed=seed, force=force) for parts in wanted]  # refuses what does not fit
     if calibrated:
         wanted, answers = applied_all(inverted, wanted, regions)
-        for answer in answers:
-            if answer is not None:
-                log.info("%s", answer)
-    versions = [inverted.moved(parts, seed=seed, force=force) for parts in wanted]
+        if log_answers(answers):
+            versions = [inverted.moved(parts, seed=seed, force=force) for parts in wanted]
     still = still_edit(inverted, asked, regions)
-    crop_of = {int(crops.frames[index]): index for index in spread(np.arange(len(crops.frames)), frames)}
-    rows = []
-    for frame in inverted.source:
-        if frame.index in crop_of:
-            rows.append([frame.rgb(), *still.draw(frame, crop_of[frame.index], versions)])
-            progress("preview", len(rows), len(crop_of))
+    shown = spread(np.arange(len(inverted.crops.frames)), frames)
+    rows, labels = [], []
+    for frame, index in inverted.frames_of(shown):
+        rows.append([frame.rgb(), *still.draw(frame, index, versions)])
+        labels.append(str(frame.index))
+        progress("preview", len(rows), len(shown))
     captions = ["source", *(str(change) for change in changes)]
-    return contact_sheet(rows, captions, [str(f) for f in crop_of], cell_px=320)
+    return contact_sheet(rows, captions, labels, cell_px=320)
