@@ -95,8 +95,12 @@ def crop_size(quads: FloatArray, exits: Sequence[int], max_size: int) -> int:
     Args:
         quads: [N, 4, 2]; exits: sizes in pixels, ascending.
     """
+    return exit_for((1 - _SHORTFALL) * float(np.median(sides(quads))), exits, max_size)
+
+
+def exit_for(side: float, exits: Sequence[int], max_size: int) -> int:
+    """The lowest exit of at least `side` pixels, but at most `max_size`; the lowest of all, if none is that small."""
     allowed = [size for size in exits if size <= max_size] or [min(exits)]
-    side = (1 - _SHORTFALL) * float(np.median(sides(quads)))
     return next((size for size in allowed if size >= side), allowed[-1])
 
 

@@ -69,7 +69,7 @@ def tune(
     codes: list[Tensor] = [
         w.requires_grad_(config.lr_codes > 0) for w in torch.from_numpy(latents.ws.copy()).to(device)
     ]
-    count, coarse = len(batches), _coarse_exit(generator, config, size)
+    count, coarse = len(batches), coarse_exit(generator, config, size)
     # A frame that is drawn once or twice has learned little of where to go, and its neighbours may not be drawn at all.
     rates = [config.lr, config.lr_codes * min(1.0, config.steps / (ENOUGH_DRAWS * count))]
     optimizer = torch.optim.Adam([{"params": weights, "lr": rates[0]}, {"params": codes, "lr": rates[1]}])
@@ -263,6 +263,6 @@ def _named(generator: Generator, codes: Sequence[Tensor]) -> list[tuple[str, Ten
     return [*_trainable(generator), *((str(k), code) for k, code in enumerate(codes))]
 
 
-def _coarse_exit(generator: Generator, config: TuneConfig, size: int) -> int:
+def coarse_exit(generator: Generator, config: TuneConfig, size: int) -> int:
     """The lowest exit of at least half the final size and `config.coarse_size`, else the final size."""
     return next((e for e in generator.exits if e >= min(config.coarse_size, size)), size)

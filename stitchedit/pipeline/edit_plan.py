@@ -33,6 +33,7 @@ from stitchedit.video import VideoSource, means_pictures, try_writing, usual_out
 # An edit of one frame takes about as long as so many steps of tuning: 3.25 s and 0.44 s on 24 frames of 512 px by the
 # balanced preset, whose stitching takes at most 8 steps a frame; the first number is what every preset spends.
 TUNING_STEPS_A_FRAME, A_STITCHING_STEP = 5.0, 0.3
+KEPT = "kept"  # of a stage whose result is there
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +79,13 @@ class EditPlan:
     def stages(self) -> dict[str, str]:
         """What is done anew and why, or "kept", by stage and face."""
         numbered = len(self.faces) > 1
-        return {f"stitch {f.number}" if numbered else "stitch": f.why_stitch() or "kept" for f in self.faces}
+        return {f"stitch {f.number}" if numbered else "stitch": f.why_stitch() or KEPT for f in self.faces}
 
     @property
     def seconds(self) -> float | None:
         """About how long it takes on a machine like that which inverted the clip; None: that is not on record."""
         total = 0.0
-        for face in (face for face in self.faces if face.why_stitch() is not None):
+        for face in (face for face, reason in zip(self.faces, self.stages.values(), strict=True) if reason != KEPT):
             step = face.inverted.project.seconds_a_tuning_step
             if step is None:
                 return None
@@ -93,6 +94,7 @@ class EditPlan:
         return total
 
     def as_json(self) -> dict[str, Any]:
+        seconds = self.seconds
         return {
             "project": str(self.project.root),
             "output": str(self.output),
@@ -110,12 +112,13 @@ class EditPlan:
             "calibration": [answer.as_json() for answer in self.answers],
             "manifest": self.seal is not None,
             "output_bytes": self.bytes,
-            "seconds": None if self.seconds is None else round(self.seconds),
+            "seconds": None if seconds is None else round(seconds),
         }
 
     def lines(self) -> list[str]:
         whom = f", faces {' and '.join(str(face.number) for face in self.faces)}" if len(self.faces) > 1 else ""
-        took = "not known" if self.seconds is None else f"about {shown_time(self.seconds)} where it was inverted"
+        seconds = self.seconds
+        took = "not known" if seconds is None else f"about {shown_time(seconds)} where it was inverted"
         return [
             f"project: {self.project.root}",
             f"edit: {self.said}{whom}; preset {self.config.preset}, blender {self.config.blender}",

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 
 from stitchedit.config import InvertConfig, for_frames
+from stitchedit.faces.alignment import exit_for
 from stitchedit.faces.mesh import landmark_model
 from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.encoder import Encoder
+from stitchedit.inversion.pivotal_tuning import coarse_exit
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator
 from stitchedit.progress import shown_time
@@ -21,7 +23,9 @@ from stitchedit.project.folder import INVERT_STAGES, default_root
 from stitchedit.project.records import Records
 from stitchedit.video import VideoSource, open_video
 
-TUNE_OVERHEAD = 1.6  # times a pass forward and back, of a step of tuning: losses and optimiser, see docs/benchmarks.md
+TUNE_OVERHEAD = (
+    1.6  # of a step, times the generator forward and back: .6 to .7 of it in a profile of 24 frames at 512 px
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,7 @@ class InvertPlan:
     def largest_crop(self) -> int:
         """Pixels that no crop is larger than; how large the face is, tracking will tell."""
         side = max(self.source.info.width, self.source.info.height)
-        allowed = [size for size in self.generator.exits if size <= self.config.max_size] or [min(self.generator.exits)]
-        return next((size for size in allowed if size >= side), allowed[-1])
+        return exit_for(side, self.generator.exits, self.config.max_size)
 
     @property
     def steps(self) -> dict[str, int]:
@@ -67,15 +70,15 @@ class InvertPlan:
     @property
     def bytes(self) -> int:
         """About what the project takes at most: tuned generators, a checkpoint with two moments, crops."""
-        held = 4 * sum(4 * p.numel() for p in self.generator.parameters())
-        return len(self.faces) * (held + pictures_bytes(self.frames, self.largest_crop))
+        return len(self.faces) * (_held(self.generator) + pictures_bytes(self.frames, self.largest_crop))
 
     def seconds(self) -> float:
         """About how long tuning takes at most, for each face: one pass of each size is timed, here and now."""
-        steps, tune = self.steps["tune"], self.config.tune
-        coarse = min(self.largest_crop, max(tune.coarse_size, min(self.generator.exits)))
-        sizes = {self.largest_crop: 1 - tune.coarse_part, _exit(self.generator, coarse): tune.coarse_part}
-        return TUNE_OVERHEAD * steps * sum(part * seconds_a_pass(self.generator, s) for s, part in sizes.items())
+        tune, size = self.config.tune, self.largest_crop
+        parts = {coarse_exit(self.generator, tune, size): tune.coarse_part}
+        parts[size] = 1 - tune.coarse_part + parts.get(size, 0.0)  # both may be one
+        a_step = sum(part * seconds_a_pass(self.generator, px) for px, part in parts.items() if part)
+        return TUNE_OVERHEAD * self.steps["tune"] * a_step
 
     def as_json(self) -> dict[str, Any]:
         info = self.source.info
@@ -124,7 +127,7 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     root = root or default_root(clip)
     record = root / "project.toml"
     finished = Records.read(record).data["stages"] if record.exists() else {}
-    held = (1 + len(config.others)) * 4 * sum(4 * p.numel() for p in generator.parameters())
+    held = (1 + len(config.others)) * _held(generator)
     require_disk_space(root, held - min(held, folder_bytes(root)))
     stages = tuple(stage for stage in INVERT_STAGES if stage in finished)
     return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, stages)
@@ -143,5 +146,6 @@ def seconds_a_pass(generator: Generator, size: int) -> float:
     return took
 
 
-def _exit(generator: Generator, least: int) -> int:
-    return next((size for size in generator.exits if size >= least), generator.exits[-1])
+def _held(generator: Generator) -> int:
+    """Bytes of a tuned generator, and of a checkpoint of it with two moments."""
+    return 4 * sum(4 * p.numel() for p in generator.parameters())

@@ -61,7 +61,6 @@ WITHOUT_TEST = {
     "pipeline/head_map_cache",
     "pipeline/import_stit",
     "pipeline/invert_clip",
-    "pipeline/invert_plan",
     "pipeline/preview_sheet",
     "pipeline/summaries",
     "progress",
