@@ -38,14 +38,15 @@ from stitchedit.learning.effect_measurement import PEOPLE_SEED, people
 from stitchedit.learning.generator_samples import NAMES, draw_ws, render
 from stitchedit.learning.linear_regression import Floats, ridge, smallest_step
 from stitchedit.learning.picture_change import (
-    WEIGHTS as CHANGE,
-)
-from stitchedit.learning.picture_change import (
+    KINDS,
     even,
     parts_of,
     picture_grams,
     save_outside_change,
     spread_within,
+)
+from stitchedit.learning.picture_change import (
+    WEIGHTS as CHANGE,
 )
 from stitchedit.models.generator import Generator, load_default_generator
 from stitchedit.models.perceptual import MobileNetPerceptual
@@ -208,7 +209,7 @@ class Lab:
     def spread(self, still: Mapping[str, float], likely: float = 1.0) -> Floats:
         """See `picture_change.spread_within`: changes outside of the head cost, and those of parts of it as asked."""
         weights = {"outside": 1.0, **still}
-        change = sum(w * even(self.grams[f"{kind}_{part}"]) for part, w in weights.items() for kind in _KINDS)
+        change = sum(w * even(self.grams[f"{kind}_{part}"]) for part, w in weights.items() for kind in KINDS)
         return spread_within(self.covariance, np.asarray(change, np.float64), likely)
 
     def step(self, spec: Spec, asked: Floats, held: list[int]) -> Floats:
@@ -225,9 +226,6 @@ class Lab:
         glasses = NAMES.index("glasses")
         effect[glasses] = change[:, glasses].mean()  # the few who get a pair are to count
         return effect
-
-
-_KINDS = ("grey", "perceptual")
 
 
 def calibrate(lab: Lab, name: str, spec: Spec, rounds: int) -> Floats:

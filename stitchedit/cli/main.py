@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from stitchedit.strength import Strength
 
 STIT = edit_preset("stit")
+YES = {True: "yes", False: "no"}
 PREVIEWED = (-2.0, -1.0, 1.0, 2.0)  # strengths
 
 app = typer.Typer(
@@ -200,7 +201,10 @@ def edit(
     ] = None,
     detail: Annotated[
         bool | None,
-        typer.Option(help="Keep what tuning missed of the source: pores, hairs, gaze.", show_default="yes, stit: no"),
+        typer.Option(
+            help="Keep what tuning missed of the source: pores, hairs, gaze.",
+            show_default=f"{YES[EDIT.stitch.detail]}, stit: {YES[STIT.stitch.detail]}",
+        ),
     ] = None,
     steady: Annotated[
         float | None,
@@ -229,7 +233,9 @@ def edit(
 
     edits = asked_edits(direction, strength, years)
     require_directions(name for name, _ in edits)
-    base = edit_preset(preset or open_project(project).fact("settings", "preset"))
+    opened = open_project(project)
+    base = edit_preset(preset or opened.fact("settings", "preset"))
+    del opened  # it is opened again where its log is listened to
     config = replace(
         base,
         edits=edits,

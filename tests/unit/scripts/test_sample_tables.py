@@ -8,29 +8,13 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import sample_tables
-import torch
+from plain_generator import GENERATOR
 from sample_tables import Table, load_table, read_chunk, read_identities, sample_chunk
 
 from stitchedit.faces.attributes import Predictors
 from stitchedit.faces.human_ratings import RATED
 from stitchedit.learning import generator_samples
 from stitchedit.learning.generator_samples import NAMES
-from stitchedit.models.generator import Generator
-
-
-class _Plain:
-    """w = 2 z; an image whose grey is w's first number."""
-
-    z_dim = w_dim = 4
-    num_ws = 3
-    w_avg = torch.tensor([1.0, 0, 0, 0])
-
-    def mapping(self, z: torch.Tensor) -> torch.Tensor:
-        return (2 * z)[:, None].repeat(1, 3, 1)
-
-    def synthesis(self, ws: torch.Tensor, *, resolution: int | None = None) -> torch.Tensor:
-        size = resolution or 512
-        return ws[:, 0, 0].reshape(-1, 1, 1, 1).expand(-1, 3, size, size)
 
 
 class _Seeing:
@@ -42,9 +26,6 @@ class _Seeing:
 
     def rated(self, picture: Any, points: Any) -> dict[str, float]:
         return dict.fromkeys(RATED, 8.0)
-
-
-GENERATOR = cast(Generator, _Plain())
 
 
 def test_chunks_are_drawn_read_and_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
