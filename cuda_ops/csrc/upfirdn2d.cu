@@ -22,18 +22,33 @@ struct Upfirdn {
 };
 
 constexpr int kThreads = 256;
+// By what is done to the size: outputs of a thread in a plane, blocks on a processor at least. Found by measuring, as is
+// how many planes a thread has at most.
+constexpr int kRowsAlike = 8, kBlocksAlike = 3;
+constexpr int kRowsEnlarged = 8, kBlocksEnlarged = 3;
+constexpr int kRowsShrunk = 4, kBlocksShrunk = 3;
+constexpr int kPlanes = 4;
 
-// Which outputs a thread makes: ox, and `rows` of them from oy, in planes from `plane` on in steps of gridDim.z.
+// Which outputs a thread makes: ox, and some rows of them, the strip, in planes from `plane` on in steps of gridDim.y.
+// Threads are counted along the columns and on through the strips, so that none is idle at the end of a row.
 struct Place {
     int ox, c, strip;
 };
 
-__device__ __forceinline__ bool place(const Upfirdn& p, Place& at) {
-    int column = blockIdx.x * blockDim.x + threadIdx.x;
-    at.strip = blockIdx.y * blockDim.y + threadIdx.y;
+__device__ __forceinline__ bool place(const Upfirdn& p, int strips, Place& at) {
+    const long long thread = (long long)blockIdx.x * blockDim.x + threadIdx.x;
+    const int columns = p.out_w * (p.channels_last ? p.c : 1);
+    int column;
+    if (thread <= 0xffffffffll) {  // division of 64 bits is slow
+        at.strip = unsigned(thread) / unsigned(columns);
+        column = unsigned(thread) % unsigned(columns);
+    } else {
+        at.strip = thread / columns;
+        column = thread % columns;
+    }
     at.ox = p.channels_last ? column / p.c : column;
     at.c = p.channels_last ? column - at.ox * p.c : 0;
-    return at.ox < p.out_w;
+    return at.strip < strips;
 }
 
 __device__ __forceinline__ int positive_mod(int a, int m) {
@@ -51,12 +66,12 @@ template <class T>
 __global__ void upfirdn_any(Upfirdn p) {
     using W = typename Wide<T>::type;
     Place at;
-    if (!place(p, at) || at.strip >= p.out_h) return;
+    if (!place(p, p.out_h, at)) return;
     const int planes = p.channels_last ? p.n : p.n * p.c;
     const int mid_x = at.ox * p.down_x - p.pad_x, mid_y = at.strip * p.down_y - p.pad_y;
     const int kx0 = positive_mod(-mid_x, p.up_x), ky0 = positive_mod(-mid_y, p.up_y);
     const int ix0 = (mid_x + kx0) / p.up_x, iy0 = (mid_y + ky0) / p.up_y;  // exact
-    for (int plane = blockIdx.z; plane < planes; plane += gridDim.z) {
+    for (int plane = blockIdx.y; plane < planes; plane += gridDim.y) {
         const int n = p.channels_last ? plane : plane / p.c, c = p.channels_last ? at.c : plane % p.c;
         const T* x = static_cast<const T*>(p.x) + n * p.x_stride[0] + c * p.x_stride[1];
         W sum = 0;
@@ -108,12 +123,15 @@ struct Strip {
     }
 };
 
+template <class T, int UP, int DOWN>
+constexpr int kBlocks = sizeof(T) > 4 ? 1 : DOWN == 2 ? kBlocksShrunk : UP == 2 ? kBlocksEnlarged : kBlocksAlike;
+
 template <class T, int UP, int DOWN, int PHASE, int ROWS, bool DENSE>
-__global__ void __launch_bounds__(kThreads, DENSE && sizeof(T) <= 4 ? 3 : 1) upfirdn_4x4(Upfirdn p) {
+__global__ void __launch_bounds__(kThreads, DENSE ? kBlocks<T, UP, DOWN> : 1) upfirdn_4x4(Upfirdn p) {
     using S = Strip<T, UP, DOWN, PHASE, ROWS, DENSE>;
     using W = typename S::W;
     Place at;
-    if (!place(p, at) || at.strip * ROWS >= p.out_h) return;
+    if (!place(p, (p.out_h + ROWS - 1) / ROWS, at)) return;
     const int planes = p.channels_last ? p.n : p.n * p.c;
     const int mid_x = at.ox * DOWN - p.pad_x;
     const int kx0 = positive_mod(-mid_x, UP);
@@ -128,7 +146,7 @@ __global__ void __launch_bounds__(kThreads, DENSE && sizeof(T) <= 4 ? 3 : 1) upf
 #pragma unroll
         for (int j = 0; j < S::kNear; j++) strip.w[ky][j] = W(tap(p, ky, kx0 + j * UP)) * W(p.gain);
 
-    for (int plane = blockIdx.z; plane < planes; plane += gridDim.z) {
+    for (int plane = blockIdx.y; plane < planes; plane += gridDim.y) {
         const int n = p.channels_last ? plane : plane / p.c, c = p.channels_last ? at.c : plane % p.c;
         const T* x = static_cast<const T*>(p.x) + n * p.x_stride[0] + c * p.x_stride[1];
         W sum[ROWS] = {};
@@ -144,42 +162,43 @@ __global__ void __launch_bounds__(kThreads, DENSE && sizeof(T) <= 4 ? 3 : 1) upf
     }
 }
 
-template <class T, int UP, int DOWN, int PHASE, int ROWS>
-void launch_4x4(const Upfirdn& p, dim3 grid, dim3 block, void* stream) {
+// So many threads, each `most` planes in turn (so that taps are read once for them) where enough blocks are left.
+inline dim3 grid_of(long long threads, long long planes, long long most) {
+    constexpr long long kEnough = 2048;
+    const long long blocks = ceil_div(threads, kThreads);
+    while (most > 1 && blocks * ceil_div(planes, most) < kEnough) most /= 2;
+    const long long deep = ceil_div(planes, most);
+    return dim3(blocks, deep < 65535 ? deep : 65535, 1);
+}
+
+template <class T, int UP, int DOWN, int PHASE>
+void launch_4x4(const Upfirdn& p, long long columns, long long planes, void* stream) {
+    constexpr int kRows = DOWN == 2 ? kRowsShrunk : UP == 2 ? kRowsEnlarged : kRowsAlike;
+    const dim3 block(kThreads, 1, 1), grid = grid_of(columns * ceil_div(p.out_h, kRows), planes, kPlanes);
     if (p.x_stride[3] == 1) {
-        STITCHEDIT_LAUNCH((upfirdn_4x4<T, UP, DOWN, PHASE, ROWS, true>), grid, block, stream, p);
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, UP, DOWN, PHASE, kRows, true>), grid, block, stream, p);
     } else {
-        STITCHEDIT_LAUNCH((upfirdn_4x4<T, UP, DOWN, PHASE, ROWS, false>), grid, block, stream, p);
+        STITCHEDIT_LAUNCH((upfirdn_4x4<T, UP, DOWN, PHASE, kRows, false>), grid, block, stream, p);
     }
 }
 
 template <class T>
 int run(const Upfirdn& p, void* stream) {
-    constexpr int kRows = 8, kFewRows = 4;            // outputs of a thread in a plane
-    constexpr long long kPlanes = 4, kEnough = 4096;  // planes of a thread, so that taps are read once for all of them
     const bool square = p.up_x == p.up_y && p.down_x == p.down_y && p.fw == 4 && p.fh == 4;
     const bool known = square && (p.up_x == 1 || p.up_x == 2) && (p.down_x == 1 || (p.down_x == 2 && p.up_x == 1));
     const long long columns = (long long)p.out_w * (p.channels_last ? p.c : 1);
-    const int rows = !known ? 1 : p.down_x == 2 ? kFewRows : kRows;
-    const long long strips = ceil_div(p.out_h, rows);
     const long long planes = p.channels_last ? p.n : (long long)p.n * p.c;
-    int wide = 32;
-    while (wide < kThreads && wide < columns) wide *= 2;
-    const dim3 block(wide, kThreads / wide, 1);
-    const long long across = ceil_div(columns, block.x), down = ceil_div(strips, block.y);
-    const long long fewer = ceil_div(planes, kPlanes);
-    const long long deep = known && across * down * fewer >= kEnough ? fewer : planes;
-    const dim3 grid(across, down, deep < 65535 ? deep : 65535);
     if (!known) {
+        const dim3 block(kThreads, 1, 1), grid = grid_of(columns * p.out_h, planes, 1);
         STITCHEDIT_LAUNCH((upfirdn_any<T>), grid, block, stream, p);
     } else if (p.up_x == 1 && p.down_x == 1) {
-        launch_4x4<T, 1, 1, 0, kRows>(p, grid, block, stream);
+        launch_4x4<T, 1, 1, 0>(p, columns, planes, stream);
     } else if (p.up_x == 1) {
-        launch_4x4<T, 1, 2, 0, kFewRows>(p, grid, block, stream);
+        launch_4x4<T, 1, 2, 0>(p, columns, planes, stream);
     } else if (p.pad_y % 2 == 0) {
-        launch_4x4<T, 2, 1, 0, kRows>(p, grid, block, stream);
+        launch_4x4<T, 2, 1, 0>(p, columns, planes, stream);
     } else {
-        launch_4x4<T, 2, 1, 1, kRows>(p, grid, block, stream);
+        launch_4x4<T, 2, 1, 1>(p, columns, planes, stream);
     }
     return launch_error();
 }
