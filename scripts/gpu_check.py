@@ -45,8 +45,8 @@ GPU_TESTS = (
     "tests/parity",
     "tests/unit/cuda_ops",
     "tests/unit/stylegan2",
-    "tests/unit/test_generator.py",
-    "tests/unit/test_recorded.py",
+    "tests/unit/models/test_generator.py",
+    "tests/unit/models",
 )
 SMALL_CASE = "enlarge 3x512"
 PRECISIONS = ("float32", "tf32", "half")

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import cv2
 import numpy as np
@@ -56,6 +57,24 @@ class Chain:
         self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr)
         self.start = [p.detach().clone() for _, p in self.named]
         self.done = 0  # frames
+        self._recorded: dict[int | None, Recorded] = {}  # by size
+
+    def losses_and_picture(
+        self, size: int | None, w: Tensor, source: Tensor, content: Tensor, border_mask: Tensor, content_mask: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """[3]: total, border and content loss of a frame, see `stitch_frame`; and its picture."""
+        masked = LOSSES[self.config.norm]
+        image = self.generator.synthesis(w, resolution=size)
+        border = masked(image, source, border_mask)
+        inside = masked(image, content, content_mask)
+        return torch.stack([border + self.config.content_weight * inside, border, inside]), image
+
+    def recorded(self, size: int | None) -> Recorded:
+        """The same with the gradients of the first loss, on a GPU."""
+        if size not in self._recorded:
+            work = partial(self.losses_and_picture, size)
+            self._recorded[size] = Recorded(work, [p for _, p in self.named if p.requires_grad])
+        return self._recorded[size]
 
     def pull_back(self) -> None:
         """Move a part of the way to the tuned generator, so that what one frame needed does not pile up.
@@ -105,22 +124,24 @@ def stitch_frame(
         steps: at most so many; fewer when the border loss falls below `config.border_threshold` before a step.
     Returns: the image after the last step, and the (total, border, content) losses of every forward pass.
     """
-    config, masked = chain.config, LOSSES[chain.config.norm]
+    config = chain.config
     curve = []
     for step in range(steps + 1):
         last = step == steps
-        with torch.set_grad_enabled(not last):
-            image = chain.generator.synthesis(w, resolution=size)
-            border = masked(image, source, border_mask)
-            inside = masked(image, content, content_mask)
-            loss = border + config.content_weight * inside
-        curve.append((loss.item(), border.item(), inside.item()))
-        if last or border.item() < config.border_threshold:
-            break
         chain.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if w.is_cuda:
+            losses, image = chain.recorded(size)(w, source, content, border_mask, content_mask)
+        else:
+            with torch.set_grad_enabled(not last):
+                losses, image = chain.losses_and_picture(size, w, source, content, border_mask, content_mask)
+        loss, border, inside = losses.tolist()
+        curve.append((loss, border, inside))
+        if last or border < config.border_threshold:
+            break
+        if not w.is_cuda:
+            losses[0].backward()  # type: ignore[no-untyped-call]
         chain.optimizer.step()
-    return image.detach(), curve
+    return image.detach().clone(), curve
 
 
 def stitch(

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -75,6 +76,7 @@ def tune(
     optimizer = torch.optim.Adam([{"params": weights, "lr": rates[0]}, {"params": codes, "lr": rates[1]}])
     frozen = copy.deepcopy(generator).requires_grad_(False) if config.locality else None
     start = [p.detach().clone() for p in weights]
+    recorded: dict[int, Recorded] = {}  # by size
     run = _Run(count)
     if resume:
         run.resume(resume, generator, codes, optimizer)
@@ -84,14 +86,23 @@ def tune(
             group["lr"] = rate * run.rate(config)
         pick = run.pick(config, seed)
         now = coarse if step < config.coarse_part * config.steps else size
-        losses = _losses(generator, codes[pick], batches, pick, now, perceptual, config)
-        loss = losses[0]
-        if frozen is not None:
-            random = torch.Generator().manual_seed(seed * 1_000_003 + step)
-            z = torch.randn(1, generator.z_dim, generator=random).to(device)
-            loss = loss + locality_loss(generator, frozen, codes[pick].detach()[None], z, perceptual)
+        target = batches.images([pick], now)
+        weight = batches.weights([pick], now) if config.weighted else None
         optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        if device.type == "cuda" and frozen is None:
+            if now not in recorded:
+                work = partial(_losses_and_picture, generator, now, perceptual, config)
+                recorded[now] = Recorded(work, weights)
+            losses, _ = recorded[now](codes[pick], target, *(() if weight is None else (weight,)))
+            loss = losses[0]
+        else:
+            losses, _ = _losses_and_picture(generator, now, perceptual, config, codes[pick], target, weight)
+            loss = losses[0]
+            if frozen is not None:
+                random = torch.Generator().manual_seed(seed * 1_000_003 + step)
+                z = torch.randn(1, generator.z_dim, generator=random).to(device)
+                loss = loss + locality_loss(generator, frozen, codes[pick].detach()[None], z, perceptual)
+            loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         if config.anchor > 0:
             _pull_back(weights, start, config.anchor * run.rate(config))
@@ -104,18 +115,16 @@ def tune(
     return TuneReport(torch.tensor(run.curve), ended, Latents(torch.stack(codes).detach().cpu().numpy()))
 
 
-def _losses(
+def _losses_and_picture(
     generator: Generator,
-    code: Tensor,
-    batches: Batches,
-    pick: int,
     size: int,
     perceptual: Perceptual,
     config: TuneConfig,
-) -> Tensor:
-    """[3]: total, L2 and perceptual loss of a frame with its code [L, w_dim]."""
-    target = batches.images([pick], size)
-    weight = batches.weights([pick], size) if config.weighted else None
+    code: Tensor,
+    target: Tensor,
+    weight: Tensor | None = None,
+) -> tuple[Tensor, Tensor]:
+    """[3]: total, L2 and perceptual loss of a frame with its code [L, w_dim]; and the picture of the code."""
     image = generator.synthesis(code[None], resolution=size)
     l2 = (image - target).square() if weight is None else (image - target).square() * weight
     look_size = min(size, config.perceptual_size)
@@ -124,7 +133,7 @@ def _losses(
     look = perceptual.distance(
         perceptual.features(shrink(image, look_size)), wanted, None if weight is None else shrink(weight, look_size)
     )[0]
-    return torch.stack([config.l2_weight * l2.mean() + config.perceptual_weight * look, l2.mean(), look])
+    return torch.stack([config.l2_weight * l2.mean() + config.perceptual_weight * look, l2.mean(), look]), image
 
 
 def locality_loss(
