@@ -45,7 +45,6 @@ GPU_TESTS = (
     "tests/parity",
     "tests/unit/cuda_ops",
     "tests/unit/stylegan2",
-    "tests/unit/models/test_generator.py",
     "tests/unit/models",
 )
 SMALL_CASE = "enlarge 3x512"
