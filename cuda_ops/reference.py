@@ -221,6 +221,12 @@ def _phases(taps: int, up: int, down: int, before: int, outputs: int) -> Iterato
         yield first, -(-(outputs - first) // step), tap, (at + tap) // up, max(0, -(-(taps - tap) // up))
 
 
+@functools.lru_cache(maxsize=64)
+def _kernel(taps: Taps, dtype: torch.dtype, device: torch.device) -> Tensor:
+    with torch.inference_mode(False):  # kept for callers of both modes
+        return torch.tensor(taps, dtype=dtype, device=device)
+
+
 def _polyphase(
     x: Tensor, taps: Taps, up: tuple[int, int], down: tuple[int, int], pad: tuple[int, int, int, int]
 ) -> Tensor:
@@ -228,7 +234,7 @@ def _polyphase(
     n, c, h, w = x.shape
     fh, fw = len(taps), len(taps[0])
     out_h, out_w = Resampling(up, down, pad, True, 1.0).output_size(h, w, fh, fw)
-    kernel = torch.tensor(taps, dtype=x.dtype, device=x.device)
+    kernel = _kernel(taps, x.dtype, x.device)
     steps = tuple(u // math.gcd(u, d) for u, d in zip(up, down, strict=True))
     strides = tuple(d // math.gcd(u, d) for u, d in zip(up, down, strict=True))
     rows = list(_phases(fh, up[1], down[1], pad[2], out_h))

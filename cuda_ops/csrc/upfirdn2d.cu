@@ -24,10 +24,10 @@ struct Upfirdn {
 constexpr int kThreads = 256;
 // By what is done to the size: outputs of a thread in a plane, blocks on a processor at least. Found by measuring, as is
 // how many planes a thread has at most.
-constexpr int kRowsAlike = 8, kBlocksAlike = 3;
-constexpr int kRowsEnlarged = 8, kBlocksEnlarged = 3;
-constexpr int kRowsShrunk = 4, kBlocksShrunk = 3;
-constexpr int kPlanes = 4;
+constexpr int kRowsAlike = 8, kBlocksAlike = 4;
+constexpr int kRowsEnlarged = 16, kBlocksEnlarged = 4;
+constexpr int kRowsShrunk = 4, kBlocksShrunk = 4;
+constexpr int kPlanes = 8;
 
 // Which outputs a thread makes: ox, and some rows of them, the strip, in planes from `plane` on in steps of gridDim.y.
 // Threads are counted along the columns and on through the strips, so that none is idle at the end of a row.

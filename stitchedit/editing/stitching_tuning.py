@@ -25,6 +25,7 @@ from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.models.generator import Generator
 from stitchedit.models.optimizer_state import adam_state, restore_adam
+from stitchedit.models.recorded import Recorded
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 State = dict[str, Tensor]

@@ -23,6 +23,7 @@ from stitchedit.inversion.crop_batches import Batches, shuffled
 from stitchedit.models.generator import Generator
 from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.perceptual import Perceptual
+from stitchedit.models.recorded import Recorded
 from stitchedit.progress import Progress, silent
 from stitchedit.types import Latents
 
