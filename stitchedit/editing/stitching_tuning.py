@@ -55,7 +55,8 @@ class Chain:
         self.generator = copy.deepcopy(generator)
         self.config = config
         self.named = [(n, p) for n, p in self.generator.named_parameters() if not n.startswith("mapping")]
-        self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr)
+        on_card = self.named[0][1].is_cuda
+        self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr, fused=on_card)
         self.start = [p.detach().clone() for _, p in self.named]
         self.done = 0  # frames
         self._recorded: dict[int | None, Recorded] = {}  # by size

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from stitchedit.image.arrays import resize
 from stitchedit.types import Crops, WeightMap
+
+KEPT = 256 << 20  # bytes of crops that stay decoded: 340 of 512 px
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,14 +22,25 @@ class Batches:
     crops: Crops
     weight: WeightMap | None = None
     device: torch.device | str = "cpu"
+    _kept: dict[tuple[int, int], Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __len__(self) -> int:
         return len(self.crops.frames)
 
     def images(self, indices: Sequence[int], size: int) -> Tensor:
         """Crops at `size` pixels, [B, 3, size, size] in [-1, 1]; area filtered when smaller than stored."""
-        stack = np.stack([resize(self.crops.images[i], size) for i in indices])
-        return torch.from_numpy(stack).permute(0, 3, 1, 2).to(self.device).float().div_(127.5).sub_(1)
+        stack = torch.stack([self._levels(i, size) for i in indices])
+        return stack.permute(0, 3, 1, 2).float().div_(127.5).sub_(1)
+
+    def _levels(self, index: int, size: int) -> Tensor:
+        """A crop, uint8 [size, size, 3] on the device: decoding it anew at every step would take a GPU's time."""
+        found = self._kept.get((index, size))
+        if found is None:
+            found = torch.from_numpy(resize(self.crops.images[index], size).copy()).to(self.device)
+            while self._kept and (len(self._kept) + 1) * found.numel() > KEPT:
+                self._kept.pop(next(iter(self._kept)))
+            self._kept[index, size] = found
+        return found
 
     def weights(self, indices: Sequence[int], size: int) -> Tensor | None:
         """[B, 1, size, size] of mean 1, or None when all pixels count alike."""

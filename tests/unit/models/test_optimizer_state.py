@@ -13,19 +13,19 @@ def moved(named: list[tuple[str, Tensor]], optimizer: torch.optim.Adam, steps: i
         optimizer.step()
 
 
-def three() -> tuple[list[tuple[str, Tensor]], torch.optim.Adam]:
-    named = [(name, torch.linspace(0, 1, 4).requires_grad_()) for name in ("a", "0")]
-    return named, torch.optim.Adam([p for _, p in named], lr=0.1)
+def three(device: torch.device) -> tuple[list[tuple[str, Tensor]], torch.optim.Adam]:
+    named = [(name, torch.linspace(0, 1, 4, device=device).requires_grad_()) for name in ("a", "0")]
+    return named, torch.optim.Adam([p for _, p in named], lr=0.1, fused=device.type == "cuda")
 
 
-def test_it_goes_on_exactly() -> None:
-    named, optimizer = three()
+def test_it_goes_on_exactly(device: torch.device) -> None:
+    named, optimizer = three(device)
     moved(named, optimizer, 3)
-    state = {key: value.clone() for key, value in adam_state(optimizer, named).items()}
+    state = {key: value.cpu().clone() for key, value in adam_state(optimizer, named).items()}
     assert sorted(state) == ["adam_step.a", "exp_avg.a", "exp_avg_sq.a"], "the other was never moved"
     assert state["adam_step.a"].shape == (1,)
     assert state["adam_step.a"].item() == 3
-    again, other = three()
+    again, other = three(device)
     with torch.no_grad():
         again[0][1].copy_(named[0][1])
     restore_adam(other, again, state)
