@@ -191,7 +191,7 @@ class EditConfig:
     # 0..1, how much of the tuning the coarse layers keep; None: what the direction asks for. Tuning holds on to the
     # person of the clip: an edit that is to lead away from that person wants less of it.
     fidelity: float | None = None
-    force: bool = False  # take directions that were made for another generator
+    force: bool = False  # take directions that were made for another generator, and strengths far out of range
     calibrated: bool = True  # solve for the strength that gives on this clip what was asked; STIT: off
     stitch: StitchConfig = field(default_factory=StitchConfig)
     every_frame: bool = False  # edit frames too that hardly come out well, see `faces.visibility`

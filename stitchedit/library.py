@@ -31,6 +31,7 @@ from stitchedit.config import (
 from stitchedit.editing.direction import Change, Direction, find_direction
 from stitchedit.editing.edits import Asked, chosen_regions, load_edits
 from stitchedit.editing.move_latents import load_direction
+from stitchedit.editing.strength_range import check_range
 from stitchedit.errors import ConfigError
 from stitchedit.evaluation import html_report
 from stitchedit.evaluation.report import Evaluation
@@ -155,7 +156,7 @@ def edit(
 def preview(
     clip: Opened,
     edits: Asked | Iterable[Asked],
-    strengths: Sequence[float] = (-2.0, -1.0, 1.0, 2.0),
+    strengths: Sequence[float] | None = None,
     *,
     frames: int = 3,
     regions: str | Sequence[str] | None = None,
@@ -168,6 +169,7 @@ def preview(
 
     Args:
         edits: a direction, or several that are applied together; multiplied by each of the strengths.
+        strengths: None: -2, -1, 1 and 2, or as much of them as the directions' ranges hold.
         frames: how many, spread over those with the face.
         regions, seed, force: as for `Inversion.draw`.
         calibrated: draw what the strengths ask for on this clip, as `edit` does.
@@ -194,6 +196,7 @@ def calibrate(
     edits: Asked | Iterable[Asked],
     *,
     regions: str | Sequence[str] | None = None,
+    force: bool = False,
     progress: Progress = silent,
 ) -> Change:
     """An edit with the strengths that give on this clip what was asked: for `Inversion.draw`, which takes them so.
@@ -201,12 +204,13 @@ def calibrate(
     What was asked, what a few frames reached and what limited it goes to the log. Some seconds a direction, once.
 
     Args:
-        edits, regions: as for `Inversion.draw`.
+        edits, regions, force: as for `Inversion.draw`.
     Raises: as `open_inversion` and `Inversion.draw`.
     """
     inverted = clip if isinstance(clip, Inversion) else open_inversion(clip)
     asked = load_edits(edits)
-    inverted.moved(asked)  # refuses what does not fit
+    check_range(asked, force=force)
+    inverted.moved(asked, force=force)  # refuses what does not fit
     answers = calibration.calibrate(inverted, asked, chosen_regions(asked, regions), progress=progress)
     calibration.log_answers(answers)
     return Change(calibration.applied(asked, answers))

@@ -26,6 +26,8 @@ from stitchedit.types import IntArray
 log = logging.getLogger(__name__)
 
 MOST_KEYS = 1000
+TOO_MUCH = 1e6  # strengths are below
+SIZES = f"give a number below {TOO_MUCH:,.0f}, such as 1.5 or -2"
 _LABELLED_KEYS = 4  # up to so many are spelt out in file names
 _HINT = "give a number, such as 1.5 or -2, or keyframes FRAME:STRENGTH or SECONDSs:STRENGTH, such as 0:0,48:2 or 1.5s:2"
 _KEY = re.compile(r"(\d{1,9}|\d{1,9}(?:\.\d{1,9})?s):([^:]+)")
@@ -129,8 +131,8 @@ def _moment(at: float, in_seconds: bool) -> Fraction:
 def checked_number(value: object) -> float:
     """A strength from Python. Raises ConfigError, unless it is a finite number of a size that can be."""
     number = float(value) if isinstance(value, Real) else math.nan
-    if not abs(number) < 1e6:  # true for NaN
-        raise ConfigError(f"a strength is {value!r}", "give a finite number, such as 1.5 or -2")
+    if not abs(number) < TOO_MUCH:  # true for NaN
+        raise ConfigError(f"a strength is {value!r}", SIZES)
     return number
 
 
@@ -159,8 +161,8 @@ def _number(part: str, text: str) -> float:
         value = float(part)
     except ValueError:
         raise ConfigError(f"'{_short(part)}' of strength '{_short(text)}' is no number", _HINT) from None
-    if not math.isfinite(value) or abs(value) >= 1e6:
-        raise ConfigError(f"strength '{_short(text)}' holds {value}", "give finite numbers, such as 1.5 or -2")
+    if not abs(value) < TOO_MUCH:  # true for NaN
+        raise ConfigError(f"strength '{_short(text)}' holds {value:g}", SIZES)
     return value
 
 

@@ -52,7 +52,6 @@ if TYPE_CHECKING:
 
 STIT = edit_preset("stit")
 YES = {True: "yes", False: "no"}
-PREVIEWED = (-2.0, -1.0, 1.0, 2.0)  # strengths
 
 app = typer.Typer(
     name="stitchedit",
@@ -220,7 +219,9 @@ def edit(
         bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
     ] = False,
     uncalibrated: Uncalibrated = False,
-    force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Take directions made for another generator, and strengths over twice the range.")
+    ] = False,
     device: Device = EDIT.device,
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = EDIT.seed,
     dry_run: DryRun = False,
@@ -232,7 +233,7 @@ def edit(
     from stitchedit.project.folder import open_project
 
     edits = asked_edits(direction, strength, years)
-    require_directions(name for name, _ in edits)
+    require_edits(edits, force)
     opened = open_project(project)
     base = edit_preset(preset or opened.fact("settings", "preset"))
     del opened  # it is opened again where its log is listened to
@@ -270,7 +271,7 @@ def preview(
     project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
     direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
     strength: Annotated[
-        list[float] | None, typer.Option(help="May be repeated.", show_default=" ".join(f"{s:g}" for s in PREVIEWED))
+        list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2, within the range")
     ] = None,
     years: Annotated[list[float] | None, typer.Option(help="Strengths of `age` in years; may be repeated.")] = None,
     region: Region = None,
@@ -279,7 +280,9 @@ def preview(
         Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION[.REGION].preview.png")
     ] = None,
     uncalibrated: Uncalibrated = False,
-    force: Annotated[bool, typer.Option(help="Take a direction made for another generator.")] = False,
+    force: Annotated[
+        bool, typer.Option(help="Take a direction made for another generator, and strengths over twice the range.")
+    ] = False,
     device: Device = EDIT.device,
     seed: Annotated[int, typer.Option(help="Chooses the person of `identity`.")] = EDIT.seed,
     json_: Json = False,
@@ -290,11 +293,12 @@ def preview(
         raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
     from stitchedit.editing.direction import own_regions, years_a_strength
 
-    strengths = [value / years_a_strength() for value in years] if years else strength or list(PREVIEWED)
-    paired([direction] * len(strengths), strengths)
+    strengths = [value / years_a_strength() for value in years] if years else strength
     from stitchedit.project.folder import open_project
 
     require_directions([direction])
+    if strengths:
+        require_edits(paired([direction] * len(strengths), strengths), force)
     regions = united(region or own_regions([direction]))
     open_project(project)
     keep_memory()
@@ -304,7 +308,7 @@ def preview(
         path = previews.preview(
             open_project(project),
             direction,
-            strengths,
+            strengths or None,
             output,
             frames=frames,
             regions=regions,
@@ -441,6 +445,16 @@ def require_directions(names: Iterable[str]) -> None:
         find_direction(name)
 
 
+def require_edits(edits: Iterable[tuple[str, Strength]], force: bool) -> None:
+    """Raises what `require_directions` raises; ConfigError, for a strength far out of its direction's range."""
+    from stitchedit.editing.direction import find_direction
+    from stitchedit.editing.strength_range import refuse_far
+
+    found = [(find_direction(name), strength) for name, strength in edits]
+    if not force:
+        refuse_far(found)
+
+
 def asked_edits(
     directions: list[str] | None, strengths: list[str] | None, years: str | None
 ) -> tuple[tuple[str, Strength], ...]:
@@ -459,14 +473,16 @@ def paired(directions: list[str] | None, strengths: Sequence[Strength] | None) -
     """Directions with their strengths. Raises ConfigError, when the numbers differ or a strength is no number."""
     if not directions:
         raise ConfigError("no direction given", "add --direction NAME --strength X; see `stitchedit directions list`")
+    from stitchedit.strength import SIZES, TOO_MUCH
+
     strengths = strengths or [1.0] * len(directions)
     if len(strengths) != len(directions):
         raise ConfigError(
             f"{len(directions)} --direction but {len(strengths)} --strength", "give one strength for each direction"
         )
     for name, strength in zip(directions, strengths, strict=True):
-        if isinstance(strength, float) and not -1e6 < strength < 1e6:  # true for NaN
-            raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
+        if isinstance(strength, float) and not abs(strength) < TOO_MUCH:  # true for NaN
+            raise ConfigError(f"strength of '{name}' is {strength:g}", SIZES)
     return tuple(zip(directions, strengths, strict=True))
 
 

@@ -62,7 +62,6 @@ def edit(
             raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
         direction = name if isinstance(name, Direction) else find_direction(name)
         check_made_for(direction, space, force)
-        _warn_beyond(direction, strength)
         step = load_step(direction, latents, space, seed)
         total = total + np.reshape(strength, (-1, 1, 1)) * step
     if total.shape[1] > ws.shape[1]:
@@ -135,16 +134,6 @@ def check_made_for(direction: Direction, space: LatentSpace, force: bool) -> Non
         if not force:
             raise OtherGenerator(direction.name, direction.made_for, space.made_for)
         log.warning("direction '%s' was made for generator '%s'", direction.name, direction.made_for)
-
-
-def _warn_beyond(direction: Direction, strength: float | NDArray[np.float64]) -> None:
-    if direction.range:
-        low, high = direction.range
-        for value in {float(np.min(strength)), float(np.max(strength))}:
-            if not low <= value <= high:
-                log.warning(
-                    "strength %g of '%s' is outside %g..%g, where faces stay faces", value, direction.name, low, high
-                )
 
 
 @cache

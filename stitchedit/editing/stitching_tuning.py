@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from stitchedit.config import REFERENCE_PX, StitchConfig
-from stitchedit.image.arrays import to_bytes
+from stitchedit.image.arrays import require_picture, to_bytes
 from stitchedit.image.smoothing import guided_filter, smoothstep
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
@@ -168,7 +168,7 @@ def stitch(
     for index in range(chain.done, len(batches)):
         w = torch.from_numpy(edited.ws[index : index + 1]).to(device)
         with torch.no_grad():
-            content = generator.synthesis(w, resolution=size)
+            content = require_picture(generator.synthesis(w, resolution=size))
         ring = masks(index, to_bytes(content[0]))
         inside = interior(ring.content, chain.config.border_px * size / REFERENCE_PX)
         source = batches.images([index], size)

@@ -7,13 +7,23 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stitchedit.errors import ConfigError
 from stitchedit.types import ByteArray
+
+BLOWN_UP = 1e3  # of a picture in [-1, 1]: what is more has no face in it, and soon no numbers
 
 
 def to_bytes(image: Tensor) -> ByteArray:
     """[3, S, S] in [-1, 1] -> uint8 [S, S, 3], rounded."""
     scaled = image.detach().add(1).mul_(127.5).round_().clamp_(0, 255).to(torch.uint8)
     return np.ascontiguousarray(scaled.permute(1, 2, 0).cpu().numpy())
+
+
+def require_picture(drawn: Tensor) -> Tensor:
+    """What a generator drew of an edit, [B, 3, S, S]. Raises ConfigError, where that is no picture any more."""
+    if not bool((drawn.abs() < BLOWN_UP).all()):  # true for NaN
+        raise ConfigError("the edit leads to where the generator draws no picture", "give a smaller strength")
+    return drawn
 
 
 def shrink(image: Tensor, size: int) -> Tensor:

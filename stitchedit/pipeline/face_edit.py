@@ -15,6 +15,7 @@ import torch
 from stitchedit.config import EditConfig
 from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity, load_edits
 from stitchedit.editing.stitching_tuning import Chain, stitch
+from stitchedit.editing.strength_range import check_range
 from stitchedit.editing.temporal_smoothing import steadied
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.faces.mesh import landmark_model
@@ -126,8 +127,9 @@ def move(face: FaceEdits, config: EditConfig, name: str, *, keep: bool = True, p
 
     Args:
         keep: write what was found of that into the project; nothing else is written.
-    Raises: what loading an inversion and moving codes raise.
+    Raises: what loading an inversion and moving codes raise; ConfigError, for a strength far out of its range.
     """
+    check_range(face.edits, force=config.force)
     tuned = load_inversion(face.project, config.device)
     landmark_model(tuned.landmarks)  # one that is gone is refused here
     edited = tuned.moved(face.edits, seed=config.seed, force=config.force)  # refuses what does not fit

@@ -19,9 +19,10 @@ from stitchedit.config import DEFAULT_LANDMARKS, EditConfig
 from stitchedit.editing.edits import Asked, Edits, all_keep_colours, chosen_regions, joint_fidelity, load_edits
 from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
+from stitchedit.editing.strength_range import check_range, require_near
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.files.image_folder import png_bytes
-from stitchedit.image.arrays import to_bytes
+from stitchedit.image.arrays import require_picture, to_bytes
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.region_shape import Shape
@@ -37,6 +38,7 @@ from stitchedit.types import ByteArray, Crops, EditedLatents, FacePoints, FloatA
 from stitchedit.video import Frame, VideoSource, open_video, paste
 from stitchedit.video.clip_hash import clip_sha256
 
+SPREAD_SAMPLES = 100  # faces
 SHOWN = 3  # frames, in a notebook
 COARSE_PX = 32  # layers up to here hold who somebody is rather than how they are lit
 
@@ -65,9 +67,24 @@ class Inversion:
         return Batches(self.crops, look_map(self.points), self.generator.w_avg.device)
 
     def moved(self, edits: Edits, *, seed: int = 0, force: bool = False) -> EditedLatents:
-        """The codes after an edit. Raises what `move_latents.edit` raises."""
+        """The codes after an edit.
+
+        Args: force: take directions of other generators, and steps that are longer than to any face.
+        Raises: what `move_latents.edit` raises; ConfigError, for a step that is too long.
+        """
         strengths = [(direction, self._over_frames(strength)) for direction, strength in edits]
-        return move_latents(self.latents, strengths, self.generator, seed=seed, force=force)
+        edited = move_latents(self.latents, strengths, self.generator, seed=seed, force=force)
+        if not force:
+            require_near(float(np.linalg.norm(edited.ws - self.latents.ws, axis=-1).max()), self.spread)
+        return edited
+
+    @property
+    def spread(self) -> float:
+        """Mean distance of the generator's faces to the mean face, in W; the same however it is tuned."""
+        random = torch.Generator().manual_seed(0)
+        z = torch.randn(SPREAD_SAMPLES, self.generator.z_dim, generator=random).to(self.generator.w_avg.device)
+        with torch.inference_mode():
+            return float((self.generator.mapping(z)[:, 0] - self.generator.w_avg).norm(dim=-1).mean())
 
     def draw(
         self,
@@ -91,10 +108,12 @@ class Inversion:
                 the source's detail as in an edit.
             regions: what may change: head, face, mouth or eyes, or several of these; None: what the directions need.
             seed: chooses the person of `identity`.
-            force: take directions that were made for another generator.
-        Raises: ConfigError, for a frame that the clip has not or an unknown region; DirectionError; EmptyMask.
+            force: take directions that were made for another generator, and strengths far out of range.
+        Raises: ConfigError, for a frame that the clip has not, an unknown region or a strength that is far out of its
+            direction's range; DirectionError; EmptyMask.
         """
         asked = load_edits(edits)
+        check_range(asked, force=force)
         picture = self._read(frame)
         index = np.flatnonzero(self.crops.frames == frame)
         if not len(index):
@@ -246,7 +265,7 @@ class StillEdit:
             index: of the frame among the crops.
             versions: the codes of the whole clip, once for each edit.
             shape: as `shape` gives it, where it is known already: that of a head takes a second.
-        Raises: EmptyMask.
+        Raises: EmptyMask; ConfigError, where the generator draws no picture any more.
         """
         crops, generator = self.inverted.crops, self.inverted.generator
         own, quad = crops.images[index], crops.quads[index]
@@ -256,7 +275,7 @@ class StillEdit:
         for codes in versions:
             with torch.no_grad():
                 w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
-                drawn = generator.synthesis(w, resolution=crops.size)
+                drawn = require_picture(generator.synthesis(w, resolution=crops.size))
                 crop = to_bytes((drawn + self.detail(index, drawn, None))[0])
             fade = fade_widths([own], [crop], [shape], [])[0]
             pictures.append(paste(frame, *put(crop, quad, shape, fade=fade)).rgb())

@@ -10,6 +10,7 @@ import numpy as np
 
 from stitchedit.editing.direction import Change, direction_label, own_regions
 from stitchedit.editing.edits import Asked, load_edits
+from stitchedit.editing.strength_range import check_range, within_range
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import png_bytes, save_png
 from stitchedit.image.contact_sheet import contact_sheet, spread
@@ -18,6 +19,8 @@ from stitchedit.pipeline.inversion import Inversion, load_inversion, still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
 from stitchedit.types import ByteArray
+
+PREVIEWED = (-2.0, -1.0, 1.0, 2.0)  # strengths
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -41,7 +44,7 @@ class Sheet:
 def preview(
     project: Project,
     direction: str,
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None,
     output: Path | None,
     *,
     frames: int = 3,
@@ -76,7 +79,7 @@ def preview(
 def draw_sheet(
     inverted: Inversion,
     edits: Asked | Iterable[Asked],
-    strengths: Sequence[float],
+    strengths: Sequence[float] | None,
     *,
     frames: int = 3,
     regions: tuple[str, ...] = ("face",),
@@ -89,15 +92,19 @@ def draw_sheet(
 
     Args:
         edits: a direction, or several that are applied together, multiplied by each of the strengths.
+        strengths: None: PREVIEWED, or as much of it as the directions' ranges hold.
         frames: how many, spread over those with the face.
         regions: what may change, as `config.united` gives them.
         calibrated: find the strengths that give on this clip what was asked, as `edit` does.
     Raises: the errors of its stages.
     """
     asked = load_edits(edits)
+    strengths = within_range(asked, PREVIEWED) if strengths is None else strengths
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
     changes = [strength * Change(asked) for strength in strengths]
     wanted = [change.parts for change in changes]
+    for parts in wanted:
+        check_range(parts, force=force)
     versions = [inverted.moved(parts, seed=seed, force=force) for parts in wanted]  # refuses what does not fit
     if calibrated:
         wanted, answers = applied_all(inverted, wanted, regions)

@@ -37,7 +37,6 @@ WITHOUT_TEST = {
     "faces/photo",
     "files/hashing",
     "files/image_folder",
-    "image/arrays",
     "image/signed_distance",
     "image/similarity",
     "inversion/encoder",
