@@ -149,10 +149,11 @@ def _class_name(path: list[str]) -> str:
     return known.get(leaf, "FullyConnectedLayer")
 
 
-def nvidia_pickle(generator: object, protocol: int) -> bytes:
+def nvidia_pickle(generator: object, protocol: int, key: str = "G_ema") -> bytes:
     with importable():
         kwargs = {"class_name": "training.dataset.ImageFolderDataset", "resolution": 32}
-        content = {"training_set_kwargs": kwargs, "G": None, "D": None, "G_ema": generator, "augment_pipe": None}
+        content = {"training_set_kwargs": kwargs, "G": None, "D": None, "G_ema": None, "augment_pipe": None}
+        content[key] = generator
         return pickle.dumps(content, protocol)
 
 

@@ -8,7 +8,7 @@ See README.md in this folder for the kinds of files and their keys.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,18 @@ from torch import Tensor
 from stitchedit.errors import Refused, UnknownCheckpoint
 from stitchedit.stylegan2 import layout, nvidia, tensorflow
 from stitchedit.stylegan2.encoder_layout import read_encoder_config
+from stitchedit.stylegan2.entries import (
+    AS_TRAINED,
+    MEANS_OF_W,
+    RUNNING_MEANS,
+    generator_entry,
+    known_names,
+    seen,
+    with_buffers,
+)
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.others import refuse_other, refuse_start
-from stitchedit.stylegan2.rosinality import is_rosinality, kernel, mean_w, rosinality_to_nvidia
+from stitchedit.stylegan2.rosinality import is_rosinality, kernel, rosinality_to_nvidia
 from stitchedit.stylegan2.standins import (
     STIT_FILE,
     TENSORFLOW_FILE,
@@ -113,10 +122,24 @@ def _torch_allow_list(pickle: memoryview) -> AllowList:
 
 
 def _from_nvidia(value: object, size: int) -> Checkpoint:
-    module = value.get("G_ema") if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return _from_entry(value, "", size)
+    key = "G_ema" if value.get("G_ema") is not None else "G"
+    return _from_entry(value.get(key), key, size)
+
+
+def _from_entry(module: object, key: str, size: int) -> Checkpoint:
     if not isinstance(module, Module):
         raise Refused("it holds no generator G_ema")
-    return _from_module(module, size, Kind.NVIDIA)
+    found = _from_module(module, size, Kind.NVIDIA)
+    return replace(found, notes=(*found.notes, *_as_trained(key)))
+
+
+def _as_trained(key: str) -> tuple[str, ...]:
+    """What is told of a generator that is not the running mean of training."""
+    return (
+        (f"taken from its entry '{key}': there is no running mean, whose faces are finer",) if key in AS_TRAINED else ()
+    )
 
 
 def _from_module(module: Module, size: int, kind: Kind) -> Checkpoint:
@@ -139,13 +162,19 @@ def _from_torch(value: object, size: int) -> Checkpoint:
         raise Refused("it holds no dictionary of tensors" if not isinstance(value, StoredTensor) else _LONE_TENSOR)
     if isinstance(value.get("generator"), Module):
         return _from_stit(value, size)
-    if isinstance(value.get("g_ema"), dict):
-        state = _to_tensors(_stored(value["g_ema"]), size)
-        average = value.get("latent_avg")
-        mean = _to_tensor(average) if isinstance(average, StoredTensor) and average.nbytes <= size else None
-        return _tensors(state, {"latent_avg": mean}, Kind.ROSINALITY)
+    entry = generator_entry(value)
+    if entry is not None and isinstance(entry[1], Module):
+        return _from_entry(entry[1], entry[0], size)
+    if entry is not None or isinstance(value.get("g_ema"), dict):
+        key, stored = entry or ("g_ema", value["g_ema"])
+        average = next((value[name] for name in MEANS_OF_W if isinstance(value.get(name), StoredTensor)), None)
+        mean = _to_tensor(average) if average is not None and average.nbytes <= size else None
+        return _tensors(_to_tensors(_stored(stored), size), {"latent_avg": mean}, Kind.ROSINALITY, _as_trained(key))
     if isinstance(value.get("state_dict"), dict):
         return _from_encoder(value, size)
+    if any(isinstance(part, dict | Module) for part in value.values()):
+        looked_for = ", ".join((*RUNNING_MEANS, *AS_TRAINED))
+        raise Refused(f"none of its entries ({seen(value)}) is a StyleGAN2 generator, by itself or as {looked_for}")
     stored = _stored(value)
     refuse_other(stored)
     return _tensors(_to_tensors(_trunk(stored), size), {}, Kind.TENSORS)
@@ -222,23 +251,23 @@ def _is_alexnet(names: Mapping[str, Any]) -> bool:
 # Tensors by name
 
 
-def _tensors(state: dict[str, Tensor], extras: Mapping[str, Tensor | None], kind: Kind) -> Checkpoint:
-    """A checkpoint out of tensors whose names are NVIDIA's, rosinality's, torchvision's or LPIPS's."""
-    notes: tuple[str, ...] = ()
+def _tensors(
+    state: dict[str, Tensor], extras: Mapping[str, Tensor | None], kind: Kind, notes: tuple[str, ...] = ()
+) -> Checkpoint:
+    """A checkpoint out of tensors whose names are NVIDIA's, rosinality's, BasicSR's, torchvision's or LPIPS's."""
+    state = known_names(state)
     if is_rosinality(state):
         state = rosinality_to_nvidia(state, extras.get("latent_avg"))
         kind = Kind.ROSINALITY
-        if "mapping.w_avg" not in state:
-            state["mapping.w_avg"] = mean_w(state)
-            notes = ("the file keeps no mean of w: it was computed from 10,000 samples",)
     if layout.is_stylegan2(state):
-        return _generator(kind, state, {}, notes)
+        state, more = with_buffers(state)
+        return _generator(kind, state, {}, (*notes, *more))
     if _is_alexnet(state):
         return Checkpoint(Kind.ALEXNET, "features", {}, _finite(state))
     if "lin0.model.1.weight" in state and all(name.startswith("lin") for name in state):
         return Checkpoint(Kind.LPIPS, "features", {}, _finite(state))
     refuse_other(state)
-    raise Refused("its tensors are those of no known network")
+    raise Refused(f"its tensors ({seen(state)}) are those of no known network")
 
 
 def _generator(

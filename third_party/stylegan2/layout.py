@@ -40,6 +40,11 @@ def read_config(shapes: Shapes) -> dict[str, object]:
     return config
 
 
+def expected_shapes(shapes: Shapes) -> dict[str, tuple[int, ...]]:
+    """What `tensor_shapes` says of a generator that has at least the telling ones of these. Raises Refused."""
+    return tensor_shapes(**_guess(shapes))  # type: ignore[arg-type]
+
+
 def tensor_shapes(
     z_dim: int,
     c_dim: int,

@@ -45,13 +45,14 @@ def rosinality_to_nvidia(state: Mapping[str, Tensor], latent_avg: Tensor | None 
     Args:
         state: rosinality's state dict.
         latent_avg: [w_dim] (or [1, w_dim]) mean of mapped samples, becomes `mapping.w_avg`, which is left out without.
-    Returns: tensors that share memory with `state`'s, and the constant filters that NVIDIA stores beside.
-    Raises: Refused, for missing or unknown tensors, or another resampling kernel than [1, 3, 3, 1].
+    Returns: tensors that share memory with `state`'s, and the constant filters that NVIDIA stores beside; noise that
+        is not there is left out.
+    Raises: Refused, for other missing or unknown tensors, or another resampling kernel than [1, 3, 3, 1].
     """
     layers = sum(1 for name in state if re.fullmatch(r"style\.\d+\.weight", name))
     resolution = 4 << (sum(1 for name in state if re.fullmatch(r"convs\.\d+\.conv\.weight", name)) // 2)
     names = key_map(resolution, layers)
-    missing = [name for name in names if name not in state]
+    missing = [name for name in names if name not in state and not name.startswith("noises.")]
     if missing:
         raise Refused(f"it lacks {', '.join(missing[:3])}{' and more' if len(missing) > 3 else ''}")
     out: dict[str, Tensor] = {}
