@@ -51,12 +51,15 @@ def import_(
     made_for: Annotated[
         str | None, typer.Option(help="What directions call this generator.", show_default="seen by its mean w")
     ] = None,
+    class_: Annotated[
+        int | None, typer.Option("--class", help="Of a generator with labels, which class.", show_default="0")
+    ] = None,
     json_: Json = False,
 ) -> None:
     """Check a file of weights and keep it, converted. Nothing in the file is executed."""
     from stitchedit.models.weights import import_file
 
-    record = import_file(file, name, licence=licence, source=source, made_for=made_for)
+    record = import_file(file, name, licence=licence, source=source, made_for=made_for, label=class_)
     if json_:
         print_json(asdict(record))
         return

@@ -92,12 +92,14 @@ def import_file(
     licence: str | None = None,
     source: str | None = None,
     made_for: str | None = None,
+    label: int | None = None,
 ) -> Record:
     """Check a checkpoint, convert it and keep it under a name.
 
     Args:
         path: any file that `stitchedit.stylegan2.checkpoints` reads.
         name: to load it by; by default the file's, in small letters. The same file twice is imported once.
+        label: which class of a generator with labels to take; None: the first.
         licence, source: kept in the record; where the file is a well-known one, its own are the default.
         made_for: what edit directions call this generator; by default seen by its mean w, see `generator_name`.
     Raises: UnknownCheckpoint; ConfigError, when the name is taken or not allowed; NotWritable; DiskFull.
@@ -106,14 +108,15 @@ def import_file(
 
     path = Path(path)
     name = store.checked_name(name if name is not None else _name_of(path))
-    checkpoint = read_file(path)
+    checkpoint = read_file(path, label)
     file_sha256_ = file_sha256(path)
     with suppress(NotFetched, UnknownCheckpoint):
         old = store.show(name)
-        if old.file_sha256 == file_sha256_ and store.stored_path(name).is_file():
+        same = old.file_sha256 == file_sha256_ and _class_of(old.notes) == _class_of(checkpoint.notes)
+        if same and store.stored_path(name).is_file():
             return old
         raise ConfigError(
-            f"the name '{name}' is taken, by weights from {old.file}",
+            f"the name '{name}' is taken, by weights from {old.file}{_class_of(old.notes)}",
             f"choose another --name, or run `stitchedit weights remove {name}` first",
         )
     known = next((k for k in KNOWN if k.file == path.name), None)
@@ -224,6 +227,8 @@ def load_generator(name: Path | str = DEFAULT, device: torch.device | str = "cpu
         raise UnknownCheckpoint(name, f"it holds {_a(checkpoint.role)}, no generator")
     if made_for:
         return _build(checkpoint.config, checkpoint.state, made_for).to(device)
+    for note in checkpoint.notes:  # of what was imported they were told then
+        log.info("%s: %s", name, note)
     copied = {key: tensor.clone() for key, tensor in checkpoint.state.items()}  # a user's file may change under us
     return _build(checkpoint.config, copied, generator_name(checkpoint)).to(device)
 
@@ -285,18 +290,25 @@ def load_checkpoint(name: Path | str, role: str) -> Checkpoint:
     return checkpoint
 
 
-def read_file(path: Path) -> Checkpoint:
-    """`read_checkpoint`, imported late: torch takes a second to come."""
+def read_file(path: Path, label: int | None = None) -> Checkpoint:
+    """`read_checkpoint`, imported late, for torch takes a second to come; of a generator with labels one class."""
     from stitchedit.stylegan2.checkpoints import read_checkpoint
+    from stitchedit.stylegan2.one_class import one_class
 
-    return read_checkpoint(path)
+    return one_class(read_checkpoint(path), label)
+
+
+def _class_of(notes: tuple[str, ...]) -> str:
+    """Such as ", class 2 of 5", out of the notes of `one_class`; empty for generators without labels."""
+    return next((f", {note.partition(':')[0]}" for note in notes if note.startswith("class ")), "")
 
 
 def generator_name(checkpoint: Checkpoint) -> str:
     """What edit directions call this generator, seen by its W space.
 
     Directions fit every generator that shares a mapping network, however its synthesis was tuned or distilled. One
-    whose mean w is that of FFHQ at 1024 px is "ffhq-1024"; any other is named by a hash of its mean w.
+    whose mean w is that of FFHQ at 1024 px is "ffhq-1024"; any other is named by a hash of its mean w in half
+    precision, which copies in float16 have too.
     """
     import torch
 
@@ -306,7 +318,7 @@ def generator_name(checkpoint: Checkpoint) -> str:
         both = torch.stack([mean, known])
         if float(torch.corrcoef(both)[0, 1]) > 0.98:
             return "ffhq-1024"
-    return "w-" + hashlib.sha256(mean.numpy().tobytes()).hexdigest()[:12]
+    return "w-" + hashlib.sha256(mean.half().numpy().tobytes()).hexdigest()[:12]
 
 
 def _default_mean_w() -> torch.Tensor:

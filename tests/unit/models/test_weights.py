@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from checkpoint_files import encoder_content, torch_file
+from checkpoint_files import encoder_content, make_state, nvidia_module, nvidia_pickle, torch_file
 from safetensors.torch import load_file
 
 from stitchedit.errors import ConfigError, HashMismatch, NotFetched, NotWritable, UnknownCheckpoint
@@ -315,3 +315,27 @@ def test_the_public_name() -> None:
     import stitchedit
 
     assert stitchedit.load_generator is sys.modules["stitchedit.models.weights"].load_generator
+
+
+def test_a_generator_with_labels_is_imported_class_by_class(tmp_path: Path) -> None:
+    path = tmp_path / "cond.pkl"
+    path.write_bytes(nvidia_pickle(nvidia_module(make_state(c_dim=3)), 4))
+    first = weights.import_file(path)
+    assert any("class 0 of 3" in note for note in first.notes)
+    assert weights.import_file(path, label=0) == first
+    with pytest.raises(ConfigError, match=r"from cond\.pkl, class 0 of 3"):
+        weights.import_file(path, label=2)
+    other = weights.import_file(path, "second", label=2)
+    assert other.made_for != first.made_for, "its W is another"
+    for name in ("cond", "second", path):
+        generator = weights.load_generator(name)
+        assert generator.mapping(torch.zeros(1, generator.z_dim)).isfinite().all()
+
+
+def test_a_copy_in_half_precision_is_the_same_generator_to_directions(tmp_path: Path) -> None:
+    state = make_state()
+    (tmp_path / "half.pt").write_bytes(torch_file({name: tensor.half() for name, tensor in state.items()}))
+    (tmp_path / "full.pt").write_bytes(torch_file(state))
+    assert (
+        weights.load_generator(tmp_path / "half.pt").made_for == weights.load_generator(tmp_path / "full.pt").made_for
+    )
