@@ -231,7 +231,9 @@ class UnknownDirection(DirectionError):
 
     def __init__(self, name: str, nearest: Sequence[str], known: Sequence[str]) -> None:
         hint = f"did you mean {' or '.join(nearest)}?" if nearest else f"known are {', '.join(known)}."
-        super().__init__(f"unknown direction '{name}'", f"{hint} A path to a .npy, .pt or .safetensors works too.")
+        super().__init__(
+            f"unknown direction '{name}'", f"{hint} A path to a .npy, .npz, .pt or .safetensors works too."
+        )
         self.name, self.nearest = name, tuple(nearest)
 
 
@@ -239,10 +241,11 @@ class WrongShape(DirectionError):
     """The vector in the file fits neither W nor W+ of the generator."""
 
     def __init__(self, path: Path | str, found: Sequence[int], num_ws: int, w_dim: int) -> None:
-        super().__init__(
-            f"{path} holds a vector of shape {list(found)}",
-            f"this generator takes [{w_dim}] (W) or [{num_ws}, {w_dim}] (W+)",
-        )
+        hint = f"this generator takes [{w_dim}] (W) or [{num_ws}, {w_dim}] (W+)"
+        rows = found[-2] if len(found) > 1 and found[-1] == w_dim else 0
+        if rows > num_ws:  # made for a larger picture
+            hint += f"; if its W is the same, save the rows for fewer pixels: np.save('x.npy', v[..., :{num_ws}, :])"
+        super().__init__(f"{path} holds a vector of shape {list(found)}", hint)
         self.found = tuple(found)
 
 

@@ -54,7 +54,7 @@ Config = TypeVar("Config", InvertConfig, EditConfig)
 
 
 def direction(name: str | Path) -> Direction:
-    """An edit direction with its vector: by its name, its `.toml`, or a vector file (.npy, .pt, .safetensors).
+    """An edit direction with its vector: by its name, its `.toml`, or a vector file (.npy, .npz, .pt, .safetensors).
 
     Raises: UnknownDirection, DirectionError, HashMismatch.
     """

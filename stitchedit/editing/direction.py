@@ -254,7 +254,7 @@ def _known(name: str) -> Direction:
 
 
 def find_direction(name: str | Path) -> Direction:
-    """A direction by its name in `DIRECTIONS`, its `.toml`, or a bare vector file (.npy, .pt, .safetensors).
+    """A direction by its name in `DIRECTIONS`, its `.toml`, or a bare vector file (.npy, .npz, .pt, .safetensors).
 
     Raises: UnknownDirection, with the nearest names; DirectionError, when it is damaged.
     """
@@ -334,6 +334,8 @@ def _own_vector(vector: Any) -> FloatArray:
             own: FloatArray = np.array(array, np.float32, order="C")
         if not np.isfinite(own).all():
             raise ValueError("it holds numbers that are not finite")
+        if not own.any():
+            raise ValueError("all its numbers are 0, it changes nothing")
     except (ValueError, TypeError) as exc:
         raise DirectionError(f"no vector of a direction: {_said(exc)}", "give real numbers, [512] or [L, 512]") from exc
     own.flags.writeable = False

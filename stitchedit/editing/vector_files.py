@@ -1,4 +1,4 @@
-"""Edit directions in files of strangers: a vector, and nothing but a vector, out of .npy, .pt and .safetensors.
+"""Edit directions in files of strangers: a vector, and nothing but a vector, out of .npy, .npz, .pt and .safetensors.
 
 The kind of a file is seen by its content. Nothing in it is executed, and its size is checked before memory is taken.
 """
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.errors import DirectionError, Refused, WrongShape
-from stitchedit.files.npy import MAX_NUMBERS, as_numbers, read_npy
+from stitchedit.files.npy import MAX_NUMBERS, as_numbers, is_npz, read_npy, read_npz
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.standins import ELEMENTS, TORCH_FILE, NumpyArray, StoredTensor
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, read_torch
@@ -34,9 +34,10 @@ _GANSPACE = (
 def read_vector(path: Path | str) -> FloatArray:
     """The one array of numbers in a file, float32, in the shape that it has there.
 
-    Known are numpy's .npy, torch.save's .pt (of both formats, from any device) and .safetensors with one tensor.
+    Known are numpy's .npy and .npz, torch.save's .pt (of both formats, from any device) and .safetensors, each with one
+    array; what else a dictionary of torch.save holds, such as a name, is not looked at.
 
-    Raises: DirectionError, when the file is missing, damaged, of another kind, too large, or not finite.
+    Raises: DirectionError, when the file is missing, damaged, of another kind, too large, not finite, or all 0.
     """
     path = Path(path)
     try:
@@ -46,18 +47,21 @@ def read_vector(path: Path | str) -> FloatArray:
         return _float32(_read(data))
     except Refused as exc:
         raise DirectionError(
-            f"cannot read a direction from {path}: {exc}", "a vector as .npy, .pt or .safetensors is needed"
+            f"cannot read a direction from {path}: {exc}",
+            "save the vector by itself: np.save('age.npy', v) or torch.save(v, 'age.pt')",
         ) from exc
 
 
 def shape_direction(vector: FloatArray, num_ws: int, w_dim: int, path: Path | str) -> FloatArray:
     """The vector as the generator takes it: [1, w_dim] for W, [num_ws, w_dim] for W+.
 
-    Leading axes of one are dropped; rows that are all equal are one W vector.
+    Leading axes of one are dropped, and a last one; rows that are all equal are one W vector.
 
     Raises: WrongShape, for any other number of rows, or another width.
     """
-    shape = vector.shape[_ones(vector.shape) :]
+    column = vector.ndim > 1 and vector.shape[-1] == 1 < w_dim
+    shape = vector.shape[:-1] if column else vector.shape
+    shape = shape[_ones(shape) :]
     if len(shape) not in (1, 2) or shape[-1] != w_dim or shape[0] == 0:
         raise WrongShape(path, vector.shape, num_ws, w_dim)
     rows = vector.reshape(-1, w_dim)
@@ -79,13 +83,15 @@ def _ones(shape: tuple[int, ...]) -> int:
 def _read(data: memoryview) -> NDArray[Any]:
     if bytes(data[:6]) == b"\x93NUMPY":
         return read_npy(data)
+    if is_npz(data):
+        return read_npz(data)
     if is_zip(data) or is_stream(data):
         return _torch(read_torch(data, lambda _: TORCH_FILE))
     if bytes(data[8:9]) == b"{":
         return _safetensors(data)
     if bytes(data[:1]) == b"\x80":
         raise Refused("it is a bare pickle")
-    raise Refused("it is none of .npy, .pt and .safetensors")
+    raise Refused("it is none of .npy, .npz, .pt and .safetensors")
 
 
 def _float32(array: NDArray[Any]) -> FloatArray:
@@ -97,6 +103,8 @@ def _float32(array: NDArray[Any]) -> FloatArray:
         vector = np.array(array, np.float32, order="C")
     if not np.isfinite(vector).all():
         raise Refused("it holds numbers that are not finite")
+    if not vector.any():
+        raise Refused("all its numbers are 0, it changes nothing")
     return vector
 
 
@@ -109,7 +117,11 @@ def _torch(value: object) -> NDArray[Any]:
         names = [name for name in value if isinstance(name, str)]
         if {"mean", "comp", "std"} <= set(names):
             raise Refused(_GANSPACE)
-        raise Refused(f"it holds a dictionary ({', '.join(printable(n, 20) for n in names[:4])}), not one tensor")
+        tensors = [part for part in value.values() if isinstance(part, StoredTensor | NumpyArray)]
+        if len(tensors) == 1:
+            return _torch(tensors[0])
+        shown = ", ".join(printable(n, 20) for n in names[:4])
+        raise Refused(f"it holds a dictionary ({shown}) with {len(tensors)} tensors, not one")
     raise Refused(f"it holds a {type(value).__name__}, not one tensor")
 
 

@@ -1,4 +1,4 @@
-"""`.npy` files from strangers: numbers only, bounded in size, never pickled."""
+"""`.npy` and `.npz` files from strangers: numbers only, bounded in size, never pickled."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import io
 import math
 import tokenize
 import warnings
+import zipfile
+import zlib
 from typing import Any
 
 import numpy as np
@@ -17,6 +19,7 @@ from stitchedit.errors import Refused
 MAX_NUMBERS = 1 << 22  # of one vector; W+ at 1024 px has 9,216
 MAX_HEADER = 1024  # bytes that are parsed; numpy pads the header of a plain array to 128
 _LONGEST_HEADER = 65536  # bytes that are looked at
+_MOST_UNPACKED = 8 * MAX_NUMBERS + _LONGEST_HEADER  # bytes of an array
 _READERS = {
     1: npy_format.read_array_header_1_0,
     2: npy_format.read_array_header_2_0,
@@ -40,6 +43,31 @@ def read_npy(data: memoryview, kinds: str = "fiub", most: int = MAX_NUMBERS) -> 
     if kind.kind not in kinds or not kind.itemsize:
         raise Refused("it holds Python objects, texts or other things, not real numbers")
     return as_numbers(data[file.tell() :], kind, list(shape), "F" if fortran else "C", most)
+
+
+def is_npz(data: memoryview) -> bool:
+    """Whether a zip begins with an array of numpy's `savez`."""
+    if bytes(data[:4]) != b"PK\x03\x04":
+        return False
+    length = int.from_bytes(data[26:28], "little")
+    return bytes(data[30 : 30 + length]).endswith(b".npy")
+
+
+def read_npz(data: memoryview) -> NDArray[Any]:
+    """The one array of a `.npz`, packed or not. Raises Refused, when there are several."""
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            names = archive.namelist()
+            if len(names) != 1:
+                shown = ", ".join(name.removesuffix(".npy")[:20] for name in names[:4])
+                raise Refused(f"it holds {len(names)} arrays ({shown}), not one")
+            with archive.open(names[0]) as member:
+                raw = member.read(_MOST_UNPACKED + 1)
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, NotImplementedError, ValueError) as exc:
+        raise Refused("its zip is damaged, or packed in an unknown way") from exc
+    if len(raw) > _MOST_UNPACKED:
+        raise Refused("it holds too many numbers for a vector")
+    return read_npy(memoryview(raw))
 
 
 def _header(file: io.BytesIO) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:

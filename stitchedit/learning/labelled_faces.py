@@ -7,6 +7,7 @@ picture's w is what an encoder makes of its largest face, cut as FFHQ is.
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ PICTURE_PX = 256
 KINDS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MOST_BYTES = 100_000_000  # of a table
 MOST_ROWS = 1_000_000
+_SEPARATORS = ",;\t"
+_DECIMAL = re.compile(r"[-+]?\d*,\d+")
+_UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how files in it begin; spreadsheets write such as "Unicode text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,9 @@ class Labelled:
 
 def read_table(path: Path, label: str, hold: Sequence[str] = ()) -> Labelled:
     """A CSV with a header: a column `image` (relative to the table) or `seed`, and columns of numbers.
+
+    Commas, semicolons or tabs part the columns, with or without blanks around; beside the latter two numbers may have
+    decimal commas, as spreadsheets write them in much of the world.
 
     Args:
         label: the column to learn; hold: columns that it shall leave alone. Rows in which one is empty are left out.
@@ -157,15 +164,32 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], str]:
     try:
         if path.stat().st_size > MOST_BYTES:
             raise ConfigError(f"{path} is too large for a table", f"at most {MOST_BYTES // 10**6} MB are read")
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, restkey="")
-            where = next((name for name in ("image", "seed") if name in (reader.fieldnames or ())), None)
-            rows = [dict(row) for row in reader]
+        data = path.read_bytes()
+        lines = data.decode("utf-16" if data[:2] in _UTF16 else "utf-8-sig").splitlines(keepends=True)
+        rows, where = _parsed(lines)
     except (OSError, UnicodeDecodeError, csv.Error) as exc:
         raise ConfigError(f"cannot read {path}: {exc}", "a table of comma separated values is needed") from exc
     if where is None:
         raise ConfigError(f"{path} has neither a column 'image' nor one 'seed'", "its first line names the columns")
     return rows[:MOST_ROWS], where
+
+
+def _parsed(lines: list[str]) -> tuple[list[dict[str, str]], str | None]:
+    """The rows below the first line, by its names, and which of them names the faces."""
+    for separator in _SEPARATORS:
+        reader = csv.DictReader(lines, restkey="", delimiter=separator, skipinitialspace=True)
+        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+        where = next((name for name in ("image", "seed") if name in reader.fieldnames), None)
+        if where is not None:
+            return [_with_points(row) if separator != "," else row for row in reader], where
+    return [], None
+
+
+def _with_points(row: dict[str, str]) -> dict[str, str]:
+    """Decimal commas as points."""
+    return {
+        k: v.replace(",", ".") if isinstance(v, str) and _DECIMAL.fullmatch(v.strip()) else v for k, v in row.items()
+    }
 
 
 def _face(row: dict[str, str], where: str, path: Path, line: int) -> Path | int:

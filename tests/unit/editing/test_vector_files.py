@@ -3,6 +3,7 @@ import json
 import os
 import pickle
 import struct
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,12 @@ def vector(*shape: int) -> np.ndarray:
 def npy(array: np.ndarray, **kwargs: object) -> bytes:
     buffer = io.BytesIO()
     np.save(buffer, array, **kwargs)  # type: ignore[arg-type]
+    return buffer.getvalue()
+
+
+def npz(save: Callable[..., None], **arrays: np.ndarray) -> bytes:
+    buffer = io.BytesIO()
+    save(buffer, **arrays)
     return buffer.getvalue()
 
 
@@ -60,6 +67,9 @@ WRITTEN = {
     "pt strided": torch_file(torch.from_numpy(BASE.transpose(0, 2, 1).copy()).permute(0, 2, 1)),
     "pt from cuda": torch_file(torch.from_numpy(BASE), zipped=False).replace(b"\3\0\0\0cpu", b"\6\0\0\0cuda:0"),
     "pt numpy array": torch_file(BASE.astype(np.float64)),
+    "pt in a dictionary": torch_file({"direction": torch.from_numpy(BASE), "name": "age", "step": 3}),
+    "npz": npz(np.savez, v=BASE),
+    "npz packed": npz(np.savez_compressed, arr_0=BASE),
     "safetensors": save_safetensors({"v": torch.from_numpy(BASE)}, {"by": "x"}),
     "safetensors float64": save_safetensors({"v": torch.from_numpy(BASE).double()}),
     "safetensors bfloat16": save_safetensors({"v": torch.from_numpy(BASE).bfloat16()}),
@@ -85,9 +95,13 @@ def test_a_slice_of_a_larger_tensor(tmp_path: Path) -> None:
 GANSPACE = {"mean": torch.zeros(1, 8), "comp": torch.zeros(80, 1, 8), "std": torch.ones(80)}
 REFUSED = {
     "empty": (b"", "the file is empty"),
-    "text": (b"0.1, 0.2", "none of .npy, .pt and .safetensors"),
+    "text": (b"0.1, 0.2", "none of .npy, .npz, .pt and .safetensors"),
     "GANSpace": (torch_file(GANSPACE), "GANSpace components .mean, comp, std.: each sets a coordinate"),
-    "dictionary": (torch_file({"state_dict": torch.zeros(3), "opts": 1}), r"dictionary \(state_dict, opts\)"),
+    "dictionary": (torch_file({"a": torch.ones(3), "b": torch.ones(3)}), r"dictionary \(a, b\) with 2 tensors"),
+    "zeros": (npy(np.zeros(8, np.float32)), "all its numbers are 0"),
+    "two arrays": (npz(np.savez, a=BASE, b=BASE), r"2 arrays \(a, b\), not one"),
+    "npz bomb": (npz(np.savez_compressed, a=np.zeros(1 << 23)), "too many numbers"),
+    "npz cut": (npz(np.savez, a=BASE)[:-40], "its zip is damaged"),
     "list": (torch_file([torch.zeros(3)]), "a list, not one tensor"),
     "integers": (npy(np.zeros(8, np.int64)), "it holds int64"),
     "complex": (npy(np.zeros(8, np.complex64)), "Python objects, texts"),
@@ -113,7 +127,6 @@ REFUSED = {
     "nan": (npy(np.array([1, np.nan], np.float32)), "not finite"),
     "inf": (torch_file(torch.tensor([1.0, torch.inf])), "not finite"),
     "beyond float32": (npy(np.array([1e300])), "not finite"),
-    "npz": (npy(BASE)[:0], "empty"),
     "bare pickle": (pickle.dumps(BASE), "bare pickle"),
     "os.system in a pickle": (pickle.dumps(Evil()), "bare pickle"),
     "os.system in a torch file": (torch_file({"x": Evil()}), "names posix.system"),
@@ -180,6 +193,8 @@ SIX = vector(6, 8)
     ("given", "rows"),
     [
         (SIX[0], 1),
+        (SIX[0][:, None], 1),
+        (SIX[0][None, :, None], 1),
         (SIX[:1], 1),
         (SIX[None, :1], 1),
         (SIX[None, None], 6),
@@ -202,7 +217,8 @@ def test_one_w_vector_or_one_row_a_layer(given: np.ndarray, rows: int) -> None:
 def test_other_shapes_are_refused_with_both_numbers(shape: tuple[int, ...]) -> None:
     with pytest.raises(WrongShape, match=r"x.npy holds a vector of shape \[") as caught:
         shape_direction(vector(*shape), 6, 8, "x.npy")
-    assert caught.value.hint == "this generator takes [8] (W) or [6, 8] (W+)"
+    assert caught.value.hint.startswith("this generator takes [8] (W) or [6, 8] (W+)")
+    assert ("save the rows" in caught.value.hint) == (shape == (18, 8))
     assert caught.value.found == shape
 
 
@@ -210,7 +226,7 @@ def test_every_truncation_and_many_mutations_end_in_one_line(tmp_path: Path) -> 
     random = np.random.default_rng(0)
     path = tmp_path / "direction"
     messages: list[str] = []
-    for name in ("npy float32", "pt", "pt before 1.6", "safetensors"):
+    for name in ("npy float32", "npz packed", "pt", "pt before 1.6", "safetensors"):
         data = WRITTEN[name]
         cases = [data[:end] for end in range(0, len(data), 17)]
         for _ in range(100):

@@ -38,6 +38,20 @@ def test_a_table_of_seeds(tmp_path: Path) -> None:
     assert columns_of(path) == ("seed", "label", "age")
 
 
+@pytest.mark.parametrize("separator", [";", "\t", ", ", " , ", " ; "])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_spreadsheets_part_columns_in_many_ways(separator: str, encoding: str, tmp_path: Path) -> None:
+    commas = "," in separator
+    rows = [f"{k / 4}" if commas else f"{k / 4}".replace(".", ",") for k in range(FEWEST)]
+    lines = ["seed,label,age", *(f"{k},{{}},-3".replace("{}", "\0") for k in range(FEWEST))]
+    text = "\r\n".join(line.replace(",", separator) for line in lines)
+    for row in rows:
+        text = text.replace("\0", row, 1)
+    (tmp_path / "labels.csv").write_bytes(text.encode(encoding))
+    found = read_table(tmp_path / "labels.csv", "label", ["age"])
+    np.testing.assert_allclose(found.values, [[k / 4, -3] for k in range(FEWEST)])
+
+
 def test_pictures_lie_beside_the_table(tmp_path: Path) -> None:
     (tmp_path / "faces").mkdir()
     for k in range(FEWEST):
@@ -75,7 +89,7 @@ def test_bad_tables(tmp_path: Path, rows: list[str], header: str, said: str) -> 
 def test_a_file_that_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         read_table(tmp_path / "none.csv", "label")
-    (tmp_path / "labels.csv").write_bytes(b"\xff\xfe\x00\x01" * 9)
+    (tmp_path / "labels.csv").write_bytes(b"\x80\x81" * 9)
     with pytest.raises(ConfigError, match="cannot read"):
         read_table(tmp_path / "labels.csv", "label")
 
