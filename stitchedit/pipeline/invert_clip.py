@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import logging
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,6 +22,7 @@ from stitchedit.inversion.pivotal_tuning import tune
 from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.perceptual import Perceptual
+from stitchedit.pipeline.face_warnings import all_warnings
 from stitchedit.pipeline.invert_plan import InvertPlan, plan_invert
 from stitchedit.pipeline.multi_face import TrackedFace, follow_faces, iter_rgb, numbered
 from stitchedit.pipeline.summaries import InvertSummary, finished
@@ -30,6 +32,8 @@ from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import Project
 from stitchedit.project.records import inputs_of
 from stitchedit.types import ByteArray, CropImages
+
+log = logging.getLogger(__name__)
 
 
 def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Progress = silent) -> InvertSummary:
@@ -49,13 +53,14 @@ def run_invert(plan: InvertPlan, *, progress: Progress = silent) -> InvertSummar
     for number, face in enumerate(faces, 1):
         own = copy.deepcopy(plan.generator) if number < len(faces) else plan.generator  # tuning changes it
         named = progress if len(faces) == 1 else numbered(progress, number)
-        _invert_face(face, replace(plan, generator=own), perceptual, named)
+        whom = "" if len(faces) == 1 else f"face {number}: "
+        _invert_face(face, replace(plan, generator=own), perceptual, named, whom)
     first, *others = [finished(face.project, config.device, face.stages.seconds) for face in faces]
     return replace(first, others=others)
 
 
-def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress) -> None:
-    """What comes after tracking."""
+def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress, whom: str) -> None:
+    """What comes after tracking. `whom` stands before warnings."""
     project, stages, tracks = face.project, face.stages, face.tracks
     generator, config, source = plan.generator, plan.config, plan.source
 
@@ -78,6 +83,8 @@ def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, pr
     fingerprint = stages.run("align", inputs | inputs_of(config.align), [project.crops / "crops.npz"], do_align)
     crops, points = artefacts.load_crops(project.crops)
     restore_crops(project, source, crops)
+    for told in all_warnings(tracks, crops, points):  # before what takes long
+        log.warning("%s%s", whom, told)
     batches = Batches(crops, look_map(points), plan.device)
 
     def do_encode(fingerprint: str) -> None:

@@ -21,6 +21,7 @@ from stitchedit.masks.weight_maps import face_mask
 from stitchedit.metrics import masked_psnr
 from stitchedit.models.generator import Generator
 from stitchedit.pipeline.calibration import Answer
+from stitchedit.pipeline.face_warnings import quality_notes
 from stitchedit.pipeline.inversion import load_inversion
 from stitchedit.project.folder import Project
 from stitchedit.strength import Keyframes, Strength
@@ -91,7 +92,8 @@ class InvertSummary:
         )
         said += [f"note: {note}" for note in self.notes] + [_cost(self.seconds)]
         for number, other in enumerate(self.others, 2):
-            said += [f"face {number}: {line}" for line in other.lines() if not line.startswith("note: ")]
+            lines = [line for line in other.lines() if not line.startswith("note: ") or line not in said]  # of the clip
+            said += [f"face {number}: {line}" for line in lines]
         return said
 
 
@@ -188,7 +190,7 @@ def finished(project: Project, device: str, seconds: dict[str, float]) -> Invert
         psnr_mean_db=float(psnr.mean()),
         psnr_worst_db=float(psnr.min()),
         tuning=project.fact("notes", "tuning"),
-        notes=[*notes(inverted.source), *_damage(project)],
+        notes=[*notes(inverted.source), *_damage(project), *quality_notes(crops, inverted.points)],
         seconds=seconds,
         doubtful=doubtful_runs(tracks, crops, visibility_flags(tracks, crops, inverted.points)),
     )
