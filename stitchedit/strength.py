@@ -69,7 +69,7 @@ class Keyframes:
         if (np.diff(at) <= 0).any():
             raise ConfigError(f"keyframes {self} do not follow each other at {float(rate):g} frames a second", _HINT)
         if len(frames) and at[-1] > frames[-1]:
-            log.warning("keyframe %s lies behind frame %d, the last one with the face", self.keys[-1], frames[-1])
+            log.warning("keyframe %s comes after frame %d, the last with the face", self.keys[-1], frames[-1])
         # Level stretches on both sides make the curve start and end level.
         at, strengths = np.concatenate([at[:1] - 1, at, at[-1:] + 1]), np.pad(strengths, 1, "edge")
         with np.errstate(over="ignore"):  # slopes next to nothing

@@ -20,6 +20,7 @@ from stitchedit.config import DEVICES, PRESETS, REGIONS, EditConfig, InvertConfi
 from stitchedit.progress import Progress, shown_time
 from stitchedit.project.log_file import ProjectLog
 
+LINE = "%(levelname)s %(message)s"  # of a log that is no terminal
 INVERT, EDIT = InvertConfig(), EditConfig()  # help texts take their defaults from these
 
 
@@ -99,7 +100,12 @@ def running(verbose: bool) -> Iterator[Progress]:
     from rich.progress import Progress as Bars
 
     console = Console(stderr=True)
-    handler = RichHandler(console=console, show_time=verbose, show_path=False, markup=False, show_level=True)
+    handler: logging.Handler = RichHandler(
+        console=console, show_time=verbose, show_path=False, markup=False, show_level=True
+    )
+    if not console.is_terminal:  # a file or pipe: a message is a line, however long, and nothing is padded
+        handler = logging.StreamHandler()
+        handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s" if verbose else LINE))
     logging.raiseExceptions = False  # a line that cannot be shown is no reason for a traceback
     logger = logging.getLogger("stitchedit")
     handler.setLevel(logging.DEBUG if verbose else logging.INFO)
@@ -134,7 +140,7 @@ def quarters(logger: logging.Logger) -> Progress:
             said[stage] = quarter
             parts = [note] if note else []
             parts += [] if seconds is None else [f"about {shown_time(seconds)} left"]
-            logger.info("%s: %d of %d %s", stage, done, total, f"({', '.join(parts)})" if parts else "")
+            logger.info("%s: %d of %d%s", stage, done, total, f" ({', '.join(parts)})" if parts else "")
 
     return show
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
@@ -164,10 +165,12 @@ def _row(name: str, value: str, explained: str) -> str:
 
 
 def _edit_done(attribute: Attribute) -> str:
+    """What changed; the range of what is read, such as 0..80, says nothing of a change."""
+    unit = re.sub(r",? \(?0\.\.\d+\)?(?=,|$)", "", attribute.unit)
     if math.isnan(attribute.change):
-        return _row(f"edit done: {attribute.name}", "-", attribute.unit)
+        return _row(f"edit done: {attribute.name}", "-", unit)
     change = f"{attribute.change:+.3g}"
-    return _row(f"edit done: {attribute.name}", change, f"{attribute.unit}; SD over time {shown(attribute.spread)}")
+    return _row(f"edit done: {attribute.name}", change, f"{unit}; SD over time {shown(attribute.spread)}")
 
 
 def _explained(figure: Figure) -> str:

@@ -29,6 +29,7 @@ from stitchedit.faces.age_reader import INPUT_PX, MARGIN, inner_face, load_age_r
 from stitchedit.faces.age_reader import WEIGHTS as AGE_WEIGHTS
 from stitchedit.faces.alignment import crop, quads, to_crop
 from stitchedit.faces.human_ratings import PICTURE_PX, Rater
+from stitchedit.models.litert import load_interpreter
 from stitchedit.types import ByteArray, FloatArray
 
 # Eye corners and the nose's base (iBUG 45, 42, 36, 39, 33) in dlib's mean face, in units of the unpadded chip's side.
@@ -316,11 +317,7 @@ class Predictors:
     def _emotion(self) -> Any:
         name = "emotion_model_quantized.tflite"
         if name not in self._loaded:
-            from ai_edge_litert.interpreter import Interpreter
-
-            network = Interpreter(str(self._path_of(name)), num_threads=1)
-            network.allocate_tensors()
-            self._loaded[name] = network
+            self._loaded[name] = load_interpreter(self._path_of(name))
         return self._loaded[name]
 
 

@@ -17,11 +17,11 @@ from typing import Any, Self
 import cv2
 import dlib
 import numpy as np
-from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
 from stitchedit.errors import NotFetched
 from stitchedit.models.bundled_weights import packaged_file
+from stitchedit.models.litert import load_interpreter
 from stitchedit.types import ByteArray, FloatArray
 
 DETECTABLE_PX = 80  # the detector's window: no narrower face is seen without enlarging the picture
@@ -239,9 +239,7 @@ def _embedder() -> Any:
 
 @cache
 def _interpreter(name: str) -> Any:
-    interpreter = Interpreter(model_path=str(packaged_file(name)), num_threads=1)
-    interpreter.allocate_tensors()
-    return interpreter
+    return load_interpreter(packaged_file(name))
 
 
 def _model_path(name: str) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from stitchedit.image.resample import Affine, apply
 from stitchedit.models.bundled_weights import packaged_file
+from stitchedit.models.litert import load_interpreter
 from stitchedit.types import ByteArray, FloatArray
 
 MESH_WEIGHTS = "face_landmarks_detector_v2.tflite"
@@ -191,8 +192,4 @@ def _mesh(view: FloatArray) -> tuple[FloatArray, float]:
 
 @cache
 def _network(name: str) -> Any:
-    from ai_edge_litert.interpreter import Interpreter
-
-    network = Interpreter(str(packaged_file(name)), num_threads=1)
-    network.allocate_tensors()
-    return network
+    return load_interpreter(packaged_file(name))

@@ -78,7 +78,7 @@ class InvertSummary:
     def lines(self) -> list[str]:
         said = [
             f"project: {self.project}",
-            f"frames: {self.frames}, with a face {self.edited_frames} (crops of {self.crop_px} px, "
+            f"frames: {self.frames}, the face in {self.edited_frames} of them (crops of {self.crop_px} px, "
             f"the face's square is {self.face_px:.0f} px wide)",
         ]
         if self.filled_frames:

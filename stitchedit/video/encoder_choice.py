@@ -38,7 +38,8 @@ def container_of(path: Path, lossless: bool) -> str:
     """FFmpeg's name of the container for a file name. Raises: CannotEncode, for one that will not do."""
     container = CONTAINERS.get(path.suffix.lower())
     if container is None:
-        raise CannotEncode(path, f"'{path.suffix}' is no container it writes", f"use one of {', '.join(CONTAINERS)}")
+        why = f"{path.suffix} files are not written" if path.suffix else "its name has no ending, such as .mp4"
+        raise CannotEncode(path, why, f"use one of {', '.join(CONTAINERS)}")
     if lossless and container != "matroska":
         why = f"{path.suffix} does not hold lossless FFV1 video"
         raise CannotEncode(path, why, f"name it {path.with_suffix('.mkv').name}")

@@ -60,7 +60,7 @@ def test_only_edited_frames_are_asked_for():
 
 def test_a_key_that_is_never_reached_is_told(caplog):
     curve("0:0,100:2")
-    assert "lies behind frame 59" in caplog.text
+    assert "comes after frame 59" in caplog.text
 
 
 BAD = ["", "two", "nan", "inf", "1e6", "1,2", "0:", ":2", "0:0,", "0:0,48", "0:0,48:x", "0:nan", "-1:0,2:1", "0.5:1"]

@@ -1,3 +1,4 @@
+import logging
 import os
 import signal
 import sys
@@ -25,3 +26,12 @@ def test_the_allocator_setting_is_applied_once(monkeypatch: pytest.MonkeyPatch) 
     assert environment["STITCHEDIT_MALLOC"] == "applied"
     assert environment["MALLOC_ARENA_MAX"] == "3", "what the user has set stays"
     assert int(environment["MALLOC_MMAP_THRESHOLD_"]) > 1 << 30
+
+
+def test_a_log_that_is_no_terminal_has_a_line_a_message(capsys: pytest.CaptureFixture[str]) -> None:
+    with console.running(verbose=False) as progress:
+        logging.getLogger("stitchedit.test").warning("%s", "a long word, " * 20)
+        progress("track", 3, 4)
+        progress("track", 4, 4)
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["WARNING " + "a long word, " * 20, "INFO track: 3 of 4", "INFO track: 4 of 4"]
