@@ -132,12 +132,14 @@ class FaceError(StitcheditError):
 class NoFace(FaceError):
     """No frame holds a face that could be followed."""
 
-    def __init__(self, where: Path | str, frames: int) -> None:
-        super().__init__(
-            f"no face found in any of the {frames} frames of {where}",
-            "faces must look towards the camera and be about 40 pixels wide or more",
-        )
-        self.frames = frames
+    def __init__(self, where: Path | str, frames: int, turn: int = 0) -> None:
+        """`turn`: by how many degrees counterclockwise the picture must be turned to show one; 0: none is known."""
+        hint, found = "faces must look towards the camera and be about 40 pixels wide or more", ""
+        if turn:
+            hint = f"turn it: `ffmpeg -display_rotation {turn} -i CLIP -c copy turned.mp4`, or its pictures likewise"
+            found = f", but one that lies {'upside down' if turn == 180 else 'on its side'}"
+        super().__init__(f"no face found in any of the {frames} frames of {where}{found}", hint)
+        self.frames, self.turn = frames, turn
 
 
 class NoFaceIn(FaceError):

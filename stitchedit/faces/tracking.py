@@ -46,6 +46,10 @@ _FOLLOW_THRESHOLD = -0.5  # where a face was a moment ago, a weaker one (turned,
 _MOST_FACES = 3  # followed at a time
 _MOST_CHOSEN_OF = 8  # the same where the user chooses
 _SMALLEST_RIVAL = 0.25  # area, relative to the largest followed, of the smallest face worth following
+_LYING = (
+    1.0  # score: faces that are upside down are seen, with .04 to .32; upright the same have 2.2 to 3, filmed 1.2 up
+)
+_SURER_OF_A_TURN = 0.7  # score: by so much a turned picture must look more like a face
 _CUT_DIFFERENCE = 20.0  # mean absolute difference of two tiny pictures, 0..255
 _CUT_JUMP = 4.0  # times the difference a frame earlier
 _CUT_MEDIAN = 6.0  # a hand before the face changes less than half of the picture
@@ -98,14 +102,19 @@ def track_faces(
     picks = {choice: find_pick(choice) for choice in choices if choice != EVERYBODY}
     follower = _Follower(config, float(rate), anyone=list(choices) != [LARGEST])
     count = 0
+    samples: list[ByteArray] = []
     for index, rgb in frames:
         follower.see(index, rgb)
+        if index & (index - 1) == 0:  # 0, 1, 2, 4, 8 ..: a few of any clip
+            samples.append(_reduced(rgb))
         count = index + 1
         progress("track", count, max(total, count))
     steady = min(count, max(1, round(_STEADY_S * float(rate))))
     persons = [p for p in group(follower.tracklets) if sum(len(t.rows) for t in p) >= steady]
-    if not persons:
-        raise NoFace(name, count)
+    best = max((score for p in persons for t in p for score in t.scores.values()), default=0.0)
+    turn = lying_turn(samples, best + _SURER_OF_A_TURN) if best < _LYING else 0
+    if turn or not persons:
+        raise NoFace(name, count, turn)
     chosen: dict[str, Person] = {}
     for choice, pick in picks.items():
         person = pick(persons, float(rate))
@@ -129,6 +138,22 @@ def track_faces(
             scores[list(tracklet.rows)] = [tracklet.scores[index] for index in tracklet.rows]
         found[choice] = Tracks(points, state, frame_size, rate, cuts, scores)
     return found
+
+
+def lying_turn(pictures: Iterable[ByteArray], score: float) -> int:
+    """By how many degrees counterclockwise pictures must be turned to show a face of this score; 0: no turn does."""
+    for picture in pictures:
+        for quarters in (1, 3, 2):
+            if detectors.detect(np.ascontiguousarray(np.rot90(picture, quarters)), threshold=score):
+                return 90 * quarters
+    return 0
+
+
+def _reduced(rgb: ByteArray) -> ByteArray:
+    """As large as pictures are searched, a copy."""
+    scale = min(1.0, _SCAN_PX / max(rgb.shape[:2]))
+    size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
+    return np.asarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)) if scale < 1 else rgb.copy()
 
 
 class _Follower:

@@ -22,6 +22,7 @@ from stitchedit.inversion.pivotal_tuning import tune
 from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.perceptual import Perceptual
+from stitchedit.pipeline.clip_sheets import faces_sheet
 from stitchedit.pipeline.face_warnings import all_warnings
 from stitchedit.pipeline.invert_plan import InvertPlan, plan_invert
 from stitchedit.pipeline.multi_face import TrackedFace, follow_faces, iter_rgb, numbered
@@ -34,6 +35,8 @@ from stitchedit.project.records import inputs_of
 from stitchedit.types import ByteArray, CropImages
 
 log = logging.getLogger(__name__)
+
+SHEET = "faces.png"  # in the project: which number is whom
 
 
 def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Progress = silent) -> InvertSummary:
@@ -50,13 +53,18 @@ def run_invert(plan: InvertPlan, *, progress: Progress = silent) -> InvertSummar
     """Carry a plan out. Raises the errors of its stages, InUse among them, when another process has the project."""
     config, perceptual = plan.config, loading.perceptual(plan.device)
     faces = follow_faces(Project.create(plan.root), plan.source, config, progress)
+    if len(faces) > 1:  # before hours of work, to be looked at
+        sheet = faces[0].project.root / SHEET
+        faces_sheet(plan.source, [face.tracks for face in faces], sheet)
+        log.info("%d faces; which number is whom: %s", len(faces), sheet)
     for number, face in enumerate(faces, 1):
         own = copy.deepcopy(plan.generator) if number < len(faces) else plan.generator  # tuning changes it
         named = progress if len(faces) == 1 else numbered(progress, number)
         whom = "" if len(faces) == 1 else f"face {number}: "
         _invert_face(face, replace(plan, generator=own), perceptual, named, whom)
     first, *others = [finished(face.project, config.device, face.stages.seconds) for face in faces]
-    return replace(first, others=others)
+    told = [f"which number is whom: {faces[0].project.root / SHEET}"] if others else []
+    return replace(first, others=others, notes=[*first.notes, *told])
 
 
 def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress, whom: str) -> None:

@@ -54,7 +54,6 @@ WITHOUT_TEST = {
     "models/network_files",
     "models/weights_catalogue",
     "models/weights_store",
-    "pipeline/clip_sheets",
     "pipeline/edit_plan",
     "pipeline/face_edit",
     "pipeline/head_map_cache",

@@ -114,3 +114,11 @@ def test_progress_counts_frames(face):
 
     track(enumerate([scene(face)] * 2), TrackConfig(), frame_size=(420, 300), rate=RATE, progress=progress, total=2)
     assert seen == [("track", 1, 2), ("track", 2, 2)]
+
+
+@pytest.mark.parametrize("quarters", [1, 2, 3])
+def test_a_face_that_does_not_stand_upright_is_told_with_the_turn_that_helps(face, quarters):
+    frames = [np.ascontiguousarray(np.rot90(scene(face), quarters))] * 3
+    with pytest.raises(NoFace, match="upside down" if quarters == 2 else "on its side") as caught:
+        follow(frames)
+    assert f"-display_rotation {360 - 90 * quarters} " in caught.value.hint
