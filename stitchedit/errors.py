@@ -18,6 +18,7 @@ and keeps its traceback.
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Sequence
 from pathlib import Path
@@ -244,9 +245,11 @@ class WrongShape(DirectionError):
 
     def __init__(self, path: Path | str, found: Sequence[int], num_ws: int, w_dim: int) -> None:
         hint = f"this generator takes [{w_dim}] (W) or [{num_ws}, {w_dim}] (W+)"
-        rows = found[-2] if len(found) > 1 and found[-1] == w_dim else 0
-        if rows > num_ws:  # made for a larger picture
-            hint += f"; if its W is the same, save the rows for fewer pixels: np.save('x.npy', v[..., :{num_ws}, :])"
+        sides = [side for side in found if side != 1]
+        if len(sides) == 3 and sides[-1] == w_dim:
+            hint += f"; these look like the codes of {sides[0]} pictures, which are no direction"
+        elif math.prod(found) > num_ws * w_dim and math.prod(found) % w_dim == 0:  # made for a larger picture
+            hint += f"; if its W is the same, save the rows for fewer pixels: v.reshape(-1, {w_dim})[:{num_ws}]"
         super().__init__(f"{path} holds a vector of shape {list(found)}", hint)
         self.found = tuple(found)
 

@@ -55,13 +55,16 @@ def read_vector(path: Path | str) -> FloatArray:
 def shape_direction(vector: FloatArray, num_ws: int, w_dim: int, path: Path | str) -> FloatArray:
     """The vector as the generator takes it: [1, w_dim] for W, [num_ws, w_dim] for W+.
 
-    Leading axes of one are dropped, and a last one; rows that are all equal are one W vector.
+    Leading axes of one are dropped, and a last one; all rows in one, [num_ws * w_dim], are parted; rows that are all
+    equal are one W vector.
 
     Raises: WrongShape, for any other number of rows, or another width.
     """
     column = vector.ndim > 1 and vector.shape[-1] == 1 < w_dim
     shape = vector.shape[:-1] if column else vector.shape
     shape = shape[_ones(shape) :]
+    if len(shape) == 1 and shape[0] > w_dim and shape[0] % w_dim == 0:
+        shape = (shape[0] // w_dim, w_dim)
     if len(shape) not in (1, 2) or shape[-1] != w_dim or shape[0] == 0:
         raise WrongShape(path, vector.shape, num_ws, w_dim)
     rows = vector.reshape(-1, w_dim)

@@ -109,8 +109,16 @@ def _read(data: memoryview) -> Checkpoint:
             name: torch.from_numpy(np.require(value, requirements=["C", "W", "A"])) for name, value in tensors.items()
         }
         return _generator(Kind.TENSORFLOW, state, options)
+    if _is_data_pkl(data):
+        raise Refused("it is the data.pkl out of a torch file that was unpacked: give the .pt itself, as it came")
     value, _ = load(data, nvidia_file(load_storage))
     return _from_nvidia(value, len(data))
+
+
+def _is_data_pkl(data: memoryview) -> bool:
+    """Whether a pickle refers to storages in files beside it, as in a torch file; NVIDIA's hold theirs."""
+    start = bytes(data[: 1 << 20])
+    return b"_rebuild_tensor" in start and b"storage" in start and b"_load_from_bytes" not in start
 
 
 def _torch_allow_list(pickle: memoryview) -> AllowList:

@@ -199,6 +199,8 @@ SIX = vector(6, 8)
         (SIX[None, :1], 1),
         (SIX[None, None], 6),
         (SIX, 6),
+        (SIX.reshape(-1), 6),
+        (SIX.reshape(1, -1), 6),
         (np.repeat(SIX[:1], 18, 0), 1),
         (np.repeat(SIX[:1], 6, 0)[None], 1),
         (np.repeat(SIX[:1], 3, 0), 1),
@@ -212,13 +214,14 @@ def test_one_w_vector_or_one_row_a_layer(given: np.ndarray, rows: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [(9,), (1, 9), (5, 8), (18, 8), (2, 6, 8), (6, 1, 8), (48,), (0, 8), (0,), (), (8, 6)]
+    "shape", [(9,), (1, 9), (5, 8), (18, 8), (2, 6, 8), (6, 1, 8), (49,), (40,), (56,), (0, 8), (0,), (), (8, 6)]
 )
 def test_other_shapes_are_refused_with_both_numbers(shape: tuple[int, ...]) -> None:
     with pytest.raises(WrongShape, match=r"x.npy holds a vector of shape \[") as caught:
         shape_direction(vector(*shape), 6, 8, "x.npy")
     assert caught.value.hint.startswith("this generator takes [8] (W) or [6, 8] (W+)")
-    assert ("save the rows" in caught.value.hint) == (shape == (18, 8))
+    assert ("save the rows" in caught.value.hint) == (shape in ((18, 8), (56,)))
+    assert ("codes of 2 pictures" in caught.value.hint) == (shape == (2, 6, 8))
     assert caught.value.found == shape
 
 

@@ -1,7 +1,9 @@
 import argparse
+import io
 import json
 import os
 import struct
+import zipfile
 from collections import OrderedDict
 from collections.abc import Callable
 from pathlib import Path
@@ -230,6 +232,12 @@ def safetensors_bytes(header: object) -> bytes:
     return struct.pack("<Q", len(text)) + text + bytes(64)
 
 
+def data_pkl() -> bytes:
+    """What is left of a torch file where a browser has unpacked it."""
+    with zipfile.ZipFile(io.BytesIO(torch_file({"g_ema": {"a": torch.ones(3)}}))) as archive:
+        return archive.read(next(name for name in archive.namelist() if name.endswith("data.pkl")))
+
+
 REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "empty": (lambda: b"", "the file is empty"),
     "text": (lambda: b"hello", "it is no checkpoint"),
@@ -238,6 +246,7 @@ REFUSED: dict[str, tuple[Callable[[], bytes], str]] = {
     "bzip2": (lambda: b"BZh91AY&SY", "unpack it first"),
     "npy": (lambda: b"\x93NUMPY\x01\x00", "it is a numpy array"),
     "zip": (lambda: b"PK\x05\x06" + bytes(18), "damaged or empty zip"),
+    "data.pkl of a torch file": (data_pkl, "the data.pkl out of a torch file"),
     "lone tensor": (lambda: torch_file(torch.zeros(1, 512)), "lone tensor; an edit direction"),
     "list": (lambda: torch_file([torch.zeros(3)]), "no dictionary of tensors"),
     "numbers": (lambda: torch_file({"a": 1}), "no dictionary of tensors: a is none"),
