@@ -458,7 +458,10 @@ def require_edits(edits: Iterable[tuple[str, Strength]], force: bool) -> None:
 def asked_edits(
     directions: list[str] | None, strengths: list[str] | None, years: str | None
 ) -> tuple[tuple[str, Strength], ...]:
-    """Directions with their strengths, `age` by its years first. Raises ConfigError, for what `paired` refuses."""
+    """Directions with their strengths, `age` by its years first.
+
+    Raises: ConfigError, for what `paired` refuses, and where years contradict what is given beside them.
+    """
     from stitchedit.editing.direction import years_a_strength
     from stitchedit.strength import parse_strength, scaled
 
@@ -466,6 +469,15 @@ def asked_edits(
     if years is None:
         return paired(directions, given)
     older = ("age", scaled(parse_strength(years), 1 / years_a_strength()))
+    if directions == ["age"] and not given:
+        return (older,)  # named twice, told once
+    if "age" in (directions or ()):
+        raise ConfigError("--years and a --strength both say how much of 'age'", "leave --years or that pair out")
+    if directions and not given:
+        raise ConfigError(
+            f"--years is given beside --direction {directions[0]}, which has no --strength",
+            "it counts `age` alone: give a --strength for the other, or leave it out",
+        )
     return (older, *(paired(directions, given) if directions or given else ()))
 
 

@@ -35,6 +35,9 @@ def adopt(
     found = read_file(run)
     if config.track.face != LARGEST or config.others:
         raise ConfigError("--face is given beside --from", "a STIT run is of one face: leave --face out")
+    for name in ("generator", "encoder"):
+        if getattr(config, name) != getattr(InvertConfig(), name):
+            raise ConfigError(f"--{name} is given beside --from", f"a STIT run brings its own: leave --{name} out")
     if found.pivots is None or found.quads is None:
         raise UnknownCheckpoint(run, "it holds no pivots and quads", "--from takes STIT's checkpoints/model_RUN.pt")
     source = open_video(clip, config.fps)

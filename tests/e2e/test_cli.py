@@ -286,6 +286,7 @@ def test_a_stit_run_is_taken_over(tmp_path: Path) -> None:
     write_video(tmp_path / "longer.mp4", source, islice(source, frames + 1))
     assert f"{frames + 1} frames" in error(run("invert", "longer.mp4", "--from", model, cwd=tmp_path, expect=2))
     error(run("invert", "clip.mp4", "--from", TINY, cwd=tmp_path, expect=6))
+    assert "--generator" in error(run("invert", "clip.mp4", "--from", model, "--generator", TINY, cwd=tmp_path, expect=2))
     summary = json.loads(run("invert", "clip.mp4", "--from", model, "--json", cwd=tmp_path).stdout)
     assert summary["edited_frames"] == frames
     assert "taken over" in summary["tuning"]
