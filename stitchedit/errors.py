@@ -8,7 +8,7 @@
       WeightsError                      6   NotFetched . HashMismatch . UnknownCheckpoint
       DeviceError                       7   OpsBuildError . OutOfMemory
       DirectionError                    8   UnknownDirection . WrongShape . OtherGenerator
-      OutputError                       9   NotWritable . DiskFull . TooLittleRoom
+      OutputError                       9   NotWritable . WouldReplace . DiskFull . TooLittleRoom
       Stopped                   128 + n   by signal n: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
 
 `cli.main.main` is the one place that catches these: it prints the message and the hint on stderr and exits with
@@ -275,6 +275,14 @@ class NotWritable(OutputError):
 
     def __init__(self, path: Path | str, why: str) -> None:
         super().__init__(f"cannot write {path}: {why}", "choose another place with -o or --project")
+        self.path = path
+
+
+class WouldReplace(OutputError):
+    """A file lies where the output is to go, and it was not said that it may go."""
+
+    def __init__(self, path: Path | str, what: str) -> None:
+        super().__init__(f"{path} is there already: {what}", "choose another name with -o, or replace it: --overwrite")
         self.path = path
 
 

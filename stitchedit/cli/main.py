@@ -218,6 +218,9 @@ def edit(
     metadata_only: Annotated[
         bool, typer.Option("--metadata-only", help="No C2PA manifest; the notice in the metadata stays.")
     ] = False,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Replace a file of the output's name that is not this very edit.")
+    ] = False,
     uncalibrated: Uncalibrated = False,
     force: Annotated[
         bool, typer.Option(help="Take directions made for another generator, and strengths over twice the range.")
@@ -246,6 +249,7 @@ def edit(
         lossless=lossless,
         fidelity=fidelity,
         metadata_only=metadata_only,
+        overwrite=overwrite,
         match_colours=match_colours,
         force=force,
         blender=blender or base.blender,

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from stitchedit.errors import CannotOpen, NotAProject, ProjectError
 from stitchedit.project.folder import PERSONS, SUFFIX, Project
+from stitchedit.project.outputs import find_output
 from stitchedit.project.records import Records
 from stitchedit.provenance.manifest import notice_text, notices
-from stitchedit.video.clip_hash import clip_sha256
 from stitchedit.video.sequence_names import find_numbered, means_pictures
 
 
@@ -110,12 +110,9 @@ def _written_by(project: Project, video: Path) -> Records | None:
     """The record of the edit that wrote this very file: known by its content, so that it may have been moved."""
     if not video.is_file() and not means_pictures(video):
         return None
-    wanted = clip_sha256(video)
     for path in sorted(project.root.glob("edits/*/edit.toml")):
         records = Records.read(path)
-        if "video" not in records.data["stages"]:
-            continue  # not finished
-        output, sha = records.output("video")
-        if sha == wanted or (sha is None and output == video.resolve()):
-            return records
+        output = find_output(records, video)
+        if output is not None:
+            return output.as_of(records)
     return None

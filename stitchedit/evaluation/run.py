@@ -39,6 +39,7 @@ from stitchedit.faces.attributes import Predictors
 from stitchedit.models import loading
 from stitchedit.pipeline.inversion import InversionImages, load_inversion
 from stitchedit.progress import Progress, silent
+from stitchedit.project.records import Records
 from stitchedit.types import FineImages, FloatArray
 from stitchedit.video import VideoSource, means_pictures, open_video
 from stitchedit.video.clip_hash import clip_sha256
@@ -213,7 +214,12 @@ def _crops(subject: Subject, places: Places, device: str) -> FineImages | None:
     if subject.records is not None:
         stitched = stitched_crops(subject.records, places.crops)
         known = subject.records.inputs("video").get("blender") in BLENDERS
-        if known and all(stitched.path(row).is_file() for row in range(len(stitched))):
+        now = Records.read(subject.records.path).inputs("stitch")  # the crops may be those of a later run
+        if (
+            known
+            and now == subject.records.inputs("stitch")
+            and all(stitched.path(row).is_file() for row in range(len(stitched)))
+        ):
             return stitched
     return None
 

@@ -22,6 +22,7 @@ from stitchedit.pipeline.multi_face import numbered
 from stitchedit.pipeline.summaries import EditSummary, notes
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
+from stitchedit.project.outputs import begin_output, note_output, recall
 from stitchedit.provenance.manifest import notice
 from stitchedit.video import Frame, open_video, try_writing, write_video, written_files
 
@@ -73,6 +74,7 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
     told: list[str] = []
 
     def do_write(fingerprint: str) -> None:
+        begin_output(plan.faces[0].stages.records, plan.output)
         layers = [
             Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks, bad > 0, config.stitch.detail)
             for f, bad in zip(plan.faces, plan.doubtful, strict=True)
@@ -89,21 +91,13 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
         done = write_video(plan.output, source, counted, lossless=config.lossless, metadata=tags, seal=plan.seal)
         told.extend(done.notes)
 
-    inputs = {
-        "stitch": " ".join(face.fingerprint for face in plan.faces),
-        "blender": config.blender,
-        "match_colours": str(config.match_colours),
-        "lossless": str(config.lossless),
-        "output": str(plan.output.resolve()),
-        "c2pa": str(plan.seal is not None),
-        "every_frame": str(config.every_frame),
-        "changes": str(config.stitch.detail),
-    }
     stages = plan.faces[0].stages
-    stages.run("video", inputs, written_files(plan.output, source), do_write)
-    stages.records.note_output("video", plan.output)
+    recall(stages.records, plan.output)
+    stages.run("video", plan.video_inputs(), written_files(plan.output, source), do_write)
+    note_output(stages.records, plan.output)
     for face in plan.faces[1:]:  # on record with every face, so that each is known as one of those in the video
         face.stages.records.copy("video", stages.records)
+        note_output(face.stages.records, plan.output)
     return told
 
 

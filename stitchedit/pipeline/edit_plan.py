@@ -7,7 +7,7 @@ are checked. `run_edit` of `edit_clip` carries it out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ import numpy as np
 from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.config import EditConfig
 from stitchedit.editing.direction import direction_label, own_regions
-from stitchedit.errors import ConfigError
+from stitchedit.errors import ConfigError, WouldReplace
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.disk_space import require_disk_space
 from stitchedit.pipeline.calibration import Answer
@@ -25,10 +25,12 @@ from stitchedit.pipeline.multi_face import open_faces
 from stitchedit.pipeline.summaries import edits_json
 from stitchedit.progress import Progress, shown_time, silent
 from stitchedit.project.folder import Project
-from stitchedit.provenance.manifest import FORMATS, Seal, sealer
+from stitchedit.project.outputs import was_begun, why_replaced
+from stitchedit.project.records import Records, fingerprint_of
+from stitchedit.provenance.manifest import FORMATS, Seal, asks_for, sealer
 from stitchedit.strength import Strength, strength_label
 from stitchedit.types import ByteArray, NamedDirection, SkippedRange
-from stitchedit.video import VideoSource, means_pictures, try_writing, usual_output
+from stitchedit.video import VideoSource, means_pictures, try_writing, usual_output, written_files
 
 # An edit of one frame takes about as long as so many steps of tuning: 3.25 s and 0.44 s on 24 frames of 512 px by the
 # balanced preset, whose stitching takes at most 8 steps a frame; the first number is what every preset spends.
@@ -49,6 +51,7 @@ class EditPlan:
     faces: list[FaceEdit]  # those that get an edit
     doubtful: list[ByteArray]  # by face: why each of its frames is hard to edit, 0 where nothing is wrong
     bytes: int  # of the output, about, while it is written
+    replaces: bool  # whether something else than this very edit lies where it is to go
 
     @property
     def source(self) -> VideoSource:
@@ -93,12 +96,34 @@ class EditPlan:
             total += step * steps * len(face.inverted.crops.frames)
         return total
 
+    def video_inputs(self) -> dict[str, str]:
+        """What the output depends on."""
+        config = self.config
+        return {
+            "stitch": " ".join(fingerprint_of(face.inputs()) for face in self.faces),
+            "blender": config.blender,
+            "match_colours": str(config.match_colours),
+            "lossless": str(config.lossless),
+            "output": str(self.output.resolve()),
+            "c2pa": str(self.seal is not None),
+            "every_frame": str(config.every_frame),
+            "changes": str(config.stitch.detail),
+        }
+
+    def why_replaced(self) -> str | None:
+        """What lies where the output is to go, if it is not this very edit; None, where nothing is lost."""
+        there = next((path for path in written_files(self.output, self.source) if path.exists()), None)
+        records = Records.open_or_create(self.faces[0].folder / "edit.toml")
+        if there is None or (was_begun(records, self.output) and asks_for(there, self.said)):
+            return None
+        return why_replaced(records, self.output, {"stitch": self.faces[0].inputs(), "video": self.video_inputs()})
+
     def as_json(self) -> dict[str, Any]:
         seconds = self.seconds
         return {
             "project": str(self.project.root),
             "output": str(self.output),
-            "replaces": self.output.exists(),
+            "replaces": self.replaces,
             "edits": edits_json(self.config.edits),
             "faces": [face.number for face in self.faces],
             "regions": list(self.config.regions),
@@ -126,7 +151,7 @@ class EditPlan:
             f"frames: {self.frames}, edited {len(self.edited_frames)}",
             *([f"fades out, hard to edit: frames {', '.join(map(str, self.faded))}"] if self.faded else []),
             *(f"{stage}: {reason}" for stage, reason in self.stages.items()),
-            f"output: {self.output}{', is replaced' if self.output.exists() else ''}; "
+            f"output: {self.output}{', is replaced' if self.replaces else ''}; "
             f"{self.bytes / 1e6:.0f} MB on the disk while it is written",
             f"C2PA manifest: {'signed' if self.seal else 'none'}",
             f"time: {took}; nothing was written",
@@ -147,7 +172,7 @@ def plan_edit(
         output: the video; by default beside the clip, named after the edit.
         keep: write what was found of strengths into the project, to be known the next time; nothing else is written.
     Raises: ConfigError, when an edit is for nobody, or the output is the clip; DirectionError; CannotEncode;
-        NotWritable; TooLittleRoom; ProjectError and its kin, when `invert` did not come to its end.
+        NotWritable; WouldReplace; TooLittleRoom; ProjectError and its kin, when `invert` did not come to its end.
     """
     if not config.edits:
         raise ConfigError("no edit given", "name a direction and a strength; see `stitchedit directions list`")
@@ -163,6 +188,11 @@ def plan_edit(
     if output.resolve() == project.source.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     said = _said(config)
+    if output.is_file() and not config.overwrite:  # all that can be known before strengths are solved for
+        records = Records.open_or_create(project.edit_folder(name) / "edit.toml")
+        lost = None if was_begun(records, output) else why_replaced(records, output, {})
+        if lost:
+            raise WouldReplace(output, lost)
     seal = None
     if not config.metadata_only:
         seal = sealer(output, project.source, said, project.fact("source", "sha256"))
@@ -179,7 +209,11 @@ def plan_edit(
     doubtful = [visibility_flags(f.inverted.tracks, f.inverted.crops, f.inverted.points) for f in faces]
     if config.every_frame:
         doubtful = [np.zeros_like(found) for found in doubtful]
-    return EditPlan(project, config, name, said, output, seal, faces, doubtful, needed)
+    plan = EditPlan(project, config, name, said, output, seal, faces, doubtful, needed, False)
+    lost = plan.why_replaced()
+    if lost and not config.overwrite:
+        raise WouldReplace(output, lost)
+    return replace(plan, replaces=lost is not None)
 
 
 def unsigned_note(plan: EditPlan) -> list[str]:

@@ -55,7 +55,6 @@ class FaceEdit:
     answers: tuple[Answer | None, ...]  # what each direction does on this clip; empty: not asked
     stages: Stages = field(init=False)  # once begun
     shapes: Shapes = field(init=False)  # once stitched, with the next
-    fingerprint: str = field(init=False)  # of the stage `stitch`
 
     @property
     def stitched(self) -> FinePictures:
@@ -80,7 +79,7 @@ class FaceEdit:
         path = self.folder / "edit.toml"
         if not path.exists():
             return "not done yet"
-        return Records.read(path).why_redo("stitch", self._inputs(), [self._last])
+        return Records.read(path).why_redo("stitch", self.inputs(), [self._last])
 
     def begin(self, name: str) -> None:
         """Lock the edit's folder and read its record. Raises InUse, NotWritable, ProjectError."""
@@ -92,7 +91,7 @@ class FaceEdit:
         """The last picture, which tells that all are there."""
         return self.stitched.path(len(self.stitched) - 1)
 
-    def _inputs(self) -> dict[str, str]:
+    def inputs(self) -> dict[str, str]:
         """What the stitched crops depend on."""
         project = self.inverted.project
         inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(self.edited.ws)}
@@ -112,7 +111,7 @@ class FaceEdit:
             if self.config.stitch.steady:
                 _steady_all(self, progress)
 
-        self.fingerprint = self.stages.run("stitch", self._inputs(), [self._last], work)
+        self.stages.run("stitch", self.inputs(), [self._last], work)
         # Not before the stage is on record: a kill in between would cost it all.
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "drawn", ignore_errors=True)

@@ -13,7 +13,6 @@ import tomli_w
 
 from stitchedit.errors import NotAProject, ProjectError, SchemaTooNew, StageMissing
 from stitchedit.files.atomic import atomic
-from stitchedit.video.clip_hash import clip_sha256
 
 SCHEMA = 1
 RECORD_LIMIT = 4 << 20  # bytes; a longer project.toml is not one of ours
@@ -45,7 +44,7 @@ class Records:
         if schema > SCHEMA:
             raise SchemaTooNew(path.parent, schema, SCHEMA)
         stages = data.setdefault("stages", {})
-        if not isinstance(stages, dict) or not all(_is_record(s) for s in stages.values()):
+        if not isinstance(stages, dict) or not all(is_record(s) for s in stages.values()):
             raise ProjectError(f"{path} is damaged: its stages are no records", "invert the clip again")
         if not all(isinstance(data.get(table, {}), dict) for table in ("source", "settings", "notes")):
             raise ProjectError(f"{path} is damaged: its facts are no tables", "invert the clip again")
@@ -88,13 +87,6 @@ class Records:
         record = other.data["stages"].get(stage)
         if record is not None and record != self.data["stages"].get(stage):
             self.data["stages"][stage] = dict(record)
-            self.save()
-
-    def note_output(self, stage: str, output: Path) -> None:
-        """Keep the hash of what a finished stage wrote outside of the project, by which it is known again."""
-        record = self.data["stages"][stage]
-        if "sha256" not in record:
-            record["sha256"] = clip_sha256(output)
             self.save()
 
     def output(self, stage: str) -> tuple[Path, str | None]:
@@ -146,7 +138,8 @@ def fingerprint_of(inputs: Inputs) -> str:
     return hashlib.sha256(f"schema={SCHEMA}\n{text}".encode()).hexdigest()
 
 
-def _is_record(stage: object) -> bool:
+def is_record(stage: object) -> bool:
+    """Whether it has what every stage's record has."""
     return (
         isinstance(stage, dict) and isinstance(stage.get("fingerprint"), str) and isinstance(stage.get("inputs"), dict)
     )

@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from stitchedit.errors import CannotEncode, ConfigError
+from stitchedit.errors import CannotEncode, CannotOpen, ConfigError
 from stitchedit.provenance.certificates import LOCAL_TEST, Identity, identity
 from stitchedit.video.decoder import Decoder
 from stitchedit.video.sequence_names import find_numbered, means_pictures
@@ -237,6 +237,15 @@ def notices(text: str) -> list[dict[str, Any]]:
             found.append(value)
         text = text[end:]
     return found
+
+
+def asks_for(path: Path, said: str) -> bool:
+    """Whether a file's last notice tells of this edit."""
+    try:
+        told = notices(notice_text(path))
+    except CannotOpen:
+        return False
+    return bool(told) and told[-1].get("edit") == said
 
 
 def _manifest(path: Path) -> dict[str, Any] | None:

@@ -101,7 +101,9 @@ def test_edit_gives_every_frame_back_with_time_and_sound(
     kept = json.loads(run("edit", *options, "--lossless", cwd=folder).stdout)
     assert set(kept["seconds"].values()) == {0.0}
     plan = json.loads(run("edit", *options, "--lossless", "--dry-run", cwd=folder).stdout)
-    assert (plan["stages"], plan["replaces"], plan["seconds"]) == ({"stitch": "kept"}, True, 0)
+    assert (plan["stages"], plan["replaces"], plan["seconds"]) == ({"stitch": "kept"}, False, 0)
+    other = error(run("edit", *options, "--lossless", "--blender", "feather", cwd=folder, expect=9))
+    assert "blender was multiband, is feather" in other
 
 
 @pytest.mark.slow
@@ -214,6 +216,12 @@ def test_edits_that_cannot_be(folder: Path, inverted: dict[str, object], tmp_pat
     np.save(vector, np.ones(64, np.float32))
     error(run("edit", "--direction", vector, "--strength", 1, "-o", "/proc/none/x.mp4", cwd=folder, expect=9))
     error(run("edit", "--direction", vector, "--strength", 1, "-o", "clip.mp4", cwd=folder, expect=2))
+    mine = tmp_path / "mine.mp4"
+    mine.write_text("somebody's")
+    asked = ("edit", "--direction", vector, "--strength", 1, "-o", mine)
+    assert "is there already" in error(run(*asked, cwd=folder, expect=9))
+    assert json.loads(run(*asked, "--overwrite", "--dry-run", "--json", cwd=folder).stdout)["replaces"]
+    assert mine.read_text() == "somebody's"
 
 
 @pytest.mark.slow
@@ -286,7 +294,9 @@ def test_a_stit_run_is_taken_over(tmp_path: Path) -> None:
     write_video(tmp_path / "longer.mp4", source, islice(source, frames + 1))
     assert f"{frames + 1} frames" in error(run("invert", "longer.mp4", "--from", model, cwd=tmp_path, expect=2))
     error(run("invert", "clip.mp4", "--from", TINY, cwd=tmp_path, expect=6))
-    assert "--generator" in error(run("invert", "clip.mp4", "--from", model, "--generator", TINY, cwd=tmp_path, expect=2))
+    assert "--generator" in error(
+        run("invert", "clip.mp4", "--from", model, "--generator", TINY, cwd=tmp_path, expect=2)
+    )
     summary = json.loads(run("invert", "clip.mp4", "--from", model, "--json", cwd=tmp_path).stdout)
     assert summary["edited_frames"] == frames
     assert "taken over" in summary["tuning"]

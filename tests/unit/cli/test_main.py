@@ -31,6 +31,11 @@ def test_years_are_strengths_of_age() -> None:
 
 def test_years_beside_directions_are_said_once_or_refused() -> None:
     assert main.asked_edits(["age"], None, "20") == (("age", 2.0),), "not age +2 and age +1"
-    for directions, strengths in ((["age"], ["1"]), (["smile", "age"], None), (["smile"], None), (["age", "age"], None)):
+    for directions, strengths in (
+        (["age"], ["1"]),
+        (["smile", "age"], None),
+        (["smile"], None),
+        (["age", "age"], None),
+    ):
         with pytest.raises(ConfigError, match="--years"):
             main.asked_edits(directions, strengths, "-20")
