@@ -43,8 +43,7 @@ from stitchedit.pipeline.inversion import Inversion, load_inversion
 from stitchedit.pipeline.preview_sheet import Sheet, draw_sheet
 from stitchedit.pipeline.summaries import EditSummary
 from stitchedit.progress import Progress, silent
-from stitchedit.project.folder import Project, default_root, open_project
-from stitchedit.video import means_pictures
+from stitchedit.project.folder import Project, open_project, relocate
 from stitchedit.video.sequence_names import parse_fps
 
 log = logging.getLogger(__name__)
@@ -104,15 +103,23 @@ def invert(
     return open_inversion(summary.project, device=chosen.device)
 
 
-def open_inversion(project: Project | Path | str | None = None, *, device: str = "auto") -> Inversion:
+def open_inversion(
+    project: Project | Path | str | None = None, *, source: Path | str | None = None, device: str = "auto"
+) -> Inversion:
     """A clip that was inverted before.
 
     Args:
         project: its project folder, or the clip; None: the project in the working folder that was inverted last.
             Another face of the clip is in `persons/2` of the project.
+        source: the clip's new place, where it was moved, renamed or put into another container; the project notes it.
         device: auto, cpu or cuda.
     Raises: NotAProject, StageMissing and other ProjectErrors; WeightsError, DeviceError.
     """
+    if source is not None:
+        with _project_of(project) as opened:
+            root = opened.root
+        with released_at_end():
+            relocate(root, Path(source))
     with _project_of(project) as opened:
         return load_inversion(opened, device)
 
@@ -261,16 +268,8 @@ def _project_of(clip: Opened | None) -> Iterator[Project]:
         yield clip
         return
     with released_at_end():
-        yield open_project(clip.project.root if isinstance(clip, Inversion) else _root(clip))
-
-
-def _root(path: Path | str | None) -> Path | None:
-    """A project's folder, where the clip may be named in its place."""
-    if path is None:
-        return None
-    path = Path(path)
-    is_clip = not (path / "project.toml").exists() and (path.is_file() or means_pictures(path))
-    return default_root(path) if is_clip else path
+        root = clip.project.root if isinstance(clip, Inversion) else clip
+        yield open_project(None if root is None else Path(root))
 
 
 def _preset_or(config: Config | None, preset: str | None, make: Any) -> Config:

@@ -9,6 +9,7 @@ import signal
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, Any, Protocol
 
 import typer
@@ -46,6 +47,12 @@ Region = Annotated[
 Uncalibrated = Annotated[
     bool,
     typer.Option("--uncalibrated", help="Apply vectors as they are; else strengths are solved for on a few frames."),
+]
+Source = Annotated[
+    Path | None,
+    typer.Option(
+        help="The clip's new place, where it was moved, renamed or remuxed.", show_default="as invert knew it"
+    ),
 ]
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Check everything, say what would be done and how long it takes, and stop.")

@@ -19,6 +19,7 @@ from stitchedit.cli.console import (
     Json,
     Preset,
     Region,
+    Source,
     Uncalibrated,
     Verbose,
     either,
@@ -32,6 +33,7 @@ from stitchedit.cli.exit_codes import CODES, explain
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.weights import app as weights_app
 from stitchedit.config import (
+    AUDIO,
     DEFAULT_FPS,
     PRESETS,
     SPACES,
@@ -162,7 +164,10 @@ def invert(
 
 @app.command()
 def edit(
-    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+    project: Annotated[
+        Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
+    ] = None,
+    source: Source = None,
     direction: Annotated[list[str] | None, typer.Option(help="Name or vector file; may be repeated.")] = None,
     strength: Annotated[
         list[str] | None,
@@ -187,6 +192,9 @@ def edit(
     preset: Annotated[str | None, typer.Option(help=f"{either(PRESETS)}.", show_default="that of invert")] = None,
     region: Region = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
+    audio: Annotated[
+        str, typer.Option(help=f"{either(AUDIO)}; copy: PCM stays PCM where the container wants another form of it.")
+    ] = EDIT.audio,
     blender: Annotated[
         str | None,
         typer.Option(help=f"{either(BLENDERS)}.", show_default=f"{EDIT.blender}, stit: {STIT.blender}"),
@@ -237,6 +245,8 @@ def edit(
 
     edits = asked_edits(direction, strength, years)
     require_edits(edits, force)
+    if source is not None:
+        take_source(project, source, dry_run)
     opened = open_project(project)
     base = edit_preset(preset or opened.fact("settings", "preset"))
     del opened  # it is opened again where its log is listened to
@@ -247,6 +257,7 @@ def edit(
         device=device,
         seed=seed,
         lossless=lossless,
+        audio=audio,
         fidelity=fidelity,
         metadata_only=metadata_only,
         overwrite=overwrite,
@@ -272,7 +283,10 @@ def edit(
 
 @app.command()
 def preview(
-    project: Annotated[Path | None, typer.Argument(help="Project folder.", show_default="newest here")] = None,
+    project: Annotated[
+        Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
+    ] = None,
+    source: Source = None,
     direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
     strength: Annotated[
         list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2, within the range")
@@ -304,6 +318,8 @@ def preview(
     if strengths:
         require_edits(paired([direction] * len(strengths), strengths), force)
     regions = united(region or own_regions([direction]))
+    if source is not None:
+        take_source(project, source, False)
     open_project(project)
     keep_memory()
     from stitchedit.pipeline import preview_sheet as previews
@@ -421,9 +437,9 @@ def clean(
     """Remove crops and intermediate pictures of a project; what needs them makes them again."""
     from stitchedit.files.disk_space import folder_bytes
     from stitchedit.project import cleanup
-    from stitchedit.project.folder import PERSONS, Project, newest_project
+    from stitchedit.project.folder import PERSONS, Project, newest_project, root_of
 
-    root = project if project is not None else newest_project(Path())
+    root = root_of(project) if project is not None else newest_project(Path())
     Project.open(root)  # a folder that is none must not become one
     opened = Project.create(root)
     freed = cleanup.clean(opened)
@@ -439,6 +455,21 @@ def doctor(json_: Json = False) -> None:
 
     facts = examine()
     report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
+
+
+def take_source(project: Path | None, clip: Path, dry_run: bool) -> None:
+    """Note the new place of a project's clip. Raises ConfigError, CannotOpen, ProjectError."""
+    from stitchedit.files.locks import released_at_end
+    from stitchedit.project.folder import newest_project, relocate, root_of
+    from stitchedit.video.sequence_names import require_clip
+
+    if dry_run:
+        raise ConfigError(
+            "--dry-run is given beside --source", "which notes the clip's new place: give it once without"
+        )
+    require_clip(clip)
+    with released_at_end():
+        relocate(newest_project(Path()) if project is None else root_of(project), clip)
 
 
 def require_directions(names: Iterable[str]) -> None:

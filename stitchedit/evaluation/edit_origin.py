@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stitchedit.errors import CannotOpen, NotAProject, ProjectError
-from stitchedit.project.folder import PERSONS, SUFFIX, Project
+from stitchedit.project.folder import PERSONS, SUFFIX, Project, root_of
 from stitchedit.project.outputs import find_output
 from stitchedit.project.records import Records
 from stitchedit.provenance.manifest import notice_text, notices
@@ -35,10 +35,11 @@ def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subje
         source: the clip it was made of, for edits that no project is behind.
     Raises: ProjectError, when nothing is known about the edit; NotAProject, for a folder that is none.
     """
+    project = None if project is None else root_of(project)
     if edit.is_dir() and not _holds_pictures(edit):
         if (edit / "project.toml").is_file():
             opened = Project.open(edit)
-            return Subject("inversion", None, source or opened.source, opened, None, (), face_of(opened))
+            return Subject("inversion", None, source or opened.require_source(), opened, None, (), face_of(opened))
         if not (edit / "edit.toml").is_file():
             raise NotAProject(edit)
         records = Records.read(edit / "edit.toml")
@@ -62,7 +63,7 @@ def find_subject(edit: Path, project: Path | None, source: Path | None) -> Subje
 
 def _subject(video: Path, project: Project, records: Records | None, source: Path | None) -> Subject:
     face = face_of(project)
-    return Subject(video.stem, video, source or project.source, project, records, asked_of(video, face), face)
+    return Subject(video.stem, video, source or project.require_source(), project, records, asked_of(video, face), face)
 
 
 def face_of(project: Project) -> int | None:

@@ -173,7 +173,7 @@ def _open(subject: Subject, truth: Path | None) -> dict[str, VideoSource]:
     """The clips by name, all of one length and size. Raises CannotOpen, ConfigError, ProjectError."""
     fps = None if subject.project is None else subject.project.fps
     clips = {"source": open_video(subject.source, fps)}
-    if subject.project is not None and clip_sha256(subject.source) != subject.project.fact("source", "sha256"):
+    if subject.project is not None and not subject.project.is_clip(subject.source):
         raise ProjectError(
             f"{subject.source} is not the clip that {subject.project.root} was made of, or has changed since",
             "name the right clip with --source, or run `stitchedit invert` on it again",

@@ -40,7 +40,7 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
 def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
     """Carry a plan out. Raises the errors of its stages, InUse among them, when another process makes this edit."""
     make_folder(plan.output.parent)
-    try_writing(plan.output, plan.source, lossless=plan.config.lossless)
+    try_writing(plan.output, plan.source, lossless=plan.config.lossless, audio=plan.config.audio)
     for face in plan.faces:
         face.begin(plan.name)
     for face in plan.faces:
@@ -88,7 +88,9 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
         )
         counted = _counted(frames, plan.frames, progress)
         tags = notice(plan.said)
-        done = write_video(plan.output, source, counted, lossless=config.lossless, metadata=tags, seal=plan.seal)
+        done = write_video(
+            plan.output, source, counted, lossless=config.lossless, audio=config.audio, metadata=tags, seal=plan.seal
+        )
         told.extend(done.notes)
 
     stages = plan.faces[0].stages

@@ -31,6 +31,7 @@ from stitchedit.provenance.manifest import FORMATS, Seal, asks_for, sealer
 from stitchedit.strength import Strength, strength_label
 from stitchedit.types import ByteArray, NamedDirection, SkippedRange
 from stitchedit.video import VideoSource, means_pictures, try_writing, usual_output, written_files
+from stitchedit.video.clip_hash import clip_sha256
 
 # An edit of one frame takes about as long as so many steps of tuning: 3.25 s and 0.44 s on 24 frames of 512 px by the
 # balanced preset, whose stitching takes at most 8 steps a frame; the first number is what every preset spends.
@@ -108,7 +109,7 @@ class EditPlan:
             "c2pa": str(self.seal is not None),
             "every_frame": str(config.every_frame),
             "changes": str(config.stitch.detail),
-        }
+        } | ({} if config.audio == "copy" else {"audio": config.audio})  # older records have none
 
     def why_replaced(self) -> str | None:
         """What lies where the output is to go, if it is not this very edit; None, where nothing is lost."""
@@ -184,8 +185,9 @@ def plan_edit(
         only=config.only,
         calibrated=config.calibrated or config.preset == "stit",
     )
-    output = output or usual_output(project.source, name, lossless=config.lossless)
-    if output.resolve() == project.source.resolve():
+    clip = project.require_source()
+    output = output or usual_output(clip, name, lossless=config.lossless)
+    if output.resolve() == clip.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     said = _said(config)
     if output.is_file() and not config.overwrite:  # all that can be known before strengths are solved for
@@ -195,13 +197,13 @@ def plan_edit(
             raise WouldReplace(output, lost)
     seal = None
     if not config.metadata_only:
-        seal = sealer(output, project.source, said, project.fact("source", "sha256"))
+        seal = sealer(output, clip, said, clip_sha256(clip))
     faces = [
         move(face, config, name, keep=keep, progress=progress) for face in edits_of_faces(open_faces(project), config)
     ]
     source = faces[0].inverted.source
     if output.parent.is_dir():
-        try_writing(output, source, lossless=config.lossless)
+        try_writing(output, source, lossless=config.lossless, audio=config.audio)
     for face in faces:
         face.require_disk_space()
     needed = _output_bytes(source, config.lossless)

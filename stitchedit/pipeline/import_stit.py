@@ -22,7 +22,8 @@ from stitchedit.project import artefacts
 from stitchedit.project.folder import INVERT_STAGES, Project, default_root
 from stitchedit.project.records import Inputs
 from stitchedit.types import Crops, FaceState, Latents, Tracks
-from stitchedit.video import open_video
+from stitchedit.video import means_pictures, open_video
+from stitchedit.video.clip_hash import PicturesHash
 
 
 def adopt(
@@ -64,9 +65,12 @@ def adopt(
     shutil.rmtree(project.crops, ignore_errors=True)
     make_folder(project.crops)
     pictures = PictureFolder(project.crops, len(quads), size)
-    for frame in source:
+    shown = PicturesHash()
+    for frame in shown.of(source):
         pictures.save(frame.index, crop(frame.rgb(), quads[frame.index], size))
         progress("align", frame.index + 1, len(quads))
+    if not means_pictures(clip):
+        project.note_pictures(shown.hexdigest())
     crops = Crops(np.arange(len(quads)), quads, pictures, size)
     artefacts.save_crops(project.crops, crops, mesh_points(crops, tracks, progress, config.landmarks))
     for path in (project.latents, project.pivots):  # there they stay where they were

@@ -36,7 +36,6 @@ from stitchedit.project.folder import INVERT_STAGES, Project
 from stitchedit.strength import Keyframes, Strength
 from stitchedit.types import ByteArray, Crops, EditedLatents, FacePoints, FloatArray, Latents, Tracks
 from stitchedit.video import Frame, VideoSource, open_video, paste
-from stitchedit.video.clip_hash import clip_sha256
 
 SPREAD_SAMPLES = 100  # faces
 SHOWN = 3  # frames, in a notebook
@@ -159,9 +158,9 @@ def load_inversion(project: Project, device: str) -> Inversion:
     """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
     for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
-    source = open_video(project.source, project.fps)
-    sha = clip_sha256(project.source)
-    if sha != project.fact("source", "sha256") or sha != project.records.inputs("track").get("source"):
+    source = open_video(project.require_source(), project.fps)
+    known = project.fact("source", "sha256") == project.records.inputs("track").get("source")
+    if not known or not project.is_clip(project.source):
         raise ProjectError(f"{project.source} has changed since it was inverted", "run `stitchedit invert` on it again")
     generator, sha = loading.generator(project.fact("settings", "generator"), loading.device(device))
     if sha not in project.records.inputs("encode").values():

@@ -51,6 +51,8 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
 
 def run_invert(plan: InvertPlan, *, progress: Progress = silent) -> InvertSummary:
     """Carry a plan out. Raises the errors of its stages, InUse among them, when another process has the project."""
+    for note in plan.notes:  # before hours of work
+        log.warning("%s", note)
     config, perceptual = plan.config, loading.perceptual(plan.device)
     faces = follow_faces(Project.create(plan.root), plan.source, config, progress)
     if len(faces) > 1:  # before hours of work, to be looked at

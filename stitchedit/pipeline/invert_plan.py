@@ -21,7 +21,7 @@ from stitchedit.models.generator import Generator
 from stitchedit.progress import shown_time
 from stitchedit.project.folder import INVERT_STAGES, default_root
 from stitchedit.project.records import Records
-from stitchedit.video import VideoSource, open_video
+from stitchedit.video import VideoSource, foretold, open_video
 
 TUNE_OVERHEAD = (
     1.6  # of a step, times the generator forward and back: .6 to .7 of it in a profile of 24 frames at 512 px
@@ -41,6 +41,7 @@ class InvertPlan:
     encoder: Encoder
     encoder_sha: str
     finished: tuple[str, ...]  # stages on record in that folder; done again where their inputs changed
+    notes: tuple[str, ...]  # how the clip is read, and what of it an edit will not keep
 
     @property
     def frames(self) -> int:
@@ -92,6 +93,7 @@ class InvertPlan:
             "generator": self.config.generator,
             "device": str(self.device),
             "finished": list(self.finished),
+            "notes": list(self.notes),
             "largest_crop_px": self.largest_crop,
             "steps": self.steps,
             "bytes": self.bytes,
@@ -108,7 +110,7 @@ class InvertPlan:
             f"work: crops of at most {self.largest_crop} px; at most {steps['encode']} steps of encoding and "
             f"{steps['tune']} of tuning a face, tuning about {shown_time(self.seconds())} on this {self.device.type}",
             f"disk: {self.bytes / 1e6:.0f} MB at most",
-            *(f"note: {note}" for note in info.notes),
+            *(f"note: {note}" for note in self.notes),
             "nothing was written",
         ]
 
@@ -130,7 +132,8 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     held = (1 + len(config.others)) * _held(generator)
     require_disk_space(root, held - min(held, folder_bytes(root)))
     stages = tuple(stage for stage in INVERT_STAGES if stage in finished)
-    return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, stages)
+    notes = (*source.info.notes, *(f"in an edit, {lost}" for lost in foretold(source)))
+    return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, stages, notes)
 
 
 def seconds_a_pass(generator: Generator, size: int) -> float:

@@ -10,7 +10,7 @@ written in one pass that puts every face back into each frame.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -26,7 +26,8 @@ from stitchedit.project.folder import INVERT_STAGES, Project
 from stitchedit.project.records import fingerprint_of, inputs_of
 from stitchedit.project.stage_runner import Stages
 from stitchedit.types import ByteArray, IntArray, Tracks
-from stitchedit.video import VideoSource, means_pictures
+from stitchedit.video import Frame, VideoSource, means_pictures
+from stitchedit.video.clip_hash import PicturesHash
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +55,12 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
     clip, info = source.info.path, source.info
     sha = _take_source(project, clip, config)
     which = {"source": sha} | ({"fps": str(info.rate)} if means_pictures(clip) else {})
+    shown = PicturesHash()
 
     @cache
     def found() -> dict[str, Tracks]:
         return track_faces(
-            iter_rgb(source),
+            iter_rgb(shown.of(source)),
             config.track,
             [config.track.face, *config.others],
             frame_size=(info.width, info.height),
@@ -74,6 +76,8 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
                 f"{project.records.path} names a face '{choice}' that is not there", "remove the project"
             )
         artefacts.save_tracks(own.tracks, found()[choice])
+        if not means_pictures(clip):
+            own.note_pictures(shown.hexdigest())
         own.note("damage", "; ".join(f"frame {d.frame}: {d.why}" for d in source.damage[:20]))  # found by reading alone
 
     opened, faces = [project], []
@@ -108,7 +112,7 @@ def _everybody(project: Project, asked: str, found: Callable[[], dict[str, Track
     return choices
 
 
-def iter_rgb(source: VideoSource, wanted: IntArray | None = None) -> Iterator[tuple[int, ByteArray]]:
+def iter_rgb(source: Iterable[Frame], wanted: IntArray | None = None) -> Iterator[tuple[int, ByteArray]]:
     """(index, RGB) of all frames, or of the wanted ones."""
     chosen = None if wanted is None else set(wanted.tolist())
     for frame in source:

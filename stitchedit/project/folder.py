@@ -25,13 +25,14 @@ from stitchedit.files.locks import Lock
 from stitchedit.project import log_file
 from stitchedit.project.records import Records
 from stitchedit.project.sanity import refuse_strays, remove_parts
-from stitchedit.video.clip_hash import clip_sha256
+from stitchedit.video.clip_hash import clip_sha256, pictures_sha256
 from stitchedit.video.sequence_names import means_pictures, parse_fps, plain_name
 
 SUFFIX = ".stitch"
 PERSONS = "persons"  # folder of the projects of further faces
 INVERT_STAGES = ("track", "align", "encode", "tune")
 MOST_FACES = 999
+NEW_PLACE = "put it back, or name its new place with --source CLIP"
 
 
 class Project:
@@ -87,17 +88,49 @@ class Project:
         return value
 
     def take_source(self, clip: Path, *, preset: str, generator: str, fps: Fraction | None = None) -> str:
-        """Note which clip this is and how it is worked on; gives the clip's sha256. Raises CannotOpen."""
-        sha = clip_sha256(clip)
+        """Note which clip this is and how it is worked on; gives the sha256 that it is known by. Raises CannotOpen.
+
+        A clip of the same pictures, put into another container or with its sound converted, stays the same clip.
+        """
+        sha, old = clip_sha256(clip), self.records.data.get("source", {})
         relative = os.path.relpath(clip.resolve(), self.root.resolve())
-        self.records.data["source"] = {"path": relative, "sha256": sha}
+        if old and self.is_clip(clip):
+            kept = {key: old[key] for key in ("sha256", "pictures") if key in old}
+            source = kept | {"path": relative} | ({"remuxed": sha} if sha != old["sha256"] else {})
+        else:
+            source = {"path": relative, "sha256": sha}
+        self.records.data["source"] = source
         if fps is not None:
-            self.records.data["source"]["fps"] = str(fps)
+            source["fps"] = str(fps)
         settings: dict[str, Any] = self.records.data.get("settings", {})
         kept = {key: value for key, value in settings.items() if key == "faces"}
         self.records.data["settings"] = {"preset": preset, "generator": generator, **kept}
         self.records.save()
-        return sha
+        return self.fact("source", "sha256")
+
+    def note_pictures(self, sha256: str) -> None:
+        """Keep the hash of what the clip shows (`video.clip_hash.pictures_sha256`)."""
+        self.records.data["source"]["pictures"] = sha256
+        self.records.save()
+
+    def is_clip(self, path: Path) -> bool:
+        """Whether a clip is the one that was inverted: by its files or, where they differ, by its pictures.
+
+        Raises: CannotOpen, CannotDecode.
+        """
+        source, sha = self.records.data.get("source", {}), clip_sha256(path)
+        if sha in (source.get("sha256"), source.get("remuxed")):
+            return True
+        if means_pictures(path) or "pictures" not in source:
+            return False
+        return bool(pictures_sha256(path) == source["pictures"])
+
+    def require_source(self) -> Path:
+        """The clip. Raises ProjectError, when it is not where it was."""
+        clip = self.source
+        if not clip.exists() and not means_pictures(clip):
+            raise ProjectError(f"the clip of this project, {clip}, is not there any more", NEW_PLACE)
+        return clip
 
     @property
     def faces(self) -> int:
@@ -198,5 +231,30 @@ def newest_project(folder: Path) -> Path:
 
 
 def open_project(root: Path | None) -> Project:
-    """The project named, or the newest one of the working folder. Raises NotAProject and its kin."""
-    return Project.open(root if root is not None else newest_project(Path()))
+    """The project named, by its folder or by its clip, or the newest one of the working folder.
+
+    Raises: NotAProject and its kin.
+    """
+    return Project.open(newest_project(Path()) if root is None else root_of(root))
+
+
+def root_of(path: Path) -> Path:
+    """A project's folder, where the clip may be named in its place."""
+    is_clip = not (path / "project.toml").exists() and (path.is_file() or means_pictures(path))
+    return default_root(path) if is_clip else path
+
+
+def relocate(root: Path, clip: Path) -> None:
+    """Note where the clip of a project, and of the further faces in it, lies now.
+
+    Raises: CannotOpen; ProjectError, when it is another clip; InUse.
+    """
+    project = Project.create(Project.open(root).root)
+    others = [Project.create(project.face_root(number)) for number in range(2, project.faces + 1)]
+    if not project.is_clip(clip):
+        raise ProjectError(f"{clip} is not the clip that {root} was made of", "run `stitchedit invert` on it")
+    for own in (project, *others):
+        source = own.records.data["source"]
+        source["path"] = os.path.relpath(clip.resolve(), own.root.resolve())
+        source["remuxed"] = clip_sha256(clip)
+        own.records.save()

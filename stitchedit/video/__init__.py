@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from stitchedit.video.sequence_reader import open_sequence as open_sequence
     from stitchedit.video.sequence_writer import SequenceWriter as SequenceWriter
     from stitchedit.video.writers import Written as Written
+    from stitchedit.video.writers import foretold as foretold
     from stitchedit.video.writers import try_writing as try_writing
     from stitchedit.video.writers import usual_output as usual_output
     from stitchedit.video.writers import usual_suffix as usual_suffix
@@ -66,6 +67,7 @@ _HOME = {
     "VideoSource": "base",
     "VideoWriter": "file_writer",
     "Written": "writers",
+    "foretold": "writers",
     "means_pictures": "sequence_names",
     "open_file": "file_reader",
     "open_sequence": "sequence_reader",

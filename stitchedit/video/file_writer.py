@@ -43,6 +43,7 @@ class VideoWriter:
     Args:
         path: .mp4, .m4v, .mov, .mkv, or .webm (VP9); lossless .mkv.
         source: where the frames come from; it may not be `path`.
+        audio: "copy" (what the container does not take becomes PCM where no sample is lost), "aac" or "none".
         metadata: tags to add, such as {"comment": "edited with ..."}. Readers find them by these names.
         seal: called with the finished file and an empty one, into which it writes the same with a signature; the
             second one is what appears.
@@ -55,13 +56,14 @@ class VideoWriter:
         source: FileSource,
         *,
         lossless: bool = False,
+        audio: str = "copy",
         metadata: Mapping[str, str] | None = None,
         seal: Callable[[BinaryIO, BinaryIO], None] | None = None,
     ) -> None:
         self.path, self.source, self.lossless = Path(path), source, lossless
         self.frames = 0
         self.notes: tuple[str, ...] = ()
-        self._metadata, self._seal = dict(metadata or {}), seal
+        self._audio, self._metadata, self._seal = audio, dict(metadata or {}), seal
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -84,7 +86,7 @@ class VideoWriter:
                 self._stream.disposition = old.disposition
 
             with self._told():
-                self._copier = Copier(info.path, self.source.stream, add_stream, output, container, path)
+                self._copier = Copier(self.source, add_stream, output, container, path, self._audio)
             stack.callback(self._copier.close)
             offset, moved = _offset(info, self._copier)
             step = _matroska_step(info, self._copier) if container in ("matroska", "webm") else None

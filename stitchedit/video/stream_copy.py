@@ -1,4 +1,4 @@
-"""Everything of a clip but its pictures: sound, subtitles, attachments, chapters and tags, handed over untouched."""
+"""Everything of a clip but its pictures: sound, subtitles, attachments, chapters and tags, handed over as they are."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ from av.stream import Disposition, Stream
 
 from stitchedit.errors import CannotEncode
 from stitchedit.video.decoder import close_container, open_container
+from stitchedit.video.file_reader import FileSource
+from stitchedit.video.sound import AAC, Recoder, add_recoded, pcm_for
 from stitchedit.video.subtitles import TARGETS, add_converted, converted, convertible
 
 _OF_THE_OLD_FILE = {"major_brand", "minor_version", "compatible_brands"}
@@ -72,37 +74,46 @@ class Copier:
         video: index of the stream that is not copied, because it is edited.
         add_video: adds to the output the stream that takes its place.
         container: FFmpeg's name of the output format, which decides what can be copied.
-    Raises: CannotEncode, when the container does not take the sound as it is. Of what else it does not take, text
-        subtitles are converted and the rest is left out; `notes` name both.
+        audio: one of `config.AUDIO`: whether sound is copied, coded as AAC, or left out.
+    Raises: CannotEncode, when the container does not take the sound, neither as it is nor as PCM of the same samples.
+        Of what else it does not take, text subtitles are converted and the rest is left out; `notes` name all this.
     """
 
     def __init__(
         self,
-        source: Path,
-        video: int,
+        source: FileSource,
         add_video: Callable[[Stream], None],
         output: OutputContainer,
         container: str,
         target: Path,
+        audio: str = "copy",
     ) -> None:
         self.notes: list[str] = []
-        self.damaged = 0  # packets of which the container could make nothing
-        self._input = open_container(source)
-        self._output = output
+        self._damaged = 0
+        self._input = open_container(source.info.path)
+        self._output, self._container, self._target, self._audio = output, container, target, audio
         self._streams: dict[int, Stream] = {}
         self._converted: dict[int, tuple[str, str]] = {}  # codecs there and here, of subtitles that must be converted
+        self._recoders: dict[int, Recoder] = {}
         self._ticks: dict[int, Ticks] = {}
         self._next: Packet[Any] | None = None
         self._packets = self._read()
         try:
             for stream in self._input.streams:
-                if stream.index == video:
+                if stream.index == source.stream:
                     add_video(stream)
+                elif stream.type == "audio":
+                    self._add_sound(stream)
                 else:
-                    self._add(stream, container, target)
+                    self._add(stream)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def damaged(self) -> int:
+        """How many packets container or decoder could make nothing of."""
+        return self._damaged + sum(recoder.damaged for recoder in self._recoders.values())
 
     @property
     def input(self) -> InputContainer:
@@ -120,31 +131,53 @@ class Copier:
         streams = [self._input.streams[index] for index in self._streams]
         return [s.start_time * s.time_base for s in streams if s.start_time is not None and s.time_base]
 
-    def _add(self, stream: Stream, container: str, target: Path) -> None:
+    def _add(self, stream: Stream) -> None:
+        """A stream that is neither the edited one nor sound."""
+        container, target = self._container, self._target
         if stream.type == "data" and ("timecode" in stream.metadata or self._input.chapters()):
             return  # QuickTime's tracks of time codes and of chapter names: the muxer makes them anew from tags
-        if _takes(container, stream):
-            added = _add_stream(self._output, stream)
-            added.metadata.update(stream_tags(stream, copied=True))
-            added.disposition = stream.disposition
-            self._streams[stream.index] = added
+        if takes(container, stream):
+            self._take(stream, _add_stream(self._output, stream), copied=True)
         elif convertible(stream):
-            added = add_converted(self._output, container)
-            added.metadata.update(stream_tags(stream, copied=False))
-            added.disposition = stream.disposition
-            self._streams[stream.index] = added
+            self._take(stream, add_converted(self._output, container), copied=False)
             codecs = stream.codec_context.name, TARGETS[container]
             self._converted[stream.index] = codecs
             self.notes.append(f"subtitles are converted from {' to '.join(codecs)}: the words stay, styles do not")
-        elif stream.type == "audio":
-            name = stream.codec_context.name if stream.codec_context else "unknown"
-            hint = "convert the clip's sound first" if container == "matroska" else "use .mkv"
-            raise CannotEncode(target, f"{target.suffix} does not hold the clip's sound ({name}) as it is", hint)
         else:
             what = "cover picture" if stream.disposition & Disposition.attached_pic else f"{stream.type} stream"
             self.notes.append(
                 f"{'an' if what[0] in 'aeiou' else 'a'} {what} is left out, {target.suffix} does not hold it"
             )
+
+    def _add_sound(self, stream: Stream) -> None:
+        name = stream.codec_context.name if stream.codec_context else "unknown"
+        if self._audio == "none":
+            self.notes.append(f"sound ({name}) is left out, as asked")
+            return
+        if takes(self._container, stream) and (self._audio == "copy" or name == AAC):
+            self._take(stream, _add_stream(self._output, stream), copied=True)
+            return
+        codec = AAC if self._audio == "aac" and stream.codec_context else pcm_for(stream)
+        if codec is None or not takes(self._container, stream, codec):
+            why = f"{self._target.suffix} does not hold the clip's sound ({codec or name})"
+            raise CannotEncode(self._target, why, self._sound_hint(stream, codec))
+        added = add_recoded(self._output, stream, codec)
+        self._take(stream, added, copied=False)
+        self._recoders[stream.index] = Recoder(stream, added)
+        how = "encoded as AAC" if codec == AAC else f"rewritten as {codec}, sample for sample"
+        self.notes.append(f"sound ({name}) is {how}")
+
+    def _sound_hint(self, stream: Stream, codec: str | None) -> str:
+        """Where such sound fits, or what else can be done."""
+        suffixes = {"mp4": ".mp4", "mov": ".mov", "matroska": ".mkv"}
+        fits = [s for c, s in suffixes.items() if c != self._container and takes(c, stream, codec)]
+        named = f"name the output {' or '.join(fits)}, or " if fits else ""
+        return f"{named}give --audio {'none' if codec == AAC else 'aac or none'}"
+
+    def _take(self, stream: Stream, added: Stream, *, copied: bool) -> None:
+        added.metadata.update(stream_tags(stream, copied=copied))
+        added.disposition = stream.disposition
+        self._streams[stream.index] = added
 
     def start(self, offset: Fraction, step: Fraction | None) -> None:
         """After the header is written. `step`: seconds of a tick where the container's own time base is not it."""
@@ -159,18 +192,33 @@ class Copier:
                 self._next = next(self._packets, None)
             packet = self._next
             if packet is None or (time is not None and _time(packet) > time):
-                return
+                break
             self._next = None
-            index = packet.stream_index
-            if index in self._converted:
-                packet = converted(packet, *self._converted[index])
-                if not packet.size:  # MP4 has packets that only end the last words
-                    continue
-            self._ticks[index].stamp(packet, self._streams[index])
-            try:
-                self._output.mux_one(packet)
-            except av.InvalidDataError:  # some containers look into packets
-                self.damaged += 1
+            for made in self._made(packet):
+                self._put(packet.stream_index, made)
+        if time is None:
+            for index, recoder in self._recoders.items():
+                for made in recoder.packets(None):
+                    self._put(index, made)
+
+    def _made(self, packet: Packet[Any]) -> Iterator[Packet[Any]]:
+        """What is written for a packet of the source."""
+        index = packet.stream_index
+        if index in self._recoders:
+            yield from self._recoders[index].packets(packet)
+        elif index in self._converted:
+            made = converted(packet, *self._converted[index])
+            if made.size:  # MP4 has packets that only end the last words
+                yield made
+        else:
+            yield packet
+
+    def _put(self, index: int, packet: Packet[Any]) -> None:
+        self._ticks[index].stamp(packet, self._streams[index])
+        try:
+            self._output.mux_one(packet)
+        except av.InvalidDataError:  # some containers look into packets
+            self._damaged += 1
 
     def _read(self) -> Iterator[Packet[Any]]:
         streams = [self._input.streams[index] for index, added in self._streams.items() if added.type != "attachment"]
@@ -183,7 +231,7 @@ class Copier:
                     if torn_possible or _is_whole(packet):
                         yield packet
                     else:
-                        self.damaged += 1
+                        self._damaged += 1
 
     def close(self) -> None:
         self._packets.close()  # type: ignore[attr-defined]  # a generator, typed by what it gives
@@ -207,13 +255,20 @@ def _time(packet: Packet[Any]) -> Fraction:
     return (at or 0) * packet.time_base
 
 
-def _takes(container: str, stream: Stream) -> bool:
-    """Whether a container holds a stream's packets as they are, found out by writing a header with it."""
+def takes(container: str, stream: Stream, codec: str | None = None) -> bool:
+    """Whether a container holds a stream, found out by writing a header with it.
+
+    Args:
+        codec: of sound that is coded anew; None: its packets as they are.
+    """
     if stream.disposition & Disposition.attached_pic and container != "mp4":
         return False  # dropped without a word, or made a track
     trial = av.open(io.BytesIO(), "w", format=container)
     try:
-        _add_stream(trial, stream)
+        if codec is None:
+            _add_stream(trial, stream)
+        else:
+            add_recoded(trial, stream, codec)
         trial.start_encoding()
     except (ValueError, av.FFmpegError):
         return False

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-from stitchedit.errors import CannotEncode
+from stitchedit.errors import CannotEncode, OutputError
 from stitchedit.video.base import Frame, VideoSource
 from stitchedit.video.encoder_choice import CONTAINERS
 from stitchedit.video.file_reader import FileSource
@@ -53,6 +53,7 @@ def writer_for(
     source: VideoSource,
     *,
     lossless: bool = False,
+    audio: str = "copy",
     metadata: Mapping[str, str] | None = None,
     seal: Seal | None = None,
 ) -> Writer:
@@ -65,7 +66,7 @@ def writer_for(
     if not isinstance(source, FileSource):
         why = "a shot of pictures is written as pictures"
         raise CannotEncode(path, why, "name a folder, or a pattern such as 'out/frame.%04d.png'")
-    return VideoWriter(path, source, lossless=lossless, metadata=metadata, seal=seal)
+    return VideoWriter(path, source, lossless=lossless, audio=audio, metadata=metadata, seal=seal)
 
 
 def write_video(
@@ -74,11 +75,12 @@ def write_video(
     frames: Iterable[Frame],
     *,
     lossless: bool = False,
+    audio: str = "copy",
     metadata: Mapping[str, str] | None = None,
     seal: Seal | None = None,
 ) -> Written:
     """Writes frames of a source to a file, with everything else of the source; see `VideoWriter`."""
-    with writer_for(path, source, lossless=lossless, metadata=metadata, seal=seal) as writer:
+    with writer_for(path, source, lossless=lossless, audio=audio, metadata=metadata, seal=seal) as writer:
         for frame in frames:
             writer.write(frame)
     return Written(writer.path, writer.frames, writer.notes)
@@ -88,13 +90,28 @@ class _Enough(Exception):
     """Nothing is wrong."""
 
 
-def try_writing(path: Path, source: VideoSource, *, lossless: bool = False) -> None:
+def try_writing(path: Path, source: VideoSource, *, lossless: bool = False, audio: str = "copy") -> tuple[str, ...]:
     """See that a clip can be written there, as far as its header tells; leaves nothing.
 
+    Returns: what would not be kept as it is, one line each.
     Raises: CannotEncode, NotWritable, DiskFull, as `write_video` would after hours.
     """
-    with suppress(_Enough), writer_for(path, source, lossless=lossless):
+    writer = writer_for(path, source, lossless=lossless, audio=audio)
+    with suppress(_Enough), writer:
         raise _Enough
+    return writer.notes
+
+
+def foretold(source: VideoSource) -> list[str]:
+    """What the usual output of an edit will not keep of a clip, or why there will be none, one line each."""
+    if means_pictures(source.info.path):
+        return []
+    try:
+        return list(try_writing(usual_output(source.info.path, "edit"), source))
+    except CannotEncode as exc:
+        return [f"it must be told what to do: {exc}; {exc.hint}"]
+    except OutputError:  # the folder of the clip may take no files, and an output go elsewhere
+        return []
 
 
 def usual_output(source: Path, name: str, *, lossless: bool = False) -> Path:

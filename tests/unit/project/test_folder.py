@@ -1,16 +1,21 @@
 import os
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
+import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from stitchedit.config import InvertConfig, TrackConfig
-from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing
+from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing, StitcheditError
 from stitchedit.files.atomic import atomic, make_folder
-from stitchedit.project.folder import Project, default_root, newest_project
+from stitchedit.project.folder import Project, default_root, newest_project, open_project, relocate
 from stitchedit.project.records import SCHEMA, Records, fingerprint_of, inputs_of
+from stitchedit.video.clip_hash import pictures_sha256
+
+CLIP = Path(__file__).parents[2] / "data" / "demo.mp4"
 
 
 def test_a_stage_is_skipped_only_while_its_inputs_and_results_are_the_same(tmp_path: Path) -> None:
@@ -118,3 +123,52 @@ def test_inputs_name_every_setting() -> None:
     changed = inputs_of(InvertConfig(track=replace(TrackConfig(), gap_s=1.0)))
     assert {k for k in flat if flat[k] != changed[k]} == {"track.gap_s"}
     assert isinstance(SCHEMA, int)
+
+
+@pytest.fixture
+def known(tmp_path: Path) -> Path:
+    """The project of a clip, as `invert` leaves it; the clip put into another container lies beside it."""
+    shutil.copyfile(CLIP, tmp_path / "clip.mp4")
+    with av.open(CLIP) as old, av.open(tmp_path / "other.mkv", "w") as new:
+        stream = new.add_stream_from_template(old.streams.video[0])
+        for packet in old.demux(old.streams.video[0]):
+            if packet.dts is not None:
+                packet.stream = stream
+                new.mux(packet)
+    root = default_root(tmp_path / "clip.mp4")
+    project = Project.create(root)
+    project.take_source(tmp_path / "clip.mp4", preset="fast", generator="default")
+    project.note_pictures(pictures_sha256(tmp_path / "clip.mp4"))
+    return root
+
+
+def test_a_remuxed_clip_is_the_same_clip(known: Path) -> None:
+    other = known.with_name("other.mkv")
+    project = Project.open(known)
+    assert project.is_clip(other)
+    del project
+    project = Project.create(known)
+    sha = project.fact("source", "sha256")
+    assert project.take_source(other, preset="fast", generator="default") == sha, "so that no stage is done again"
+    assert (project.source, project.is_clip(other), project.is_clip(known.with_name("clip.mp4"))) == (other, True, True)
+
+
+def test_a_clip_that_was_moved_is_taken_from_its_new_place(known: Path) -> None:
+    moved = known.with_name("clip.mp4").rename(known.with_name("moved.mp4"))
+    with pytest.raises(ProjectError, match="is not there any more") as told:
+        Project.open(known).require_source()
+    assert "--source" in told.value.hint
+    told = None  # type: ignore[assignment]  # the traceback holds the project open
+    relocate(known, moved)
+    assert Project.open(known).require_source() == moved
+    relocate(known, known.with_name("other.mkv"))
+    assert Project.open(known).source.name == "other.mkv"
+    (known.with_name("text.mp4")).write_text("another one")
+    with pytest.raises(StitcheditError):
+        relocate(known, known.with_name("text.mp4"))
+
+
+def test_a_project_is_named_by_its_clip_too(known: Path) -> None:
+    assert open_project(known.with_name("clip.mp4")).root == known
+    with pytest.raises(NotAProject, match=r"other\.mkv\.stitch"):
+        open_project(known.with_name("other.mkv"))

@@ -2,12 +2,15 @@
 
 import hashlib
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from stitchedit.files import hashing
-from stitchedit.video.clip_hash import clip_sha256
+from stitchedit.video.clip_hash import clip_sha256, pictures_sha256
+
+Ffmpeg = Callable[..., bytes]
 
 
 @pytest.fixture
@@ -53,3 +56,21 @@ def test_of_numbered_pictures_only_the_changed_one_is_read_again(tmp_path: Path,
     (tmp_path / "f.0001.png").write_bytes(b"changed")
     assert clip_sha256(shot) != first
     assert reads[3:] == ["f.0001.png"]
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.ts", "out.mov"])
+def test_a_clip_in_another_container_shows_the_same(ffmpeg: Ffmpeg, clip: Path, tmp_path: Path, name: str) -> None:
+    ffmpeg("-i", clip, "-c:v", "copy", "-c:a", "ac3", tmp_path / name)
+    assert clip_sha256(tmp_path / name) != clip_sha256(clip)
+    assert pictures_sha256(tmp_path / name) == pictures_sha256(clip)
+
+
+@pytest.mark.parametrize(
+    "change", [("-c:v", "libx264"), ("-c", "copy", "-t", "0.5"), ("-display_rotation", 90, "-c", "copy")]
+)
+def test_a_clip_that_shows_something_else_is_another(
+    ffmpeg: Ffmpeg, clip: Path, tmp_path: Path, change: tuple[object, ...]
+) -> None:
+    before, after = (change[:2], change[2:]) if change[0] == "-display_rotation" else ((), change)
+    ffmpeg(*before, "-i", clip, *after, tmp_path / "out.mp4")
+    assert pictures_sha256(tmp_path / "out.mp4") != pictures_sha256(clip)
