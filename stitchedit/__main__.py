@@ -6,6 +6,7 @@ import os
 import signal
 from types import FrameType
 
+from stitchedit.cli.streams import prepare_streams
 from stitchedit.errors import Stopped
 
 
@@ -17,6 +18,7 @@ def _end(number: int, _: FrameType | None) -> None:
 
 
 def main() -> None:
+    prepare_streams()
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else it is to be ignored
         signal.signal(signal.SIGINT, _end)
     if hasattr(signal, "pthread_sigmask"):

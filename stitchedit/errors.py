@@ -9,6 +9,7 @@
       DeviceError                       7   OpsBuildError . OutOfMemory
       DirectionError                    8   UnknownDirection . WrongShape . OtherGenerator
       OutputError                       9   NotWritable . WouldReplace . DiskFull . TooLittleRoom
+      PipeClosed                      141   as of the signal that other programs end by
       Stopped                   128 + n   by signal n: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
 
 `cli.main.main` is the one place that catches these: it prints the message and the hint on stderr and exits with
@@ -308,6 +309,15 @@ class TooLittleRoom(OutputError):
 def _size(count: int) -> str:
     """Bytes for people: as many digits as tell two sizes apart."""
     return f"{count / 1e3:.0f} kB" if count < 10e6 else f"{count / 1e6:.0f} MB"
+
+
+class PipeClosed(StitcheditError):
+    """Nobody reads the results any more, as after `| head`: nothing is said."""
+
+    exit_code = 128 + 13  # SIGPIPE
+
+    def __init__(self) -> None:
+        super().__init__("")
 
 
 class Stopped(StitcheditError):

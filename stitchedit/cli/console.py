@@ -166,4 +166,5 @@ def show_plan(plan: Plan, as_json: bool) -> None:
 
 
 def print_json(value: Any) -> None:
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False))
+    unicode = (sys.stdout.encoding or "").lower().startswith("utf")  # else an escape of stdout's would be no JSON
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=not unicode, allow_nan=False))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import traceback
 from pathlib import Path
 
-from stitchedit.errors import OutOfMemory, StitcheditError, Stopped
+from stitchedit.errors import NotWritable, OutOfMemory, PipeClosed, StitcheditError, Stopped
 
 BUG = 1  # exit code
 CODES = (
     "Exit codes: 0 done; 1 a bug; 2 an option; 3 the project; 4 a video; 5 the faces; 6 weights; 7 device or memory; "
-    "8 a direction; 9 the output or a full disk; 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP."
+    "8 a direction; 9 the output or a full disk; 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP, 141 a closed pipe."
 )
 
 
@@ -20,10 +21,14 @@ def explain(exc: Exception, log: Path | None) -> tuple[list[str], int]:
     Args:
         log: the log file of the project, if there is one.
     """
+    if isinstance(exc, PipeClosed):
+        return [], exc.exit_code
     if isinstance(exc, Stopped):
         return [str(exc)], exc.exit_code
     if not isinstance(exc, StitcheditError) and is_out_of_memory(exc):
         exc = OutOfMemory("this command")
+    if isinstance(exc, OSError) and exc.errno == errno.ENAMETOOLONG:
+        exc = NotWritable(str(exc.filename), "the name is too long for the file system")
     if isinstance(exc, StitcheditError):
         lines = [f"error: {one_line(str(exc))}"]
         return lines + ([f"hint: {one_line(exc.hint)}"] if exc.hint else []), exc.exit_code

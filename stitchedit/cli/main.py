@@ -31,6 +31,7 @@ from stitchedit.cli.console import (
 from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
 from stitchedit.cli.signals import stoppable
+from stitchedit.cli.streams import require_working_folder
 from stitchedit.cli.weights import app as weights_app
 from stitchedit.config import (
     AUDIO,
@@ -537,6 +538,7 @@ def main() -> None:
     """Entry point: a user's mistake is two lines and the exit code of its kind; a bug keeps its traceback."""
     try:
         with stoppable():
+            require_working_folder()
             app()
     except Exception as exc:
         lines, code = explain(exc, record_ending(exc))

@@ -72,7 +72,7 @@ def write_page(evaluation: Evaluation, job: Job, path: Path) -> None:
         goal=goal,
     )
     with atomic(path) as temp:
-        temp.write_text(text, encoding="utf-8")
+        temp.write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 def _template() -> str:

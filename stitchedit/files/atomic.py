@@ -89,7 +89,8 @@ class PartFile:
 
 
 def _stem(path: Path) -> str:
-    return f".{path.name[:200]}."
+    """How the names of its hidden files begin; they are no longer than names may be."""
+    return f".{os.fsdecode(os.fsencode(path.name)[:200])}."
 
 
 def _hold(handle: int) -> bool:
@@ -160,7 +161,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Raises: NotWritable, DiskFull.
     """
-    temp = path.with_name(f".{path.name}.{os.getpid()}.part")
+    temp = path.with_name(f"{_stem(path)}{os.getpid()}.part")
     try:
         yield temp
         with temp.open("rb") as file:

@@ -67,7 +67,7 @@ def show(name: str) -> Record:
     try:
         if path.stat().st_size > _RECORD_LIMIT:
             raise UnknownCheckpoint(path, "its record is damaged", f"run `stitchedit weights remove {name}`")
-        data = tomllib.loads(path.read_text(encoding="utf-8"))
+        data = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
         return _record(data, name)
     except (FileNotFoundError, NotADirectoryError):
         raise NotFetched(name, known_hint()) from None
@@ -79,7 +79,9 @@ def show(name: str) -> Record:
 def save_record(record: Record) -> None:
     """Raises NotWritable, DiskFull."""
     with atomic(record_path(record.name)) as temp:
-        temp.write_text(tomli_w.dumps({"schema": _SCHEMA, **asdict(record)}), encoding="utf-8")
+        temp.write_text(
+            tomli_w.dumps({"schema": _SCHEMA, **asdict(record)}), encoding="utf-8", errors="surrogateescape"
+        )
 
 
 def remove(name: str) -> None:

@@ -268,4 +268,4 @@ def _said(config: EditConfig) -> str:
         only = f" (face {' and '.join(map(str, faces))})" if faces else ""
         parts.append(f"{direction_label(name)} {strength_label(strength)}{only}")
     parts += [] if config.regions == ("face",) else [f"region:{'+'.join(config.regions)}"]
-    return ", ".join(parts)
+    return ", ".join(parts).encode("utf-8", "replace").decode()  # names of files may hold bytes that are no text

@@ -33,7 +33,9 @@ class ProjectLog(MemoryHandler):
         if self.target is not None:
             return
         with suppress(OSError):
-            file = RotatingFileHandler(folder / NAME, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8")
+            file = RotatingFileHandler(
+                folder / NAME, maxBytes=MAX_BYTES, backupCount=1, encoding="utf-8", errors="backslashreplace"
+            )
             file.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
             self.setTarget(file)
             self.flush()

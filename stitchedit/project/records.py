@@ -31,10 +31,10 @@ class Records:
         try:
             if path.stat().st_size > RECORD_LIMIT:
                 raise ProjectError(f"{path} is no project record: it is too large", "invert the clip again")
-            data = tomllib.loads(path.read_text(encoding="utf-8"))
+            data = tomllib.loads(path.read_text(encoding="utf-8", errors="surrogateescape"))
         except (FileNotFoundError, NotADirectoryError):
             raise NotAProject(path.parent) from None
-        except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as exc:
+        except (tomllib.TOMLDecodeError, RecursionError) as exc:
             raise ProjectError(f"{path} is damaged: {exc}", "invert the clip again into a new --project") from exc
         except OSError as exc:
             raise ProjectError(f"{path} cannot be read: {exc.strerror}", "check the folder's rights") from exc
@@ -117,7 +117,8 @@ class Records:
 
     def save(self) -> None:
         with atomic(self.path) as temp:
-            temp.write_text(tomli_w.dumps(self.data), encoding="utf-8")
+            # Names of files may be no UTF-8: they are kept byte for byte.
+            temp.write_text(tomli_w.dumps(self.data), encoding="utf-8", errors="surrogateescape")
 
 
 def inputs_of(config: object, prefix: str = "") -> dict[str, str]:
@@ -135,7 +136,7 @@ def inputs_of(config: object, prefix: str = "") -> dict[str, str]:
 
 def fingerprint_of(inputs: Inputs) -> str:
     text = "\n".join(f"{k}={v}" for k, v in inputs.items())
-    return hashlib.sha256(f"schema={SCHEMA}\n{text}".encode()).hexdigest()
+    return hashlib.sha256(f"schema={SCHEMA}\n{text}".encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def is_record(stage: object) -> bool:

@@ -89,7 +89,7 @@ def _seal(
         opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["source"]}}
     manifest = {
         "claim_generator_info": [tool],
-        "title": output.name,
+        "title": _shown(output.name),
         "format": form,
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [opened, edited]}},
@@ -116,7 +116,7 @@ def _origin(source: Path, context: Context) -> dict[str, str] | None:
     from c2pa import Builder, C2paError
 
     form = FORMATS.get(source.suffix.lower())
-    origin = {"title": source.name, "relationship": "parentOf", "label": "source"}
+    origin = {"title": _shown(source.name), "relationship": "parentOf", "label": "source"}
     if form is None:
         return None
     try:
@@ -125,6 +125,11 @@ def _origin(source: Path, context: Context) -> dict[str, str] | None:
     except C2paError:  # its name says another format than it has, or it is damaged
         return None
     return origin
+
+
+def _shown(name: str) -> str:
+    """A file's name as text: JSON has no place for bytes that are none."""
+    return name.encode("utf-8", "replace").decode()
 
 
 def _offline() -> Context:

@@ -125,7 +125,11 @@ class SequenceWriter:
         there = folder.is_dir()
         if folder.exists() and not there:
             raise NotWritable(folder, "it is no folder")
-        parts = folder / ".stitchedit.part" if there else folder.with_name(f".{folder.name}.part")
+        parts = (
+            folder / ".stitchedit.part"
+            if there
+            else folder.with_name(f".{os.fsdecode(os.fsencode(folder.name)[:200])}.part")
+        )
         try:
             shutil.rmtree(parts, ignore_errors=True)
             parts.mkdir()

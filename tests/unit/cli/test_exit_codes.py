@@ -102,3 +102,11 @@ def test_a_log_that_cannot_be_made_is_no_reason_to_stop(tmp_path: Path, logger: 
     assert "stitchedit 0" in text
     assert "line 400" in text
     assert "line 599" not in text, "what came first is kept, and not without end"
+
+
+def test_a_name_that_is_too_long_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="too long") as told:
+        (tmp_path / ("x" * 300)).stat()
+    lines, code = explain(told.value, None)
+    assert code == 9
+    assert "the name is too long" in lines[0]

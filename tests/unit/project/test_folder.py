@@ -172,3 +172,23 @@ def test_a_project_is_named_by_its_clip_too(known: Path) -> None:
     assert open_project(known.with_name("clip.mp4")).root == known
     with pytest.raises(NotAProject, match=r"other\.mkv\.stitch"):
         open_project(known.with_name("other.mkv"))
+
+
+def test_names_that_are_no_utf8_are_kept_byte_for_byte(tmp_path: Path) -> None:
+    clip = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    shutil.copyfile(CLIP, clip)
+    project = Project.create(default_root(clip))
+    project.take_source(clip, preset="fast", generator="default")
+    project.records.finish("track", {"like": clip.name})
+    del project
+    opened = Project.open(default_root(clip))
+    assert opened.require_source() == clip
+    assert opened.records.why_redo("track", {"like": clip.name}, []) is None
+    assert b'"../caf\xe9.mp4"' in opened.records.path.read_bytes()
+
+
+def test_long_names_have_room_for_the_parts_of_a_file(tmp_path: Path) -> None:
+    path = tmp_path / ("\u00e9" * 125 + ".png")
+    with atomic(path) as temp:
+        temp.write_text("whole")
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
