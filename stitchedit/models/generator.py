@@ -16,6 +16,7 @@ from torch import Tensor
 from stitchedit import registry
 from stitchedit.errors import ConfigError, UnknownCheckpoint
 from stitchedit.files.array_files import save_tensors
+from stitchedit.files.utf8_path import utf8_path
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.registry import Registry
@@ -158,5 +159,5 @@ def _build(family: GeneratorFamily, config: Mapping[str, object], state: Mapping
 
 def read_safetensors(path: Path) -> tuple[dict[str, str], dict[str, Tensor]]:
     """Header texts and float32 tensors of a file. Raises OSError or SafetensorError, when it is none."""
-    with safe_open(path, framework="pt") as file:
+    with utf8_path(path) as name, safe_open(name, framework="pt") as file:
         return file.metadata() or {}, {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118

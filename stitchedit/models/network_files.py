@@ -10,6 +10,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
 from stitchedit.errors import UnknownCheckpoint
+from stitchedit.files.utf8_path import utf8_path
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -20,7 +21,7 @@ def load_network(path: Path, format: str, build: Callable[[Mapping[str, Tensor]]
     Raises: UnknownCheckpoint, when the file's header does not name the format or its tensors do not fit.
     """
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as name, safe_open(name, framework="pt") as file:
             if (file.metadata() or {}).get("format") != format:
                 raise UnknownCheckpoint(path, f"it is no {format} file")
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118

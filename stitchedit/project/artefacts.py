@@ -21,6 +21,7 @@ from stitchedit.errors import ProjectError, Refused
 from stitchedit.files.array_files import save_arrays, save_tensors
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.files.npy import read_npy
+from stitchedit.files.utf8_path import utf8_path
 from stitchedit.models.generator import Generator
 from stitchedit.types import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 
@@ -118,7 +119,7 @@ def load_into(path: Path, generator: Generator) -> None:
 def load_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Tensors and header texts. Raises ProjectError."""
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as name, safe_open(name, framework="pt") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as exc:
         raise ProjectError(f"{path} cannot be read: {exc}", "invert the clip again") from exc

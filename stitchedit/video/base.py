@@ -54,6 +54,8 @@ class VideoInfo:
     subtitle_streams: int
     matrix: bytes = b""  # display matrix as FFmpeg's side data, empty when there is none
     hdr: tuple[bytes, bytes] = (b"", b"")  # mastering display and content light level, as FFmpeg's side data
+    side_data: tuple[str, ...] = ()  # FFmpeg's names of what the first picture carries, see `video.side_data`
+    timecode: str = ""  # of an MPEG-2 stream's first picture, where there is one
     size_bytes: int = 0  # of all its files
     notes: tuple[str, ...] = ()  # what a user should know about how the clip is read
 

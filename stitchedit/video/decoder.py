@@ -10,7 +10,7 @@ from typing import Any, BinaryIO, NoReturn
 
 import av
 from av.container import InputContainer
-from av.stream import Disposition
+from av.stream import Disposition, Stream
 from av.video.stream import VideoStream
 
 from stitchedit.errors import CannotOpen
@@ -21,6 +21,7 @@ _FORMATS = (
     "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,gif,mpegts,mpegtsraw,mpeg,mpegvideo,m4v,flv,live_flv,asf,asf_o,ogg,"
     "nut,yuv4mpegpipe,ivf,dv,mxf,h264,hevc,obu,apng,rm,wtv,swf,vob,nsv,roq,webp_anim"
 )
+_PICTURE_BRANDS = ("avif", "avis", "mif1", "msf1", "heic", "heix", "hevc", "hevx")  # of ISO 23008-12
 MAX_PIXELS = 1 << 27  # refuse pictures above this before memory is asked for; 8K is a quarter of it
 
 
@@ -75,6 +76,11 @@ def open_regular(path: Path) -> BinaryIO:
         raise CannotOpen(path, getattr(exc, "strerror", None) or "this is no file name") from exc
 
 
+def is_still(container: InputContainer, stream: Stream) -> bool:
+    """Whether a stream is the still picture of an AVIF or HEIF, beside which there may be an animation."""
+    return container.metadata.get("major_brand") in _PICTURE_BRANDS and stream.frames == 1
+
+
 def _lacks_index(path: Path) -> bool:
     """Whether it is the beginning of an MP4 or MOV whose index was to come."""
     with path.open("rb") as file:
@@ -92,6 +98,7 @@ class Decoder:
         self._container = open_container(path)
         videos = [s for s in self._container.streams.video if not s.disposition & Disposition.attached_pic]
         videos = [s for s in videos if s.codec_context is not None and stream in (None, s.index)]
+        videos = [s for s in videos if stream is not None or not is_still(self._container, s)] or videos
         if not videos:
             self.close()
             raise CannotOpen(path, "it has no video that can be decoded")

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 from stitchedit.errors import CannotEncode
 from stitchedit.video.base import VideoInfo
 from stitchedit.video.pixel_formats import Layout, find_layout
+from stitchedit.video.side_data import lost
 from stitchedit.video.yuv import FULL_RANGE
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
@@ -66,10 +67,12 @@ def choose_encoding(path: Path, info: VideoInfo, lossless: bool) -> Encoding:
         raise CannotEncode(path, f"{_shown(codec)} has no form of {source.name} pictures", "use --lossless and .mkv")
     target = costs[min(costs)]
     notes = _losses(source, target, _shown(codec))
-    if lossless and any(info.hdr):
-        notes = (*notes, "HDR10 mastering figures are left out, they have no place in FFV1")
-    if lossless and info.sample_aspect_ratio != 1:
-        notes = (*notes, f"the shape of the pixels, {info.sample_aspect_ratio}, is left out of the container")
+    if not codec.startswith("libx264"):
+        if any(info.hdr):
+            notes = (*notes, f"HDR10 mastering figures are left out, they have no place in {_shown(codec)}")
+        if info.sample_aspect_ratio != 1:
+            notes = (*notes, f"the shape of the pixels, {info.sample_aspect_ratio}, is left out of the container")
+    notes = (*notes, *lost(info.side_data, codec, _shown(codec)))
     return Encoding(codec, source, target, notes)
 
 

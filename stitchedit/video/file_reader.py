@@ -21,6 +21,7 @@ from stitchedit.video.container_patches import missing_bytes
 from stitchedit.video.decoder import Decoder
 from stitchedit.video.orientation import Orientation, from_matrix, parse_matrix
 from stitchedit.video.pixel_formats import Layout, find_layout, readable_as, samples
+from stitchedit.video.side_data import carried, gop_timecode
 from stitchedit.video.yuv import Box, Colour, colour_of, paste_rgb, read_rgb, to_bytes
 
 log = logging.getLogger(__name__)
@@ -173,20 +174,25 @@ def open_file(path: Path | str) -> FileSource:
 class _Clock:
     """Makes the times of frames rise strictly, which every container demands.
 
-    A frame without a time comes a step after the one before. A jump back by more than a second is taken for a new
-    recording joined on: from there on everything is shown later. A smaller one moves only the frame itself.
+    A frame without a time comes a step after the one before. So does one whose time jumps back by more than two steps:
+    it is the first of another recording joined on, and everything from there on is shown later, or the time of this one
+    frame is wrong, and the next one goes on with the old clock. A smaller jump moves only the frame itself.
     """
 
     def __init__(self, info: VideoInfo) -> None:
-        self._second = 1 / info.time_base
         self._step = max(1, round(1 / (info.rate * info.time_base)))  # ticks, where a frame has no duration
         self._next, self._last, self._shift = 0, -(2**63), 0
+        self._before: int | None = None  # the shift before the frame that just jumped
 
     def time_of(self, video: av.VideoFrame) -> tuple[int, bool]:
         """The frame's time in ticks, and whether it rose by itself."""
+        before, self._before = self._before, None
+        if before is not None and video.pts is not None and video.pts + before > self._last:
+            self._shift = before  # the frame before had a wrong time, that was all
         pts = self._next if video.pts is None else video.pts + self._shift
         risen = pts > self._last
-        if not risen and self._last - pts > self._second:
+        if not risen and self._last - pts > 2 * self._step:
+            self._before = self._shift
             self._shift += self._next - pts
             pts = self._next
         self._last = pts if risen else max(pts, self._last + 1)
@@ -205,6 +211,9 @@ def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout
     container, stream = decoder.container, decoder.stream
     context, side = stream.codec_context, _side_data(first)
     notes = []
+    if side is None:
+        notes.append("what its pictures carry beside their samples (turns, HDR10 figures, captions) is not read")
+        side = {}
     if first.format.name != layout.name:
         notes.append(f"{first.format.name} pictures are read as {layout.name}")
     matrix = side.get("DISPLAYMATRIX", b"")
@@ -244,6 +253,8 @@ def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout
         audio_streams=len(container.streams.audio),
         subtitle_streams=len(container.streams.subtitles),
         matrix=matrix if any(matrix) else b"",
+        timecode=gop_timecode(side.get("GOP_TIMECODE", b"")),
+        side_data=carried(side, {**container.metadata, **stream.metadata}, context.name),
         hdr=(side.get("MASTERING_DISPLAY_METADATA", b""), side.get("CONTENT_LIGHT_LEVEL", b"")),
         size_bytes=path.stat().st_size,
         notes=tuple(notes),
@@ -254,13 +265,13 @@ def _either(first: int, second: int) -> int:
     return second if first == 2 else first
 
 
-def _side_data(frame: av.VideoFrame) -> dict[str, bytes]:
-    """Side data by FFmpeg's name; kinds that PyAV has no name for are left out."""
+def _side_data(frame: av.VideoFrame) -> dict[str, bytes] | None:
+    """Side data by FFmpeg's name; None, where there is a kind that PyAV has no name for: it gives nothing then."""
     found: dict[str, bytes] = {}
     try:
         entries: Any = frame.side_data
-    except ValueError:  # PyAV meets a kind that is newer than it
-        return found
+    except ValueError:
+        return None
     for place in range(len(entries)):
         found[entries[place].type.name] = bytes(entries[place])
     return found

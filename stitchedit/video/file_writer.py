@@ -23,7 +23,7 @@ from stitchedit.video.container_patches import matroska_step_ns, set_matroska_st
 from stitchedit.video.encoder_choice import add_video, choose_encoding, container_of
 from stitchedit.video.file_reader import CodedFrame, FileSource
 from stitchedit.video.pixel_formats import convert
-from stitchedit.video.stream_copy import Copier, Ticks, needs_free_tags, set_tags, stream_tags
+from stitchedit.video.stream_copy import Copier, Ticks, needs_free_tags, set_tags, start_timecode, stream_tags
 
 _CLOCK_FORMATS = ("mpegts", "mpeg")  # their time zero is anywhere
 _LATE_START_S = 10  # a clip of theirs that starts later than this is moved to zero
@@ -82,7 +82,7 @@ class VideoWriter:
 
             def add_stream(old: Stream) -> None:
                 self._stream = add_video(output, info, self._encoding)
-                self._stream.metadata.update(stream_tags(old, copied=False))
+                self._stream.metadata.update(stream_tags(old, copied=False) | start_timecode(old, info.timecode))
                 self._stream.disposition = old.disposition
 
             with self._told():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from fractions import Fraction
@@ -12,10 +13,10 @@ from typing import Any
 import av
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
-from av.stream import Disposition, Stream
+from av.stream import Discard, Disposition, Stream
 
 from stitchedit.errors import CannotEncode
-from stitchedit.video.decoder import close_container, open_container
+from stitchedit.video.decoder import close_container, is_still, open_container
 from stitchedit.video.file_reader import FileSource
 from stitchedit.video.sound import AAC, Recoder, add_recoded, pcm_for
 from stitchedit.video.subtitles import TARGETS, add_converted, converted, convertible
@@ -45,7 +46,7 @@ class Ticks:
     def stamp(self, packet: Packet[Any], stream: Stream) -> None:
         """Restates the packet's times; decoding times are made to rise, as containers demand.
 
-        A jump back by more than a second is taken for a new recording joined on, as for the pictures.
+        A jump back by more than two packets is taken for a new recording joined on, as for the pictures.
         """
         base = packet.time_base
         dts = packet.dts if packet.dts is not None else packet.pts
@@ -54,7 +55,7 @@ class Ticks:
         if dts is not None and pts is not None:
             at = self._at(dts, base)
             if self._last is not None and at <= self._last:
-                if (self._last - at) * self._step > 1:
+                if self._last - at > 2 * max(duration, 1):
                     self._offset += (self._next - at) * self._step
                 at = max(self._at(dts, base), self._last + 1)
             self._last, self._next = at, at + duration
@@ -99,6 +100,7 @@ class Copier:
         self._next: Packet[Any] | None = None
         self._packets = self._read()
         try:
+            self._edited = self._input.streams[source.stream]
             for stream in self._input.streams:
                 if stream.index == source.stream:
                     add_video(stream)
@@ -134,9 +136,13 @@ class Copier:
     def _add(self, stream: Stream) -> None:
         """A stream that is neither the edited one nor sound."""
         container, target = self._container, self._target
-        if stream.type == "data" and ("timecode" in stream.metadata or self._input.chapters()):
-            return  # QuickTime's tracks of time codes and of chapter names: the muxer makes them anew from tags
-        if takes(container, stream):
+        if stream.type == "data" and self._is_made_anew(stream):
+            return
+        # FFmpeg's MOV muxer takes any data and writes most without a description; that for MP4 knows which it can.
+        judge = "mp4" if container == "mov" and stream.type == "data" else container
+        if stream.type == "video" and is_still(self._input, stream):
+            self.notes.append("a still picture beside the animation is left out")
+        elif takes(judge, stream):
             self._take(stream, _add_stream(self._output, stream), copied=True)
         elif convertible(stream):
             self._take(stream, add_converted(self._output, container), copied=False)
@@ -145,9 +151,17 @@ class Copier:
             self.notes.append(f"subtitles are converted from {' to '.join(codecs)}: the words stay, styles do not")
         else:
             what = "cover picture" if stream.disposition & Disposition.attached_pic else f"{stream.type} stream"
+            handler = stream.metadata.get("handler_name", "") if stream.type == "data" else ""
+            what += f" ({handler.strip()})" if handler.strip() else ""
             self.notes.append(
                 f"{'an' if what[0] in 'aeiou' else 'a'} {what} is left out, {target.suffix} does not hold it"
             )
+
+    def _is_made_anew(self, stream: Stream) -> bool:
+        """Whether it is QuickTime's track of time codes or of chapter names, which the muxer makes from tags."""
+        if stream.discard == Discard.all:
+            return bool(self._input.chapters())
+        return stream.metadata.get("timecode", "") == self._edited.metadata.get("timecode")
 
     def _add_sound(self, stream: Stream) -> None:
         name = stream.codec_context.name if stream.codec_context else "unknown"
@@ -287,6 +301,15 @@ def stream_tags(stream: Stream, *, copied: bool) -> dict[str, str]:
     if copied:
         return dict(stream.metadata)
     return {k: v for k, v in stream.metadata.items() if not k.lower().startswith(_OF_THE_OLD_STREAM)}
+
+
+def start_timecode(edited: Stream, in_pictures: str) -> dict[str, str]:
+    """The start time code as a tag, where a camera wrote it into a track of data (Sony's `rtmd`) or pictures alone."""
+    container = edited.container
+    if "timecode" in {key.lower() for key in (*edited.metadata, *container.metadata)}:
+        return {}
+    codes = [*(s.metadata.get("timecode", "") for s in container.streams if s.type == "data"), in_pictures]
+    return next(({"timecode": code} for code in codes if re.fullmatch(r"\d\d:\d\d:\d\d[:;.]\d\d", code)), {})
 
 
 def set_tags(output: OutputContainer, source: InputContainer, added: Mapping[str, str], offset: Fraction) -> None:

@@ -19,6 +19,7 @@ OF_NO_MODULE = {
     "gpu_check": "of scripts/gpu_check.py",
     "metrics/metrics": "of the package as a whole: figures on clips whose answers are known",
     "stylegan2/hostile": "of all readers of checkpoints, on files that mean harm",
+    "video/kept_or_told": "of reader and writer together: what an output keeps of each kind of stream, entry and tag",
     "video/sequence_files": "of reader and writer of numbered pictures together",
 }
 

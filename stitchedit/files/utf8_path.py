@@ -1,0 +1,27 @@
+"""File names for libraries that take nothing but UTF-8."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+@contextmanager
+def utf8_path(path: Path) -> Iterator[Path]:
+    """A name of an existing file that is UTF-8: its own, or that of a descriptor of it (Linux). Raises OSError."""
+    if is_utf8(path):
+        yield path
+        return
+    with path.open("rb") as file:
+        yield Path(f"/proc/self/fd/{file.fileno()}")
+
+
+def is_utf8(path: Path) -> bool:
+    """Whether a name is text."""
+    try:
+        os.fsencode(path).decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
