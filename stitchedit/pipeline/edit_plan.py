@@ -30,7 +30,7 @@ from stitchedit.project.records import Records, fingerprint_of
 from stitchedit.provenance.manifest import FORMATS, Seal, asks_for, sealer
 from stitchedit.strength import Strength, strength_label
 from stitchedit.types import ByteArray, NamedDirection, SkippedRange
-from stitchedit.video import VideoSource, means_pictures, try_writing, usual_output, written_files
+from stitchedit.video import VideoSource, means_pictures, open_video, try_writing, usual_output, written_files
 from stitchedit.video.clip_hash import clip_sha256
 
 # An edit of one frame takes about as long as so many steps of tuning: 3.25 s and 0.44 s on 24 frames of 512 px by the
@@ -52,6 +52,7 @@ class EditPlan:
     faces: list[FaceEdit]  # those that get an edit
     doubtful: list[ByteArray]  # by face: why each of its frames is hard to edit, 0 where nothing is wrong
     bytes: int  # of the output, about, while it is written
+    notes: tuple[str, ...]  # what of the clip the output will not keep as it is
     replaces: bool  # whether something else than this very edit lies where it is to go
 
     @property
@@ -138,6 +139,7 @@ class EditPlan:
             "calibration": [answer.as_json() for answer in self.answers],
             "manifest": self.seal is not None,
             "output_bytes": self.bytes,
+            "notes": list(self.notes),
             "seconds": None if seconds is None else round(seconds),
         }
 
@@ -155,6 +157,7 @@ class EditPlan:
             f"output: {self.output}{', is replaced' if self.replaces else ''}; "
             f"{self.bytes / 1e6:.0f} MB on the disk while it is written",
             f"C2PA manifest: {'signed' if self.seal else 'none'}",
+            *(f"note: {note}" for note in self.notes),
             f"time: {took}; nothing was written",
         ]
 
@@ -189,21 +192,17 @@ def plan_edit(
     output = output or usual_output(clip, name, lossless=config.lossless)
     if output.resolve() == clip.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
-    said = _said(config)
-    if output.is_file() and not config.overwrite:  # all that can be known before strengths are solved for
-        records = Records.open_or_create(project.edit_folder(name) / "edit.toml")
-        lost = None if was_begun(records, output) else why_replaced(records, output, {})
-        if lost:
-            raise WouldReplace(output, lost)
-    seal = None
+    said, seal = _said(config), None
+    _refuse_strange_file(project, name, output, config)
     if not config.metadata_only:
         seal = sealer(output, clip, said, clip_sha256(clip))
+    source = open_video(clip, project.fps)
+    notes: tuple[str, ...] = ()
+    if output.parent.is_dir():  # before strengths are solved for, which takes a while
+        notes = try_writing(output, source, lossless=config.lossless, audio=config.audio)
     faces = [
         move(face, config, name, keep=keep, progress=progress) for face in edits_of_faces(open_faces(project), config)
     ]
-    source = faces[0].inverted.source
-    if output.parent.is_dir():
-        try_writing(output, source, lossless=config.lossless, audio=config.audio)
     for face in faces:
         face.require_disk_space()
     needed = _output_bytes(source, config.lossless)
@@ -211,11 +210,20 @@ def plan_edit(
     doubtful = [visibility_flags(f.inverted.tracks, f.inverted.crops, f.inverted.points) for f in faces]
     if config.every_frame:
         doubtful = [np.zeros_like(found) for found in doubtful]
-    plan = EditPlan(project, config, name, said, output, seal, faces, doubtful, needed, False)
+    plan = EditPlan(project, config, name, said, output, seal, faces, doubtful, needed, notes, False)
     lost = plan.why_replaced()
     if lost and not config.overwrite:
         raise WouldReplace(output, lost)
     return replace(plan, replaces=lost is not None)
+
+
+def _refuse_strange_file(project: Project, name: str, output: Path, config: EditConfig) -> None:
+    """All that can be known of a file in the output's place before strengths are solved for. Raises WouldReplace."""
+    if output.is_file() and not config.overwrite:
+        records = Records.open_or_create(project.edit_folder(name) / "edit.toml")
+        lost = None if was_begun(records, output) else why_replaced(records, output, {})
+        if lost:
+            raise WouldReplace(output, lost)
 
 
 def unsigned_note(plan: EditPlan) -> list[str]:

@@ -96,7 +96,7 @@ class Project:
         relative = os.path.relpath(clip.resolve(), self.root.resolve())
         if old and self.is_clip(clip):
             kept = {key: old[key] for key in ("sha256", "pictures") if key in old}
-            source = kept | {"path": relative} | ({"remuxed": sha} if sha != old["sha256"] else {})
+            source = kept | {"path": relative} | ({"remuxed": sha} if sha != old.get("sha256") else {})
         else:
             source = {"path": relative, "sha256": sha}
         self.records.data["source"] = source
@@ -254,7 +254,7 @@ def relocate(root: Path, clip: Path) -> None:
     if not project.is_clip(clip):
         raise ProjectError(f"{clip} is not the clip that {root} was made of", "run `stitchedit invert` on it")
     for own in (project, *others):
-        source = own.records.data["source"]
+        source = own.records.data.setdefault("source", {})
         source["path"] = os.path.relpath(clip.resolve(), own.root.resolve())
         source["remuxed"] = clip_sha256(clip)
         own.records.save()
