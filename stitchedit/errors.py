@@ -282,8 +282,10 @@ class NotWritable(OutputError):
 class WouldReplace(OutputError):
     """A file lies where the output is to go, and it was not said that it may go."""
 
-    def __init__(self, path: Path | str, what: str) -> None:
-        super().__init__(f"{path} is there already: {what}", "choose another name with -o, or replace it: --overwrite")
+    def __init__(
+        self, path: Path | str, what: str, hint: str = "choose another name with -o, or replace it: --overwrite"
+    ) -> None:
+        super().__init__(f"{path} is there already: {what}", hint)
         self.path = path
 
 

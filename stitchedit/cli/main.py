@@ -312,6 +312,7 @@ def preview(
         raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
     from stitchedit.editing.direction import own_regions, years_a_strength
 
+    require_own_file(output)
     strengths = [value / years_a_strength() for value in years] if years else strength
     from stitchedit.project.folder import open_project
 
@@ -354,6 +355,7 @@ def sheet(
 
     for clip in clips:
         require_clip(clip)
+    require_own_file(output)
     from stitchedit.pipeline.clip_sheets import clips_sheet
 
     with running(verbose):
@@ -394,6 +396,7 @@ def evaluate(
         if clip is not None:
             require_clip(clip)
     require_directions(direction or ())
+    require_own_file(output)
     keep_memory()
     from stitchedit.evaluation import html_report
     from stitchedit.evaluation.run import evaluate as measure
@@ -456,6 +459,14 @@ def doctor(json_: Json = False) -> None:
 
     facts = examine()
     report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
+
+
+def require_own_file(output: Path | None) -> None:
+    """Raises WouldReplace, when somebody else's file has the name that was given for a sheet or page."""
+    from stitchedit.files.atomic import require_own
+
+    if output is not None:
+        require_own(output)
 
 
 def take_source(project: Path | None, clip: Path, dry_run: bool) -> None:

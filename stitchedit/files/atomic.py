@@ -12,8 +12,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from stitchedit.errors import DiskFull, NotWritable, OutputError
+from stitchedit.errors import DiskFull, NotWritable, OutputError, WouldReplace
 from stitchedit.files.locks import flock
+
+_MARKED = 1 << 16  # bytes at the beginning of a picture or page of ours, in which it says so
 
 
 class PartFile:
@@ -172,6 +174,17 @@ def atomic(path: Path) -> Iterator[Path]:
     finally:
         with suppress(OSError):
             temp.unlink(missing_ok=True)
+
+
+def require_own(path: Path) -> None:
+    """See that a sheet or page may be written there. Raises WouldReplace, when a file is there that is none of ours."""
+    try:
+        with path.open("rb") as file:
+            own = b"stitchedit" in file.read(_MARKED)
+    except OSError:
+        return  # nothing is there, or nothing that can be written over: whoever writes will tell
+    if not own:
+        raise WouldReplace(path, "it was not written by stitchedit", "choose another name with -o, or remove it")
 
 
 def write_file(path: Path, write: Callable[[Path], object]) -> None:

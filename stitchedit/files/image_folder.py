@@ -11,6 +11,7 @@ from typing import TypeVar
 import cv2
 import numpy as np
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from stitchedit.errors import ProjectError
 from stitchedit.files.atomic import atomic
@@ -30,7 +31,9 @@ def save_png(picture: ByteArray, path: Path) -> None:
 def png_bytes(picture: ByteArray) -> bytes:
     """[H, W, 3] RGB or [H, W] grey as the bytes of a PNG."""
     file = BytesIO()
-    Image.fromarray(picture).save(file, format="PNG", compress_level=1)
+    by = PngInfo()
+    by.add_text("Software", "stitchedit")  # by which `require_own` knows it
+    Image.fromarray(picture).save(file, format="PNG", compress_level=1, pnginfo=by)
     return file.getvalue()
 
 

@@ -4,11 +4,13 @@ import errno
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from stitchedit.errors import DiskFull, NotWritable
+from stitchedit.errors import DiskFull, NotWritable, WouldReplace
 from stitchedit.files import atomic
-from stitchedit.files.atomic import PartFile, disk_error
+from stitchedit.files.atomic import PartFile, disk_error, require_own
+from stitchedit.files.image_folder import save_png
 
 
 @pytest.fixture(params=["nameless", "hidden"])
@@ -99,3 +101,13 @@ def test_a_full_disk_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_errors_have_their_class() -> None:
     assert isinstance(disk_error(Path("x"), OSError(errno.EDQUOT, "")), DiskFull)
     assert isinstance(disk_error(Path("x"), OSError(errno.EROFS, "Read-only file system")), NotWritable)
+
+
+def test_a_sheet_replaces_only_what_was_written_here(tmp_path: Path) -> None:
+    save_png(np.zeros((4, 4, 3), np.uint8), tmp_path / "sheet.png")
+    require_own(tmp_path / "sheet.png")
+    require_own(tmp_path / "missing.png")
+    (tmp_path / "photo.png").write_bytes(b"\x89PNG of a camera")
+    with pytest.raises(WouldReplace, match="not written by stitchedit") as told:
+        require_own(tmp_path / "photo.png")
+    assert "--overwrite" not in told.value.hint
