@@ -122,7 +122,7 @@ class CannotEncode(VideoError):
 
     def __init__(self, path: Path | str, why: str, hint: str = "try another container, such as .mkv") -> None:
         super().__init__(f"cannot encode {path}: {why}", hint)
-        self.path = path
+        self.path, self.why = path, why
 
 
 class FaceError(StitcheditError):

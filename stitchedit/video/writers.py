@@ -109,7 +109,7 @@ def foretold(source: VideoSource) -> list[str]:
     try:
         return list(try_writing(usual_output(source.info.path, "edit"), source))
     except CannotEncode as exc:
-        return [f"it must be told what to do: {exc}; {exc.hint}"]
+        return [f"this will be refused as it stands: {exc.why}; {exc.hint}"]
     except OutputError:  # the folder of the clip may take no files, and an output go elsewhere
         return []
 
