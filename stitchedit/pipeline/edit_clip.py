@@ -94,8 +94,9 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
         told.extend(done.notes)
 
     stages = plan.faces[0].stages
-    recall(stages.records, plan.output)
-    stages.run("video", plan.video_inputs(), written_files(plan.output, source), do_write)
+    files = written_files(plan.output, source)
+    recall(stages.records, plan.output, files)
+    stages.run("video", plan.video_inputs(), files, do_write)
     note_output(stages.records, plan.output)
     for face in plan.faces[1:]:  # on record with every face, so that each is known as one of those in the video
         face.stages.records.copy("video", stages.records)

@@ -25,7 +25,7 @@ from stitchedit.pipeline.multi_face import open_faces
 from stitchedit.pipeline.summaries import edits_json
 from stitchedit.progress import Progress, shown_time, silent
 from stitchedit.project.folder import Project
-from stitchedit.project.outputs import was_begun, why_replaced
+from stitchedit.project.outputs import was_begun, was_written, why_replaced
 from stitchedit.project.records import Records, fingerprint_of
 from stitchedit.provenance.manifest import FORMATS, Seal, asks_for, sealer
 from stitchedit.strength import Strength, strength_label
@@ -114,9 +114,12 @@ class EditPlan:
 
     def why_replaced(self) -> str | None:
         """What lies where the output is to go, if it is not this very edit; None, where nothing is lost."""
-        there = next((path for path in written_files(self.output, self.source) if path.exists()), None)
+        files = written_files(self.output, self.source)
+        there = [path for path in files if path.exists()]
         records = Records.open_or_create(self.faces[0].folder / "edit.toml")
-        if there is None or (was_begun(records, self.output) and asks_for(there, self.said)):
+        begun = was_begun(records, self.output)
+        lacks = len(there) < len(files) and was_written(records, self.output) is not None  # pictures of a shot
+        if not there or ((begun or lacks) and all(asks_for(path, self.said) for path in there)):
             return None
         return why_replaced(records, self.output, {"stitch": self.faces[0].inputs(), "video": self.video_inputs()})
 

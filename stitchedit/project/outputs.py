@@ -6,6 +6,7 @@ were then. A file that is not among them is somebody else's and is not replaced 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,9 +77,20 @@ def note_output(records: Records, path: Path) -> None:
     records.save()
 
 
-def recall(records: Records, path: Path) -> None:
-    """Make what lies at a path the result of stage `video`; nothing is, where this edit did not write it."""
+def was_written(records: Records, path: Path) -> Output | None:
+    """The record of what this edit wrote to a path, whatever lies there now."""
+    return next((output for output in reversed(outputs_of(records)) if output.path == path.resolve()), None)
+
+
+def recall(records: Records, path: Path, files: Sequence[Path]) -> None:
+    """Make what lies at a path the result of stage `video`; nothing is, where this edit did not write it.
+
+    Args:
+        files: that it is made of; where one is missing, the record stays, and the stage says which.
+    """
     found = find_output(records, path)
+    if found is None and not all(file.exists() for file in files):
+        found = was_written(records, path)
     if found is None:
         records.forget("video")
         return

@@ -76,7 +76,7 @@ def test_a_vector_in_memory_works_through_the_whole_edit(folder: Path, clip: se.
         np.testing.assert_array_equal(one, other)
 
     named = [replace(mine, name="nose"), se.Direction(vector=-mine.vector, name="nose")]
-    first, second = (frames(se.edit(clip, nose, folder / "nose.mkv", **FEW).output) for nose in named)
+    first, second = (frames(se.edit(clip, nose, folder / "nose.mkv", overwrite=True, **FEW).output) for nose in named)
     assert any((a != b).any() for a, b in zip(first, second, strict=True)), "the name alone does not say which"
 
 

@@ -69,11 +69,14 @@ def test_what_is_there_is_taken_up_and_what_is_not_is_forgotten(tmp_path: Path) 
     write(tmp_path, "first.mp4", "one")
     records = write(tmp_path, "second.mp4", "two", "feather")
     first = tmp_path / "first.mp4"
-    recall(records, first)
+    recall(records, first, [first])
     assert records.why_redo("video", video(first), [first]) is None, "written before the second, and still there"
     first.write_text("a stranger's")
-    recall(records, first)
+    recall(records, first, [first])
     assert records.why_redo("video", video(first), [first]) == "not done yet"
+    first.unlink()
+    recall(records, first, [first])
+    assert records.why_redo("video", video(first), [first]) == "first.mp4 is missing"
 
 
 def test_a_file_whose_run_was_killed_before_its_record_is_known(tmp_path: Path) -> None:
