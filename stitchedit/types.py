@@ -119,6 +119,16 @@ class EditedLatents:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedChange:
+    """By how much an edit was to move what a direction is about."""
+
+    direction: str
+    attribute: str
+    unit: str  # such as years
+    amounts: FloatArray  # [N]
+
+
+@dataclass(frozen=True, slots=True)
 class SkippedRange:
     """A run of frames without a usable face: they go through untouched."""
 

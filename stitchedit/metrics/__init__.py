@@ -21,6 +21,7 @@ from stitchedit.metrics.image import (
     outside_difference,
     seam_gradient,
 )
+from stitchedit.metrics.retention import BANDS, Retention, outside_change
 from stitchedit.metrics.temporal import (
     Flicker,
     attribute_change,
@@ -33,10 +34,12 @@ from stitchedit.registry import Registry
 from stitchedit.types import ByteArray, FloatArray
 
 __all__ = [
+    "BANDS",
     "METRICS",
     "Flicker",
     "FrameMetric",
     "Metric",
+    "Retention",
     "attribute_change",
     "border_mse",
     "colour_step",
@@ -50,6 +53,7 @@ __all__ = [
     "masked_ssim",
     "nearer_to_truth",
     "neighbour_similarity",
+    "outside_change",
     "outside_difference",
     "seam_gradient",
     "tg_id",
@@ -134,6 +138,9 @@ _OWN = {
     "flicker_excess": Metric("steadiness", "the same, minus the source's", "grey levels", "lower"),
     "jitter": Metric("steadiness", "landmark motion above 3 Hz", _OF_SOURCE, "near", 1.0, within=0.1),
     "attribute_jitter": Metric("steadiness", "edited attribute above 3 Hz", _OF_SOURCE, "near", 1.0, within=0.1),
+    "edit_delivered": Metric("edit", "change of what was asked for", "of what was asked", "near", 1.0, within=0.2),
+    "edit_retention": Metric("edit", "the generator's change that arrives", "least of three bands", "near", 1.0, within=0.3),
+    "outside_change": Metric("edit", "change that has to be hidden", "grey levels, outside the mask", "lower"),
     "edit_spread": Metric("edit", "unevenness of the edit over time", "SD over frames / mean change", "lower"),
     "side_effect": Metric("edit", "largest change not asked for", "SD of generator samples", "lower"),
     "expression_correlation": Metric("expression", "mean of the curves", "Pearson's r over time", "higher", 0.95),
@@ -149,7 +156,7 @@ _OWN = {
 METRICS: Registry[Metric] = Registry(
     "metric",
     "metrics",
-    {name: replace(metric, noise=_NOISE[name]) for name, metric in _OWN.items()},
+    {name: replace(metric, noise=_NOISE.get(name)) for name, metric in _OWN.items()},
     holds="stitchedit.metrics:Metric",
 )
 

@@ -34,8 +34,9 @@ from stitchedit.project import artefacts
 from stitchedit.project.folder import Project
 from stitchedit.project.records import Records, inputs_of
 from stitchedit.project.stage_runner import Stages
-from stitchedit.types import ByteArray, EditedLatents, FloatArray
+from stitchedit.types import AskedChange, ByteArray, EditedLatents, FloatArray
 
+MOVES = "moved.safetensors"  # of an edit's folder: its codes and what was asked
 CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
 
 
@@ -53,6 +54,7 @@ class FaceEdit:
     folder: Path
     vectors: str  # see `FaceEdits.vectors`
     answers: tuple[Answer | None, ...]  # what each direction does on this clip; empty: not asked
+    asked: tuple[AskedChange, ...]
     stages: Stages = field(init=False)  # once begun
     shapes: Shapes = field(init=False)  # once stitched, with the next
 
@@ -107,6 +109,7 @@ class FaceEdit:
         )
 
         def work(fingerprint: str) -> None:
+            artefacts.save_moves(self.folder / MOVES, self.edited.ws, self.asked)
             _stitch_all(self, checkpoint, fingerprint, progress)
             if self.config.stitch.steady:
                 _steady_all(self, progress)
@@ -140,7 +143,19 @@ def move(face: FaceEdits, config: EditConfig, name: str, *, keep: bool = True, p
     fidelity = joint_fidelity(face.edits) if config.fidelity is None else config.fidelity
     inverted, own_colours = softened(tuned, fidelity), all_keep_colours(face.edits)
     folder = face.project.edit_folder(name)
-    return FaceEdit(face.number, inverted, tuned, edited, fidelity, own_colours, config, folder, face.vectors, answers)
+    return FaceEdit(
+        face.number,
+        inverted,
+        tuned,
+        edited,
+        fidelity,
+        own_colours,
+        config,
+        folder,
+        face.vectors,
+        answers,
+        tuned.asked(face.edits),
+    )
 
 
 def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Progress) -> None:

@@ -34,7 +34,7 @@ from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import INVERT_STAGES, Project
 from stitchedit.strength import Keyframes, Strength
-from stitchedit.types import ByteArray, Crops, EditedLatents, FacePoints, FloatArray, Latents, Tracks
+from stitchedit.types import AskedChange, ByteArray, Crops, EditedLatents, FacePoints, FloatArray, Latents, Tracks
 from stitchedit.video import Frame, VideoSource, open_video, paste
 
 SPREAD_SAMPLES = 100  # faces
@@ -84,6 +84,20 @@ class Inversion:
         z = torch.randn(SPREAD_SAMPLES, self.generator.z_dim, generator=random).to(self.generator.w_avg.device)
         with torch.inference_mode():
             return float((self.generator.mapping(z)[:, 0] - self.generator.w_avg).norm(dim=-1).mean())
+
+    def asked(self, edits: Edits) -> tuple[AskedChange, ...]:
+        """By how much each direction that says what it is about is to move that in each frame, by its strength."""
+        count = len(self.crops.frames)
+        return tuple(
+            AskedChange(
+                direction.name,
+                direction.attribute,
+                direction.measured_in,
+                np.broadcast_to(np.asarray(self._over_frames(strength) * direction.amount, np.float32), count),
+            )
+            for direction, strength in edits
+            if direction.attribute and direction.amount
+        )
 
     def draw(
         self,

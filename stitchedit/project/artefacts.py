@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import struct
 import zipfile
 import zlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,7 +24,7 @@ from stitchedit.files.image_folder import PictureFolder
 from stitchedit.files.npy import read_npy
 from stitchedit.files.utf8_path import utf8_path
 from stitchedit.models.generator import Generator
-from stitchedit.types import Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
+from stitchedit.types import AskedChange, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,28 @@ def load_latents(path: Path, generator: Generator, count: int) -> Latents:
         expected = f"[{count}, 1 or {generator.num_ws}, {generator.w_dim}]"
         raise ProjectError(f"{path} holds codes of shape {list(ws.shape)}, not {expected}", "invert the clip again")
     return Latents(ws)
+
+
+def save_moves(path: Path, ws: FloatArray, asked: Sequence[AskedChange]) -> None:
+    """The codes of an edit, and what they were to do."""
+    tensors = {"ws": torch.from_numpy(np.ascontiguousarray(ws))}
+    tensors |= {f"asked.{k}": torch.from_numpy(np.asarray(change.amounts, np.float32)) for k, change in enumerate(asked)}
+    told = [{"direction": a.direction, "attribute": a.attribute, "unit": a.unit} for a in asked]
+    save_tensors(path, tensors, {"asked": json.dumps(told)})
+
+
+def load_moves(path: Path, generator: Generator, count: int) -> tuple[Latents, list[AskedChange]]:
+    """Raises ProjectError, when they are not of `count` frames and this generator."""
+    tensors, header = load_tensors(path)
+
+    def build() -> list[AskedChange]:
+        told = json.loads(header["asked"])
+        amounts = [tensors[f"asked.{k}"].float().numpy() for k in range(len(told))]
+        _must(all(a.shape == (count,) and bool(np.isfinite(a).all()) for a in amounts), "amounts and frames do not fit")
+        pairs = zip(told, amounts, strict=True)
+        return [AskedChange(str(t["direction"]), str(t["attribute"]), str(t["unit"]), a) for t, a in pairs]
+
+    return load_latents(path, generator, count), _understood(path, build)
 
 
 def load_into(path: Path, generator: Generator) -> None:
