@@ -13,7 +13,7 @@ from stitchedit.evaluation.report import Attribute, Figure, Gap, frame_ranges
 from stitchedit.faces.attributes import AGES, APPEARANCE, GEOMETRY, PREDICTED, SAMPLE_SD
 from stitchedit.faces.expression import EXPRESSION
 from stitchedit.metrics import METRICS, Flicker
-from stitchedit.types import FloatArray, IntArray
+from stitchedit.types import AskedChange, FloatArray, IntArray
 
 UNITS = {**PREDICTED, **EXPRESSION, **GEOMETRY, **APPEARANCE}
 # Least correlation of a curve with itself after H.264. One that moves no more than its reading trembles (a gaze that
@@ -49,6 +49,8 @@ class Measured:
     flicker: Flicker
     truth: Readings | None = None
     ceiling: Readings | None = None  # the source, encoded again
+    asked_changes: tuple[AskedChange, ...] = ()  # by how much, where that is known
+    retention: Mapping[str, float] = field(default_factory=dict)  # by band, where the edit's codes are there
     rows: dict[str, FloatArray] = field(default_factory=dict)  # a value a row, named as in METRICS
     beside: dict[str, tuple[str, FloatArray]] = field(default_factory=dict)  # the same for what to compare with
     whole: dict[str, float] = field(default_factory=dict)  # figures that are of the clip as a whole already
@@ -156,8 +158,37 @@ def _attribute_jitter(measured: Measured, why: str) -> Figure:
     return Figure("attribute_jitter", np.nan, gap=Gap(_no_attribute(measured)))
 
 
+def _delivered(measured: Measured) -> Figure:
+    """Of the first direction that says by how much: its change by every ruler of its unit, and their mean of what was
+    asked, by least squares over the frames (a strength may rise and fall)."""
+    why = measured.why.get("edit_delivered", "no direction of the edit says by how much it moves what it is about")
+    for change in measured.asked_changes:
+        rulers = AGES if change.attribute == "age" else (change.attribute,)
+        both = [measured.edit.values[n] - measured.source.values[n] for n in rulers if n in measured.edit.values]
+        names = [n for n in rulers if n in measured.edit.values]
+        known = np.isfinite(np.sum(both, axis=0)) if both else np.zeros(len(change.amounts), bool)
+        asked = change.amounts[known].astype(np.float64)
+        if not known.any() or not asked.any():
+            why = NO_FACE if both else f"nothing here reads '{change.attribute}'"
+            continue
+        parts = [float((b[known] * asked).sum() / (asked * asked).sum()) for b in both]
+        peak = float(asked[np.abs(asked).argmax()])
+        beside = {f"asked {change.attribute}, {change.unit}": peak}
+        beside |= {f"by {name}": part * peak for name, part in zip(names, parts, strict=True)}
+        gap = _left_out(measured, np.flatnonzero(~known), NO_FACE)
+        return Figure("edit_delivered", float(np.mean(parts)), None, beside, gap)
+    return Figure("edit_delivered", np.nan, gap=Gap(why))
+
+
+def _retention(measured: Measured) -> Figure:
+    known = {name: value for name, value in measured.retention.items() if np.isfinite(value)}
+    if not known:
+        return Figure("edit_retention", np.nan, gap=Gap(measured.why.get("edit_retention", "nothing changed")))
+    return Figure("edit_retention", min(known.values()), None, known)
+
+
 def _of_attributes(measured: Measured, attributes: Sequence[Attribute]) -> list[Figure]:
-    figures = []
+    figures = [_delivered(measured), _retention(measured)]
     asked = next((a for a in attributes if a.name in measured.asked[:1] and np.isfinite(a.change)), None)
     if asked is None:
         figures.append(Figure("edit_spread", np.nan, gap=Gap(_no_attribute(measured))))

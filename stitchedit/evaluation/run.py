@@ -30,6 +30,7 @@ from stitchedit.evaluation.clip_versions import (
     reencoded,
     stitched_crops,
 )
+from stitchedit.evaluation.edit_effect import load_moves, made_and_seen
 from stitchedit.evaluation.edit_origin import Subject, find_subject
 from stitchedit.evaluation.face_readings import VERSION, FaceReader, Readings, find_embedder, usable_predictors
 from stitchedit.evaluation.frame_passes import Change, Rows, against_source, border, closeness, read_clip
@@ -128,6 +129,7 @@ def evaluate(
     )
     _add_change(measured, change, job)
     _add_border(measured, job)
+    _add_effect(measured, job, kept)
     _add_inversion(measured, job, lambda: compare("inversion", "source", "inversion"))
     if "truth" in job.takes:
         _add_truth(measured, compare("edit", "truth", "truth"), compare("source", "truth", "truth of source"))
@@ -258,6 +260,26 @@ def _add_inversion(measured: Measured, job: Job, compare: Callable[[], Rows]) ->
         measured.rows |= {f"inversion_{name}": values for name, values in compare().items()}
     except (ProjectError, WeightsError) as exc:  # such as a generator that has been changed since, or is gone
         _explain(measured, "inversion_", f"{exc}: {exc.hint}")
+
+
+def _add_effect(measured: Measured, job: Job, kept: ArrayCache) -> None:
+    """What was asked, and how much of what the generator makes of it arrives."""
+    records, project = job.subject.records, job.subject.project
+    names = ("edit_delivered", "edit_retention", "outside_change")
+    if records is None or project is None:
+        measured.why |= dict.fromkeys(names, "it is not known what the edit did to the codes: no project holds it")
+        return
+    try:
+        moves = load_moves(records, load_inversion(project, job.device))
+    except (ProjectError, WeightsError) as exc:
+        measured.why |= dict.fromkeys(names, f"{exc}: edit again with --overwrite")
+        return
+    measured.asked_changes = moves.asked
+    inputs = {"places": _digest(job.places), "pictures": job.marks["edit"], "codes": records.fingerprint("stitch")}
+    work = partial(made_and_seen, moves, job.takes["edit"], job.takes["source"], job.places)
+    found = kept.get("effect", inputs, "effect", work)
+    measured.retention = dict(zip(metrics.BANDS, found["retention"].tolist(), strict=True))
+    measured.rows["outside_change"] = found["outside"]
 
 
 def _add_border(measured: Measured, job: Job) -> None:

@@ -111,7 +111,7 @@ def load_latents(path: Path, generator: Generator, count: int) -> Latents:
 def save_moves(path: Path, ws: FloatArray, asked: Sequence[AskedChange]) -> None:
     """The codes of an edit, and what they were to do."""
     tensors = {"ws": torch.from_numpy(np.ascontiguousarray(ws))}
-    tensors |= {f"asked.{k}": torch.from_numpy(np.asarray(change.amounts, np.float32)) for k, change in enumerate(asked)}
+    tensors |= {f"asked.{k}": torch.from_numpy(np.array(a.amounts, np.float32)) for k, a in enumerate(asked)}
     told = [{"direction": a.direction, "attribute": a.attribute, "unit": a.unit} for a in asked]
     save_tensors(path, tensors, {"asked": json.dumps(told)})
 

@@ -1,0 +1,76 @@
+"""What an edit was to do, what the generator made of it, and what of that is seen in the video."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from stitchedit import metrics
+from stitchedit.compositing.paste import shape_alpha
+from stitchedit.evaluation.cache import Tick
+from stitchedit.evaluation.clip_versions import Places, Take
+from stitchedit.faces.alignment import crop
+from stitchedit.pipeline.face_edit import MOVES
+from stitchedit.pipeline.inversion import Inversion, softened
+from stitchedit.project import artefacts
+from stitchedit.project.records import Records
+from stitchedit.types import AskedChange, FloatArray, Latents
+
+
+@dataclass(frozen=True, slots=True)
+class Moves:
+    """The codes of an edit beside those of the clip."""
+
+    tuned: Inversion
+    edited: Inversion  # the same with its generator as the edit had it
+    codes: Latents
+    asked: tuple[AskedChange, ...]
+
+
+def load_moves(records: Records, tuned: Inversion) -> Moves:
+    """Of an edit in a project. Raises ProjectError: there is none of an edit that an older stitchedit made, say."""
+    codes, asked = artefacts.load_moves(records.path.parent / MOVES, tuned.generator, len(tuned.crops.frames))
+    fidelity = float(records.inputs("stitch").get("fidelity", 1))
+    return Moves(tuned, softened(tuned, fidelity), codes, tuple(asked))
+
+
+def made_and_seen(moves: Moves, edit: Take, source: Take, places: Places, tick: Tick) -> dict[str, FloatArray]:
+    """`metrics.Retention` of the whole clip, [3] by `metrics.BANDS`, and `metrics.outside_change` in grey levels, [N].
+
+    Both clips are cut where the crops were; the generator's change is what the moved codes make of its picture.
+    """
+    kept, outside, crops = metrics.Retention(), [], places.crops
+    row_of = {int(frame): row for row, frame in enumerate(crops.frames)}
+    for index, (rgb, own) in enumerate(zip(edit(), source(), strict=True)):
+        row = row_of.get(index)
+        if row is None:
+            continue
+        quad = crops.quads[row]
+        seen = crop(rgb, quad, crops.size).astype(np.float32) - crop(own, quad, crops.size)
+        made = _drawn(moves.edited, moves.codes, row) - _drawn(moves.tuned, moves.tuned.latents, row)
+        inside = np.clip(0.5 - places.shapes[row].distance(crops.size), 0, 1).astype(np.float32)
+        kept.add(seen, made, inside)
+        outside.append(metrics.outside_change(made, _shown(places, row)))
+        tick(row + 1)
+    return {"retention": np.array(list(kept.of_band().values()), np.float32), "outside": np.array(outside, np.float32)}
+
+
+def _drawn(inverted: Inversion, codes: Latents, row: int) -> FloatArray:
+    """The generator's picture in grey levels, float32 [S, S, 3]."""
+    ws = torch.from_numpy(codes.ws[row : row + 1]).to(inverted.generator.w_avg.device)
+    with torch.inference_mode():
+        image = inverted.generator.synthesis(ws, resolution=inverted.crops.size)[0]
+    levels: FloatArray = image.clamp(-1, 1).permute(1, 2, 0).cpu().numpy() * np.float32(127.5)
+    return levels
+
+
+def _shown(places: Places, row: int) -> FloatArray:
+    """How much of the edit each pixel of a crop shows, [S, S]."""
+    size = places.crops.size
+    whole = np.array([[0, 0], [0, size], [size, size], [size, 0]], np.float32)
+    (x0, y0, x1, y1), alpha = shape_alpha(places.shapes[row], whole, (size, size), places.border_px)
+    shown = np.zeros((size, size), np.float32)
+    shown[y0:y1, x0:x1] = alpha
+    return shown
