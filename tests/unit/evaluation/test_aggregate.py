@@ -9,6 +9,7 @@ from stitchedit.evaluation.aggregate import EXPRESSION, UNITS, Measured, gap_lin
 from stitchedit.evaluation.face_readings import Readings
 from stitchedit.evaluation.report import Figure, Gap, frame_ranges, shown
 from stitchedit.metrics import METRICS, Flicker
+from stitchedit.types import AskedChange
 
 COUNT = 30
 TIME = np.arange(COUNT) / 25
@@ -41,6 +42,8 @@ def measured(**changes: object) -> Measured:
         "edit": readings(age=np.full(COUNT, 50)),
         "flicker": flicker,
         "rows": rows,
+        "asked_changes": (AskedChange("age", "age", "years", np.full(COUNT, 20, np.float32)),),
+        "retention": {"0 to 2 px": 0.9, "2 to 8 px": 0.8, "8 to 32 px": np.nan},
     }
     return Measured(**{**facts, **changes})  # type: ignore[arg-type]
 
@@ -63,6 +66,30 @@ def test_every_metric_has_its_figure_and_an_even_edit_has_no_gap() -> None:
     gaps = {f.name: str(f.gap) for f in figures if f.gap is not None}
     assert set(gaps) == {"attribute_jitter"}, "the source's age does not move at all"
     assert set(curves["age"]) == {"source", "edit"}
+
+
+def test_what_was_delivered_is_told_by_each_ruler_and_of_what_was_asked_frame_by_frame() -> None:
+    rise = np.linspace(0, 20, COUNT, dtype=np.float32)
+    three = {"age": 30 + 0.5 * rise, "age_rated": 40 + rise, "age_v1": 50 + 1.2 * rise}
+    facts = measured(
+        source=readings(age=np.full(COUNT, 30), age_rated=np.full(COUNT, 40), age_v1=np.full(COUNT, 50)),
+        edit=readings(**three),
+        asked_changes=(AskedChange("age", "age", "years", rise),),
+    )
+    figure = by_name(make_figures(facts)[0])["edit_delivered"]
+    assert figure.value == pytest.approx(0.9)
+    expected = {"asked age, years": 20, "by age": 10, "by age_rated": 20, "by age_v1": 24}
+    assert figure.beside == pytest.approx(expected, rel=1e-3)
+    unasked = by_name(make_figures(measured(asked_changes=()))[0])["edit_delivered"]
+    assert "by how much" in str(unasked.gap)
+
+
+def test_the_band_that_keeps_least_stands_for_all() -> None:
+    figure = by_name(make_figures(measured())[0])["edit_retention"]
+    assert figure.value == 0.8
+    assert figure.beside == {"0 to 2 px": 0.9, "2 to 8 px": 0.8}
+    none = by_name(make_figures(measured(retention={}, why={"edit_retention": "no project holds it"}))[0])
+    assert str(none["edit_retention"].gap) == "no project holds it"
 
 
 def test_side_effects_are_counted_in_standard_deviations_and_smiles_are_no_side_effect_of_smile() -> None:

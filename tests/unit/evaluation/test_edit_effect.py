@@ -1,0 +1,44 @@
+"""A video that shows all of the generator's change keeps 1 of it; one that shows half of it, a half."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from stitchedit.evaluation.edit_effect import Moves, made_and_seen
+from stitchedit.masks.region_shape import Shape
+from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.types import Latents
+
+SIZE, COUNT = 64, 2
+QUAD = np.float32([[0, 0], [0, SIZE], [SIZE, SIZE], [SIZE, 0]])
+
+
+@pytest.mark.parametrize("part", [1.0, 0.5])
+def test_what_arrives(tiny_generator: StyleGAN2, part: float) -> None:
+    ws = np.random.default_rng(0).normal(size=(COUNT, 1, tiny_generator.w_dim)).astype(np.float32)
+    crops = SimpleNamespace(frames=np.array([0, 2]), quads=np.stack([QUAD] * COUNT), size=SIZE)
+    tuned: Any = SimpleNamespace(generator=tiny_generator, latents=Latents(ws), crops=crops)
+    moves = Moves(tuned, tuned, Latents(ws + np.float32(0.05)), ())
+    angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
+    shape = Shape(((0.5 + 0.25 * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32),))
+    places: Any = SimpleNamespace(crops=crops, shapes=[shape] * COUNT, border_px=50.0)
+    source = [np.full((SIZE, SIZE, 3), 128, np.uint8)] * 3
+    edit = [source[0].copy() for _ in range(3)]
+    with torch.no_grad():
+        before, after = (
+            tiny_generator.synthesis(torch.from_numpy(codes), resolution=SIZE) for codes in (ws, moves.codes.ws)
+        )
+    made = (127.5 * (after.clamp(-1, 1) - before.clamp(-1, 1))).permute(0, 2, 3, 1).numpy()
+    for row, frame in enumerate(crops.frames):
+        edit[frame] = np.clip(np.rint(128 + part * made[row]), 0, 255).astype(np.uint8)
+    ticks: list[int] = []
+    found = made_and_seen(moves, lambda: iter(edit), lambda: iter(source), places, ticks.append)
+    assert ticks == [1, 2]
+    assert found["retention"] == pytest.approx(part, abs=0.1)
+    corner = np.abs(made[:, :8, :8]).mean((1, 2, 3))
+    assert found["outside"] == pytest.approx(corner, rel=0.5), "far from the shape nothing of the change is shown"
