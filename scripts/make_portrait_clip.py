@@ -41,9 +41,9 @@ def acting() -> dict[str, FloatArray]:
     words = np.sin(2 * np.pi * 2.6 * time) * np.sin(2 * np.pi * 0.7 * time + 0.4)
     blink = np.exp(-(((time - 0.85) / 0.06) ** 2))
     return {
-        "yaw": 0.75 * np.sin(2 * np.pi * 0.45 * time - 0.6),
+        "yaw": 0.8 * np.sin(2 * np.pi * 0.6 * time - 0.9),
         "pitch": 0.45 * np.sin(2 * np.pi * 0.6 * time + 1.0),
-        "mouth_open": 1.1 * np.clip(words, 0, 1) * smoothstep(4 * (time - 0.2)),
+        "mouth_open": 2.4 * np.clip(words, 0, 1) * smoothstep(4 * (time - 0.2)),
         "eyes_open": -2.6 * blink,
         "smile": 0.3 * smoothstep(time - 1.0),
     }
