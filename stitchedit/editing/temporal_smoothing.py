@@ -44,7 +44,7 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
                     path = _path(grey(index), grey(other), here.shape[0])
                     own, change = _own_and_change(*kept(other))
                     weight = _alike(here, sample(own, path)) * np.exp(-(((other - index) / sigma) ** 2) / 2)
-                    total += weight * sample(change, path)
+                    total += weight * sample(change, path, cubic=True)  # linearly, fine folds would blur
                     count += weight
             yield (here + total / count).clip(0, 255)
 

@@ -39,7 +39,8 @@ def load_moves(records: Records, tuned: Inversion) -> Moves:
 def made_and_seen(moves: Moves, edit: Take, source: Take, places: Places, tick: Tick) -> dict[str, FloatArray]:
     """`metrics.Retention` of the whole clip, [3] by `metrics.BANDS`, and `metrics.outside_change` in grey levels, [N].
 
-    Both clips are cut where the crops were; the generator's change is what the moved codes make of its picture.
+    Both clips are cut where the crops were; the generator's change is what the moved codes make of its picture, as far as
+    the mask shows it.
     """
     kept, outside, crops = metrics.Retention(), [], places.crops
     row_of = {int(frame): row for row, frame in enumerate(crops.frames)}
@@ -51,8 +52,9 @@ def made_and_seen(moves: Moves, edit: Take, source: Take, places: Places, tick: 
         seen = crop(rgb, quad, crops.size).astype(np.float32) - crop(own, quad, crops.size)
         made = _drawn(moves.edited, moves.codes, row) - _drawn(moves.tuned, moves.tuned.latents, row)
         inside = np.clip(0.5 - places.shapes[row].distance(crops.size), 0, 1).astype(np.float32)
-        kept.add(seen, made, inside)
-        outside.append(metrics.outside_change(made, _shown(places, row)))
+        shown = _shown(places, row)
+        kept.add(seen, shown[..., None] * made, inside)
+        outside.append(metrics.outside_change(made, shown))
         tick(row + 1)
     return {"retention": np.array(list(kept.of_band().values()), np.float32), "outside": np.array(outside, np.float32)}
 

@@ -39,6 +39,7 @@ FUNCTIONS: dict[str, tuple[Any, ...]] = {
     "masked_ssim": (OUTPUT, SOURCE, MASK),
     "nearer_to_truth": (CURVE + 2, CURVE + 3),
     "neighbour_similarity": (EMBEDDINGS,),
+    "outside_change": (SIGNED, MASK),
     "outside_difference": (OUTPUT, SOURCE, MASK),
     "seam_gradient": (OUTPUT, SOURCE, MASK),
     "tg_id": (EMBEDDINGS, EMBEDDINGS[::-1]),

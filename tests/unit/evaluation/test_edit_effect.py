@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from stitchedit.evaluation.edit_effect import Moves, made_and_seen
+from stitchedit.evaluation.edit_effect import Moves, _shown, made_and_seen
 from stitchedit.masks.region_shape import Shape
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Latents
@@ -35,7 +35,8 @@ def test_what_arrives(tiny_generator: StyleGAN2, part: float) -> None:
         )
     made = (127.5 * (after.clamp(-1, 1) - before.clamp(-1, 1))).permute(0, 2, 3, 1).numpy()
     for row, frame in enumerate(crops.frames):
-        edit[frame] = np.clip(np.rint(128 + part * made[row]), 0, 255).astype(np.uint8)
+        seen = part * _shown(places, row)[..., None] * made[row]
+        edit[frame] = np.clip(np.rint(128 + seen), 0, 255).astype(np.uint8)
     ticks: list[int] = []
     found = made_and_seen(moves, lambda: iter(edit), lambda: iter(source), places, ticks.append)
     assert ticks == [1, 2]

@@ -16,7 +16,7 @@ def plan(exits: tuple[int, ...], width: int) -> InvertPlan:
     source: Any = SimpleNamespace(info=SimpleNamespace(width=width, height=100), count=lambda: 12)
     generator: Any = SimpleNamespace(exits=exits)
     no: Any = None
-    return InvertPlan(InvertConfig(), source, no, no, generator, "", no, "", ())
+    return InvertPlan(InvertConfig(), source, no, no, generator, "", no, "", (), ())
 
 
 @pytest.mark.parametrize(("exits", "size"), [((64,), 64), ((256, 512), 256), ((256, 512, 1024), 256)])
