@@ -68,6 +68,8 @@ class MobileNetPerceptual(nn.Module):
 
     def features(self, image: Tensor) -> list[Tensor]:
         x = ((image + 1) / 2 - cast(Tensor, self.mean)) / cast(Tensor, self.std)
+        if not image.is_cuda:  # there pointwise convolutions are matrix products, see `_pointwise`
+            x = x.contiguous(memory_format=torch.channels_last)
         maps = []
         for index, stride in enumerate(self.strides):
             x = self._stem(x) if index == 0 else self._block(x, index, stride)
@@ -86,19 +88,19 @@ class MobileNetPerceptual(nn.Module):
         return self.distance(self.features(image), self.features(target), weight)
 
     def _stem(self, x: Tensor) -> Tensor:
-        return F.relu6(F.conv2d(x, self.weights["features.0.weight"], self.weights["features.0.bias"], 2, 1))
+        return _relu6(F.conv2d(x, self.weights["features.0.weight"], self.weights["features.0.bias"], 2, 1))
 
     def _block(self, x: Tensor, index: int, stride: int) -> Tensor:
         """Inversion residual: expand 1x1 (absent in the first block), depthwise 3x3, project 1x1."""
         w, pre, last = self.weights, f"features.{index}.conv", 1 if index == 1 else 2
         y = x
         for i in range(last):
-            weight, depthwise = w[f"{pre}.{i}.weight"], i == last - 1
-            groups = y.shape[1] if depthwise else 1
-            y = F.relu6(
-                F.conv2d(y, weight, w[f"{pre}.{i}.bias"], stride if depthwise else 1, int(depthwise), groups=groups)
-            )
-        y = F.conv2d(y, w[f"{pre}.{last}.weight"], w[f"{pre}.{last}.bias"])
+            weight, bias = w[f"{pre}.{i}.weight"], w[f"{pre}.{i}.bias"]
+            if i == last - 1:
+                y = _relu6(F.conv2d(y, weight, bias, stride, 1, groups=y.shape[1]))
+            else:
+                y = _pointwise(y, weight, bias, _relu6)
+        y = _pointwise(y, w[f"{pre}.{last}.weight"], w[f"{pre}.{last}.bias"])
         return x + y if stride == 1 and x.shape[1] == y.shape[1] else y
 
 
@@ -171,6 +173,20 @@ def load_lpips(trunk: Path | str, heads: Path | str) -> Lpips:
     except (KeyError, RuntimeError) as exc:
         raise UnknownCheckpoint(trunk, f"with {heads} it gives no LPIPS ({exc})") from exc
     return lpips
+
+
+def _relu6(x: Tensor) -> Tensor:
+    """In place: what went in is not needed again, neither by callers nor for the gradient."""
+    return F.hardtanh_(x, 0.0, 6.0)
+
+
+def _pointwise(x: Tensor, weight: Tensor, bias: Tensor, then: Callable[[Tensor], Tensor] = lambda x: x) -> Tensor:
+    """A 1x1 convolution. On a CPU a matrix product of features that lie channels last: twice as fast as torch's own."""
+    if x.is_cuda:
+        return then(F.conv2d(x, weight, bias))
+    batch, channels, height, width = x.shape
+    rows = torch.addmm(bias, x.permute(0, 2, 3, 1).reshape(-1, channels), weight[:, :, 0, 0].T)
+    return then(rows).view(batch, height, width, -1).permute(0, 3, 1, 2)  # in place, before there are views of it
 
 
 def _unit(x: Tensor) -> Tensor:
