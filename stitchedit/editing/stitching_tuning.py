@@ -23,7 +23,7 @@ from stitchedit.image.arrays import require_picture, to_bytes
 from stitchedit.image.smoothing import guided_filter, smoothstep
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
-from stitchedit.models.generator import Generator
+from stitchedit.models.generator import DrawsWindows, Generator, Window, draw_window, part_of
 from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.recorded import Recorded
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
@@ -32,6 +32,8 @@ State = dict[str, Tensor]
 # Of the ring's width: further inside the edited picture needs no stitching. With twice the width, a tenth of what an
 # edit draws on a head was lost to its border.
 INTERIOR = 0.6
+WINDOW_MARGIN = 32  # of the crop's side: far enough for the membrane to see no edge
+WINDOW_PAYS = 0.85  # of the picture, up to which
 MEMBRANE_SIGMA = 0.15  # of the ring's width
 MEMBRANE_EDGE = 0.02  # variance of brightness, in [-1, 1], from which on an edge counts as one
 
@@ -58,18 +60,24 @@ class Chain:
         self.generator = copy.deepcopy(generator)
         self.config = config
         self.named = [(n, p) for n, p in self.generator.named_parameters() if not n.startswith("mapping")]
-        on_card = self.named[0][1].is_cuda
-        self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr, fused=on_card)
+        self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr, fused=True)
         self.start = [p.detach().clone() for _, p in self.named]
         self.done = 0  # frames
         self._recorded: dict[int | None, Recorded] = {}  # by size
 
     def losses_and_picture(
-        self, size: int | None, w: Tensor, source: Tensor, content: Tensor, border_mask: Tensor, content_mask: Tensor
+        self,
+        size: int | None,
+        w: Tensor,
+        source: Tensor,
+        content: Tensor,
+        border_mask: Tensor,
+        content_mask: Tensor,
+        window: Window | None = None,
     ) -> tuple[Tensor, Tensor]:
         """[3]: total, border and content loss of a frame, see `stitch_frame`; and its picture."""
         masked = LOSSES[self.config.norm]
-        image = self.generator.synthesis(w, resolution=size)
+        image = draw_window(self.generator, w, window, size)
         border = masked(image, source, border_mask)
         inside = masked(image, content, content_mask)
         return torch.stack([border + self.config.content_weight * inside, border, inside]), image
@@ -117,14 +125,16 @@ def stitch_frame(
     content_mask: Tensor,
     *,
     size: int | None = None,
+    window: Window | None = None,
     steps: int,
 ) -> tuple[Tensor, list[tuple[float, float, float]]]:
     """Tune the chain's generator on one frame.
 
-    Convention: images [1, 3, S, S] RGB in [-1, 1], masks [1, 1, S, S] in [0, 1].
+    Convention: images [1, 3, S, S] RGB in [-1, 1], masks [1, 1, S, S] in [0, 1]; of a window, where one is given.
 
     Args:
         w: the edited code, [1, L, w_dim].
+        size: of the generator's exit; window: the part of its picture that all are of.
         source: what the border shall be; content: what the inside shall stay.
         steps: at most so many; fewer when the border loss falls below `config.border_threshold` before a step.
     Returns: the image after the last step, and the (total, border, content) losses of every forward pass.
@@ -138,7 +148,7 @@ def stitch_frame(
             losses, image = chain.recorded(size)(w, source, content, border_mask, content_mask)
         else:
             with torch.set_grad_enabled(not last):
-                losses, image = chain.losses_and_picture(size, w, source, content, border_mask, content_mask)
+                losses, image = chain.losses_and_picture(size, w, source, content, border_mask, content_mask, window)
         loss, border, inside = losses.tolist()
         curve.append((loss, border, inside))
         if last or border < config.border_threshold:
@@ -176,16 +186,19 @@ def stitch(
         inside = interior(ring.content, chain.config.border_px * size / REFERENCE_PX)
         source = batches.images([index], size)
         added = detail(index, content, inside) if detail else torch.zeros_like(content)
-        image, curve = stitch_frame(
+        parts = isinstance(generator, DrawsWindows) and not content.is_cuda  # there a pass is recorded as a whole
+        window = acting_window(ring) if parts else None
+        looked_at = (torch.from_numpy(mask)[None, None].to(device) for mask in (ring.border, ring.content))
+        part, curve = stitch_frame(
             chain,
             w,
-            source - added,
-            content,
-            torch.from_numpy(ring.border)[None, None].to(device),
-            torch.from_numpy(ring.content)[None, None].to(device),
+            *(part_of(picture, window) for picture in (source - added, content, *looked_at)),
             size=size,
+            window=window,
             steps=chain.config.first_steps if index == 0 else chain.config.steps,
         )
+        image = source - added  # beyond the window, where nothing of the edit is shown
+        part_of(image, window).copy_(part)
         chain.done = index + 1
         chain.pull_back()
         if chain.config.interior:
@@ -197,6 +210,18 @@ def stitch(
             smooth = membrane(there - here, there, ring.content, inside, chain.config.border_px * size / REFERENCE_PX)
             image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
+
+
+def acting_window(ring: RingMasks) -> Window | None:
+    """The part of the picture that the losses look at, and a little around it; None, where that is nearly all."""
+    seen = (ring.border + ring.content) > 0
+    size, window = len(seen), []
+    for axis in (1, 0):  # rows, then columns
+        (places,) = np.nonzero(seen.any(axis))
+        low, high = (int(places[0]), int(places[-1]) + 1) if len(places) else (0, size)
+        window += [max(0, low - size // WINDOW_MARGIN) // 2 * 2, min(size, (high + size // WINDOW_MARGIN + 1) // 2 * 2)]
+    top, bottom, left, right = window
+    return (top, left, bottom, right) if (bottom - top) * (right - left) < WINDOW_PAYS * size**2 else None
 
 
 def interior(content_mask: FloatArray, width: float) -> FloatArray:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -70,6 +70,33 @@ class Generator(Protocol):
     def to(self, device: torch.device | str) -> Self: ...
     def train(self, mode: bool = True) -> Self: ...
     def eval(self) -> Self: ...
+
+
+# Top, left, bottom and right edge of a part of a picture, in its pixels, all even; the last two lie beyond it.
+Window = tuple[int, int, int, int]
+
+
+def draw_window(generator: Generator, ws: Tensor, window: Window | None, resolution: int | None = None) -> Tensor:
+    """The part of what `synthesis` draws of ws that lies in a window, [B, 3, h, w]; None: all, by any generator."""
+    if window is None:
+        return generator.synthesis(ws, resolution=resolution)
+    assert isinstance(generator, DrawsWindows)
+    return generator.synthesis_window(ws, window, resolution=resolution)
+
+
+def part_of(image: Tensor, window: Window | None) -> Tensor:
+    """The window's part of an image [.., H, W]; None: all of it."""
+    if window is None:
+        return image
+    top, left, bottom, right = window
+    return image[..., top:bottom, left:right]
+
+
+@runtime_checkable
+class DrawsWindows(Protocol):
+    """A generator that draws a part of a picture for about its share of the work; others draw all of it."""
+
+    def synthesis_window(self, ws: Tensor, window: Window, *, resolution: int | None = None) -> Tensor: ...
 
 
 @dataclass(frozen=True, slots=True)

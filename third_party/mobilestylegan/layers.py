@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -16,6 +17,37 @@ from torch import Tensor, nn
 from stitchedit.mobilestylegan.wavelet import inverse_haar, unscaled_inverse_haar
 
 SLOPE = 0.2  # of every leaky ReLU
+
+
+class Region(NamedTuple):
+    """A part of a square picture or of its features, in their pixels; bottom and right are beyond the last."""
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def grown(self, reach: int, size: int) -> Region:
+        """With `reach` pixels more on every side and to even numbers, as far as there are any."""
+        low = (max(0, edge - reach) // 2 * 2 for edge in self[:2])
+        high = (min(size, edge + reach + 1) // 2 * 2 for edge in self[2:])
+        return Region(*low, *high)
+
+    def halved(self) -> Region:
+        """The same region at half the size; its numbers are even."""
+        return Region(*(edge // 2 for edge in self))
+
+    def of(self, x: Tensor, rows: int = 1) -> Tensor:
+        """That part of features of all; `rows` is the dimension of their rows, before that of their columns."""
+        return x.narrow(rows, self.top, self.bottom - self.top).narrow(rows + 1, self.left, self.right - self.left)
+
+
+def cut(x: Tensor, here: Region | None, wanted: Region | None) -> Tensor:
+    """Features [B, h, w, C] of the region `here`, those of `wanted` within it; None: all of them."""
+    if here is None or wanted is None or here == wanted:
+        return x
+    top, left = here[:2]
+    return Region(wanted.top - top, wanted.left - left, wanted.bottom - top, wanted.right - left).of(x)
 
 
 class Affine(nn.Module):
@@ -50,7 +82,10 @@ class StyledConv(nn.Module):
 
 
 class SeparableConv(nn.Module):
-    """Style, depthwise 3x3, pointwise, noise constant, bias, leaky ReLU: [B, S, S, C] -> [B, S, S, O]."""
+    """Style, depthwise 3x3, pointwise, noise constant, bias, leaky ReLU: [B, S, S, C] -> [B, S, S, O].
+
+    Of a region alone, the outermost pixels come out wrong where the picture goes on: what lies beyond is taken for 0.
+    """
 
     noise: Tensor
 
@@ -62,7 +97,7 @@ class SeparableConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("noise", torch.randn(1, 1, size, size) * 0.1)
 
-    def forward(self, x: Tensor, w: Tensor, use_noise: bool) -> Tensor:
+    def forward(self, x: Tensor, w: Tensor, use_noise: bool, region: Region | None = None) -> Tensor:
         batch, height, width, channels = x.shape
         x = F.conv2d(x.permute(0, 3, 1, 2), self.depthwise, padding=1, groups=channels)
         x = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
@@ -70,7 +105,8 @@ class SeparableConv(nn.Module):
         # weights it costs no pass over the features. The product is added onto noise and bias for the same reason.
         matrix = self.affine(w)[:, :, None] * self.pointwise[:, :, 0, 0].T  # [B, C, O]
         if use_noise:
-            offset = self.noise.view(1, -1, 1) + self.bias  # [1, S * S, O], new: nobody minds what happens to it
+            noise = self.noise if region is None else region.of(self.noise, 2)
+            offset = noise.reshape(1, -1, 1) + self.bias  # [1, S * S, O], new: nobody minds what happens to it
             x = offset.baddbmm_(x, matrix) if batch == 1 else torch.baddbmm(offset, x, matrix)
         else:
             x = torch.baddbmm(self.bias, x, matrix)
@@ -120,10 +156,18 @@ class BlockExit(nn.Module):
         )
         self.head = StyledHead(w_dim, widths[-1])
 
-    def forward(self, x: Tensor, rows: Sequence[Tensor], use_noise: bool) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        rows: Sequence[Tensor],
+        use_noise: bool,
+        here: Region | None = None,
+        wanted: Region | None = None,
+    ) -> Tensor:
+        """`here`: the region that x is of; `wanted`: that of which the image is wanted, both at 2 * S; None: all."""
         for conv, w in zip(self.convs, rows[:-1], strict=True):
-            x = conv(x, w, use_noise)
-        image: Tensor = self.head(x, rows[-1])
+            x = conv(x, w, use_noise, here)
+        image: Tensor = self.head(cut(x, here, wanted), rows[-1])
         return image
 
 

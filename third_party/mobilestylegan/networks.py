@@ -20,10 +20,12 @@ from torch import Tensor, nn
 from stitchedit.mobilestylegan.layers import (
     SLOPE,
     BlockExit,
+    Region,
     SeparableConv,
     StyledConv,
     StyledHead,
     WaveletUp,
+    cut,
 )
 
 FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
@@ -56,9 +58,12 @@ class SynthesisBlock(nn.Module):
         self.conv1 = SeparableConv(w_dim, channels // 4, out_channels, size)
         self.conv2 = SeparableConv(w_dim, out_channels, out_channels, size)
 
-    def forward(self, x: Tensor, w_first: Tensor, w_second: Tensor, use_noise: bool) -> Tensor:
-        x = self.conv1(self.up(x, w_first), w_first, use_noise)
-        out: Tensor = self.conv2(x, w_second, use_noise)
+    def forward(
+        self, x: Tensor, w_first: Tensor, w_second: Tensor, use_noise: bool, here: Region | None = None
+    ) -> Tensor:
+        """`here`: the region at S that the wavelet's output is of; None: all."""
+        x = self.conv1(self.up(x, w_first), w_first, use_noise, here)
+        out: Tensor = self.conv2(x, w_second, use_noise, here)
         return out
 
 
@@ -88,32 +93,44 @@ class SynthesisNetwork(nn.Module):
                 widths = [round(part * channels[at]) for part in WIDTHS[kind]]
                 self.heads[str(size)] = BlockExit(w_dim, channels[at - 1], widths, size // 2)
 
-    def forward(self, ws: Tensor, resolution: int, use_noise: bool = True) -> Tensor:
-        """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution]."""
+    def forward(self, ws: Tensor, resolution: int, use_noise: bool = True, window: Region | None = None) -> Tensor:
+        """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution], or a window of it, its numbers even."""
         image: Tensor
         head = self.heads[str(resolution)]
+        wanted = None if window is None else window.halved()
         if isinstance(head, BlockExit):
-            x, row = self.to_exit(ws, resolution, use_noise)
-            image = head(x, ws[:, row : row + len(head.convs) + 1].unbind(1), use_noise)
+            here = None if wanted is None else wanted.grown(len(head.convs), resolution // 2)
+            x, row = self.to_exit(ws, resolution, use_noise, here)
+            image = head(x, ws[:, row : row + len(head.convs) + 1].unbind(1), use_noise, here, wanted)
         else:
-            x, row = self.features(ws, resolution // 2, use_noise)
+            x, row = self.features(ws, resolution // 2, use_noise, wanted)
             image = head(x, ws[:, row])
         return image
 
-    def features(self, ws: Tensor, size: int, use_noise: bool = True) -> tuple[Tensor, int]:
-        """The features of `size` pixels [B, size, size, C], and the row of ws that comes next."""
+    def features(
+        self, ws: Tensor, size: int, use_noise: bool = True, wanted: Region | None = None
+    ) -> tuple[Tensor, int]:
+        """The features of `size` pixels [B, size, size, C], or a region of them, and the row of ws that comes next."""
         x = self.first(self.const.expand(len(ws), -1, -1, -1).permute(0, 2, 3, 1), ws[:, 0], use_noise)
-        row = 1
-        for block in self.blocks:
-            if x.shape[1] >= size:
-                break
-            x = block(x, ws[:, row], ws[:, row + 1], use_noise)
+        steps: list[tuple[int, Region | None, Region | None]] = []  # a block, what it works on, what is wanted of it
+        for number in reversed(range((size // 8).bit_length())):
+            here = None if wanted is None else wanted.grown(2, 8 << number)  # it has two convolutions
+            steps.append((number, here, wanted))
+            wanted = None if here is None else here.halved()
+        x, row = cut(x, Region(0, 0, 4, 4), wanted), 1
+        for number, here, wanted in reversed(steps):
+            x = cut(self.blocks[number](x, ws[:, row], ws[:, row + 1], use_noise, here), here, wanted)
             row += 2
         return x, row
 
-    def to_exit(self, ws: Tensor, resolution: int, use_noise: bool = True) -> tuple[Tensor, int]:
-        """What a `BlockExit` takes: the wavelet's output in the block of half the size, and the block's row of ws."""
-        x, row = self.features(ws, resolution // 4, use_noise)
+    def to_exit(
+        self, ws: Tensor, resolution: int, use_noise: bool = True, wanted: Region | None = None
+    ) -> tuple[Tensor, int]:
+        """What a `BlockExit` takes: the wavelet's output in the block of half the size, and the block's row of ws.
+
+        `wanted`: of that output, at half the size, its numbers even; None: all.
+        """
+        x, row = self.features(ws, resolution // 4, use_noise, None if wanted is None else wanted.halved())
         block = self.blocks[(resolution // 16).bit_length() - 1]
         assert isinstance(block, SynthesisBlock)
         return block.up(x, ws[:, row]), row
@@ -202,6 +219,19 @@ class MobileStyleGAN(nn.Module):
         noise_mode: "const" adds the stored noise constants, "none" leaves them out.
         Raises: ValueError, for another shape, noise mode or resolution.
         """
+        return self._drawn(ws, noise_mode, resolution, None)
+
+    def synthesis_window(
+        self, ws: Tensor, window: tuple[int, int, int, int], *, resolution: int | None = None
+    ) -> Tensor:
+        """A part of what `synthesis` draws, [B, 3, h, w], for about its share of the work.
+
+        Args:
+            window: top, left, bottom and right edge in pixels of the image, all even; the last two lie beyond it.
+        """
+        return self._drawn(ws, "const", resolution, Region(*window))
+
+    def _drawn(self, ws: Tensor, noise_mode: str, resolution: int | None, window: Region | None) -> Tensor:
         if ws.ndim != 3 or ws.shape[1] not in (1, self.num_ws) or ws.shape[2] != self.w_dim:
             raise ValueError(f"ws must be [B, 1 or {self.num_ws}, {self.w_dim}], not {list(ws.shape)}")
         if noise_mode not in ("const", "none"):
@@ -209,5 +239,11 @@ class MobileStyleGAN(nn.Module):
         size = self.resolution if resolution is None else resolution
         if size not in self.exits:
             raise ValueError(f"resolution must be one of {self.exits}, not {size}")
-        image: Tensor = self.synthesis_network(ws.expand(-1, self.num_ws, -1), size, noise_mode == "const")
+        if window is not None and (any(e % 2 for e in window) or not _within(window, size)):
+            raise ValueError(f"a window must have even edges within {size} px, not {tuple(window)}")
+        image: Tensor = self.synthesis_network(ws.expand(-1, self.num_ws, -1), size, noise_mode == "const", window)
         return image
+
+
+def _within(window: Region, size: int) -> bool:
+    return 0 <= window.top < window.bottom <= size and 0 <= window.left < window.right <= size

@@ -6,10 +6,12 @@ import torch
 from conftest import crops_of
 
 from stitchedit.config import StitchConfig
-from stitchedit.editing.stitching_tuning import Chain, interior, membrane, stitch
+from stitchedit.editing.stitching_tuning import Chain, acting_window, interior, membrane, stitch, stitch_frame
 from stitchedit.image.arrays import to_bytes
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
+from stitchedit.mobilestylegan import MobileStyleGAN
+from stitchedit.models.generator import part_of
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Crops, EditedLatents, FloatArray
 
@@ -81,6 +83,36 @@ def test_well_inside_the_edited_picture_itself_is_taken(tiny_generator: StyleGAN
         with torch.no_grad():
             plain = to_bytes(tiny_generator.synthesis(torch.from_numpy(edited.ws[crop.index : crop.index + 1]))[0])
         np.testing.assert_array_equal(crop.image[48:-48, 48:-48], plain[48:-48, 48:-48])
+
+
+def test_only_the_part_that_the_losses_look_at_is_drawn_and_it_comes_out_alike() -> None:
+    """By a generator that draws windows; beyond it the source is left as it is."""
+    torch.manual_seed(5)
+    generator = MobileStyleGAN("test-64", 8, 8, 2, channels=(16, 16, 12, 8), heads={64: "styled"})
+    w = torch.randn(1, 8, 8) * 0.3
+    full, face = np.zeros((2, 64, 64), np.float32)
+    full[20:50, 10:40], face[24:46, 14:36] = 1, 1
+    ring = RingMasks(full - face, face)
+    assert acting_window(ring) == (18, 8, 52, 42)
+    assert acting_window(MASKS) is None
+    with torch.no_grad():
+        content = generator.synthesis(w)
+    source, masks = content * 0.8, [torch.from_numpy(mask)[None, None] for mask in (ring.border, ring.content)]
+    config = replace(CONFIG, border_threshold=0)
+    whole, curve = stitch_frame(Chain(generator, config), w, source, content, *masks, steps=3)
+    window = acting_window(ring)
+    cut = [part_of(picture, window) for picture in (source, content, *masks)]
+    part, same = stitch_frame(Chain(generator, config), w, *cut, window=window, steps=3)
+    torch.testing.assert_close(torch.tensor(same), torch.tensor(curve), rtol=1e-3, atol=1e-4)
+    torch.testing.assert_close(part, part_of(whole, window), rtol=1e-2, atol=1e-2)
+
+    crops = crops_of([to_bytes(source[0])])
+    (done,) = stitch(
+        Chain(generator, config), generator, EditedLatents(w.numpy()), Batches(crops), lambda *_: ring, size=64
+    )
+    outside = np.ones((64, 64), bool)
+    outside[16:54, 6:44] = False  # the membrane reaches a little further
+    assert np.array_equal(done.image[outside], crops.images[0][outside])
 
 
 def test_a_fresh_start_a_frame_forgets_the_frames_before(tiny_generator: StyleGAN2) -> None:

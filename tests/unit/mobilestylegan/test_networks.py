@@ -37,6 +37,34 @@ def test_exits_give_their_size_and_run_no_block_above(small: MobileStyleGAN, siz
     assert max(ran, default=4) == {8: 4, 16: 4, 32: 8, 64: 32}[size]
 
 
+@pytest.mark.parametrize("size", [8, 16, 32, 64])
+@pytest.mark.parametrize("window", [(0, 0, 1, 1), (0.25, 0.5, 0.75, 1), (0.5, 0.25, 0.75, 0.5), (0, 0.75, 0.25, 1)])
+def test_a_window_is_that_part_of_the_picture(
+    small: MobileStyleGAN, size: int, window: tuple[float, float, float, float]
+) -> None:
+    """And its gradients are those of that part, with narrow, deep and styled heads alike."""
+    top, left, bottom, right = (round(edge * size) for edge in window)
+    ws = torch.randn(2, 8, 8)
+    wanted = small.synthesis(ws, resolution=size)[..., top:bottom, left:right]
+    part = small.synthesis_window(ws, (top, left, bottom, right), resolution=size)
+    torch.testing.assert_close(part, wanted, rtol=1e-4, atol=1e-4)
+    moved = [p for name, p in small.named_parameters() if not name.startswith("mapping")]
+    for found, right_one in zip(
+        torch.autograd.grad(part.square().sum(), moved, allow_unused=True),
+        torch.autograd.grad(wanted.square().sum(), moved, allow_unused=True),
+        strict=True,
+    ):
+        assert (found is None) == (right_one is None)
+        if found is not None:
+            torch.testing.assert_close(found, right_one, rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("window", [(0, 0, 3, 4), (-2, 0, 4, 4), (0, 0, 4, 18), (4, 0, 4, 4)])
+def test_windows_that_are_none_are_refused(small: MobileStyleGAN, window: tuple[int, int, int, int]) -> None:
+    with pytest.raises(ValueError, match="window"):
+        small.synthesis_window(torch.randn(1, 8, 8), window, resolution=16)
+
+
 def test_one_row_is_every_row_and_samples_do_not_meet(small: MobileStyleGAN) -> None:
     ws = torch.randn(3, 1, 8)
     together = small.synthesis(ws)
