@@ -10,11 +10,11 @@ which trains a network for it; here flow and a comparison of both drawings do, a
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 
 from stitchedit.image.optical_flow import places_along, sample, smooth_flow
 from stitchedit.image.similarity import OTHER, same_structure
+from stitchedit.image.smoothing import wide_blur
 from stitchedit.types import FloatArray
 
 OTHER_EYES = 4.0  # times that in the eyes
@@ -88,5 +88,4 @@ def _colour(change: FloatArray) -> FloatArray:
 
 def _near(values: FloatArray, sigma: float) -> FloatArray:
     """[S, S, C] averaged over the neighbourhood of each place; sigma in crop sides."""
-    mean: FloatArray = cv2.GaussianBlur(values, (0, 0), len(values) * sigma).reshape(values.shape)
-    return mean
+    return wide_blur(values, len(values) * sigma)

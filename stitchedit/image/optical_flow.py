@@ -6,6 +6,7 @@ relative to its own place. Places are float32 [H, W, 2] as well, absolute; the f
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TypeVar
 
 import cv2
@@ -16,6 +17,7 @@ from stitchedit.types import ByteArray, FloatArray
 
 Picture = TypeVar("Picture", FloatArray, ByteArray)
 FLOW_SIGMA = 1 / 64  # of the crop's side: flow is smooth, wrinkles do not bend it
+SMOOTH_PX = 256  # such flow is found in pictures of this size at most
 
 
 def dense_flow(here: ByteArray, there: ByteArray) -> FloatArray:
@@ -26,15 +28,24 @@ def dense_flow(here: ByteArray, there: ByteArray) -> FloatArray:
 
 def smooth_flow(here: FloatArray, there: FloatArray) -> FloatArray:
     """The flow from one picture [S, S, 3] in [-1, 1] to another, smoothed by FLOW_SIGMA."""
-    flow = cv2.GaussianBlur(dense_flow(_grey(here), _grey(there)), (0, 0), here.shape[0] * FLOW_SIGMA)
-    return np.asarray(flow, np.float32)
+    size = here.shape[0]
+    small = min(size, SMOOTH_PX)
+    flow = dense_flow(*(cv2.resize(_grey(p), (small, small), interpolation=cv2.INTER_AREA) for p in (here, there)))
+    flow = cv2.GaussianBlur(flow, (0, 0), small * FLOW_SIGMA) * np.float32(size / small)
+    return np.asarray(cv2.resize(flow, (size, size), interpolation=cv2.INTER_LINEAR), np.float32)
 
 
 def places_along(flow: FloatArray) -> FloatArray:
     """Where in the other picture each pixel is found."""
-    height, width = flow.shape[:2]
+    places: FloatArray = flow + _own_places(*flow.shape[:2])
+    return places
+
+
+@lru_cache(maxsize=2)
+def _own_places(height: int, width: int) -> FloatArray:
+    """Every pixel's own place, [height, width, 2]; not to be written to."""
     y, x = np.mgrid[:height, :width].astype(np.float32)
-    return np.stack([x + flow[..., 0], y + flow[..., 1]], axis=-1)
+    return np.stack([x, y], axis=-1)
 
 
 def sample(picture: Picture, places: FloatArray, border: Border = "mirror", *, cubic: bool = False) -> Picture:

