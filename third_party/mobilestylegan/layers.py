@@ -19,6 +19,15 @@ from stitchedit.mobilestylegan.wavelet import inverse_haar, unscaled_inverse_haa
 SLOPE = 0.2  # of every leaky ReLU
 
 
+def drawn_weights(*shape: int, scale: float = 1.0) -> Tensor:
+    """Random numbers of a Gaussian, `scale` times the normal one; on the meta device a tensor of that shape alone.
+
+    Arithmetic there, of numbers that nobody sees, makes torch import its decompositions: two seconds of every start.
+    """
+    weights = torch.empty(shape)
+    return weights if weights.is_meta else weights.normal_(0.0, scale)
+
+
 class Region(NamedTuple):
     """A part of a square picture or of its features, in their pixels; bottom and right are beyond the last."""
 
@@ -56,7 +65,7 @@ class Affine(nn.Module):
     def __init__(self, w_dim: int, channels: int, gain: float) -> None:
         super().__init__()
         self.gain = gain
-        self.weight = nn.Parameter(torch.randn(channels, w_dim) / w_dim**0.5)
+        self.weight = nn.Parameter(drawn_weights(channels, w_dim, scale=w_dim**-0.5))
         self.bias = nn.Parameter(torch.ones(channels))
 
     def forward(self, w: Tensor) -> Tensor:
@@ -71,9 +80,9 @@ class StyledConv(nn.Module):
     def __init__(self, w_dim: int, channels: int, out_channels: int, size: int, kernel: int = 3) -> None:
         super().__init__()
         self.affine = Affine(w_dim, channels, (channels * kernel**2) ** -0.5)
-        self.weight = nn.Parameter(torch.randn(out_channels, channels, kernel, kernel))
+        self.weight = nn.Parameter(drawn_weights(out_channels, channels, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.register_buffer("noise", torch.randn(1, 1, size, size) * 0.1)
+        self.register_buffer("noise", drawn_weights(1, 1, size, size, scale=0.1))
 
     def forward(self, x: Tensor, w: Tensor, use_noise: bool) -> Tensor:
         x = (x * self.affine(w)[:, None, None, :]).permute(0, 3, 1, 2)
@@ -92,10 +101,10 @@ class SeparableConv(nn.Module):
     def __init__(self, w_dim: int, channels: int, out_channels: int, size: int) -> None:
         super().__init__()
         self.affine = Affine(w_dim, channels, (channels * 9) ** -0.5)
-        self.depthwise = nn.Parameter(torch.randn(channels, 1, 3, 3))
-        self.pointwise = nn.Parameter(torch.randn(out_channels, channels, 1, 1))
+        self.depthwise = nn.Parameter(drawn_weights(channels, 1, 3, 3))
+        self.pointwise = nn.Parameter(drawn_weights(out_channels, channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(out_channels))
-        self.register_buffer("noise", torch.randn(1, 1, size, size) * 0.1)
+        self.register_buffer("noise", drawn_weights(1, 1, size, size, scale=0.1))
 
     def forward(self, x: Tensor, w: Tensor, use_noise: bool, region: Region | None = None) -> Tensor:
         batch, height, width, channels = x.shape
@@ -130,7 +139,7 @@ class StyledHead(nn.Module):
     def __init__(self, w_dim: int, channels: int) -> None:
         super().__init__()
         self.affine = Affine(w_dim, channels, channels**-0.5)
-        self.weight = nn.Parameter(torch.randn(12, channels, 1, 1))
+        self.weight = nn.Parameter(drawn_weights(12, channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(12))
 
     def forward(self, x: Tensor, w: Tensor) -> Tensor:

