@@ -75,7 +75,7 @@ def tune(
     # A frame that is drawn once or twice has learned little of where to go, and its neighbours may not be drawn at all.
     rates = [config.lr, config.lr_codes * min(1.0, config.steps / (ENOUGH_DRAWS * count))]
     groups = [{"params": weights, "lr": rates[0]}, {"params": codes, "lr": rates[1]}]
-    optimizer = torch.optim.Adam(groups, fused=device.type == "cuda")
+    optimizer = torch.optim.Adam(groups, fused=True)
     frozen = copy.deepcopy(generator).requires_grad_(False) if config.locality else None
     start = [p.detach().clone() for p in weights]
     recorded: dict[int, Recorded] = {}  # by size
