@@ -15,6 +15,7 @@ from stitchedit.compositing.paste import compose
 from stitchedit.config import BORDER_PX
 from stitchedit.faces.alignment import sides
 from stitchedit.masks.region_shape import Shapes
+from stitchedit.parallel import side_by_side
 from stitchedit.types import Crops, FineImages, Tracks
 from stitchedit.video import Frame, VideoSource, paste
 
@@ -39,7 +40,7 @@ def pasted(
     blender: Blender = feather,
     match: bool = False,
 ) -> Iterator[Frame]:
-    """All frames of the clip in turn, with the crops of their faces blended in.
+    """All frames of the clip in turn, with the crops of their faces blended in; some at a time, on all cores.
 
     Where faces overlap, the larger one, which is nearer, is put over the other.
 
@@ -55,7 +56,8 @@ def pasted(
     for number, layer in enumerate(layers):
         for k, (frame, side) in enumerate(zip(layer.crops.frames, sides(layer.crops.quads), strict=True)):
             faces_of.setdefault(int(frame), []).append((float(side), number, k))
-    for frame in source:
+
+    def with_faces(frame: Frame) -> Frame:
         for _, number, k in sorted(faces_of.get(frame.index, [])):
             layer = layers[number]
             if shown[number][k] == 0:
@@ -64,4 +66,6 @@ def pasted(
             own = layer.crops.images[k] if layer.changes else None
             patch = put(frame.rgb_float, frame.size, *place, own=own, fade=fades[number][k], frame=frame.index)
             frame = paste(frame, *patch._replace(alpha=patch.alpha * shown[number][k]))
-        yield frame
+        return frame
+
+    yield from side_by_side(with_faces, source)
