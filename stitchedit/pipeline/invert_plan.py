@@ -23,9 +23,9 @@ from stitchedit.project.folder import INVERT_STAGES, default_root
 from stitchedit.project.records import Records
 from stitchedit.video import VideoSource, foretold, open_video
 
-TUNE_OVERHEAD = (
-    1.6  # of a step, times the generator forward and back: .6 to .7 of it in a profile of 24 frames at 512 px
-)
+# Of a step, times the generator forward and back: the perceptual loss and the optimiser take .3 (256 px) to .45 (512
+# px) of that, crops and losses the rest.
+TUNE_OVERHEAD = 1.5
 
 
 @dataclass(frozen=True, slots=True)
