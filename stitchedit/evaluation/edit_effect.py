@@ -39,8 +39,8 @@ def load_moves(records: Records, tuned: Inversion) -> Moves:
 def made_and_seen(moves: Moves, edit: Take, source: Take, places: Places, tick: Tick) -> dict[str, FloatArray]:
     """`metrics.Retention` of the whole clip, [3] by `metrics.BANDS`, and `metrics.outside_change` in grey levels, [N].
 
-    Both clips are cut where the crops were; the generator's change is what the moved codes make of its picture, as far as
-    the mask shows it.
+    Both clips are cut where the crops were; the generator's change is what the moved codes make of its picture, as far
+    as the mask shows it.
     """
     kept, outside, crops = metrics.Retention(), [], places.crops
     row_of = {int(frame): row for row, frame in enumerate(crops.frames)}
