@@ -27,7 +27,7 @@ from stitchedit.models import loading
 from stitchedit.types import ByteArray, FloatArray
 
 SEED, PSI = 27, 0.65  # who it is
-FRAMES, RATE = 36, 24
+FRAMES, RATE = 24, 24
 CROP = 640  # pixels of the generator's picture in the clip, whose width is a little less
 WIDTH, HEIGHT = 600, 720
 GRAIN = 2.0  # grey levels
@@ -39,13 +39,12 @@ def acting() -> dict[str, FloatArray]:
     """Strengths of directions, [FRAMES] each."""
     time = np.arange(FRAMES, dtype=np.float32) / RATE
     words = np.sin(2 * np.pi * 2.6 * time) * np.sin(2 * np.pi * 0.7 * time + 0.4)
-    blink = np.exp(-(((time - 0.85) / 0.06) ** 2))
+    blink = np.exp(-(((time - 0.68) / 0.06) ** 2))
     return {
-        "yaw": 0.8 * np.sin(2 * np.pi * 0.6 * time - 0.9),
+        "yaw": 0.8 * np.sin(2 * np.pi * 0.8 * time - 0.9),
         "pitch": 0.45 * np.sin(2 * np.pi * 0.6 * time + 1.0),
         "mouth_open": 2.4 * np.clip(words, 0, 1) * smoothstep(4 * (time - 0.2)),
         "eyes_open": -2.6 * blink,
-        "smile": 0.3 * smoothstep(time - 1.0),
     }
 
 
@@ -56,11 +55,10 @@ def drawn() -> list[ByteArray]:
     pictures = []
     with torch.inference_mode():
         pivot = generator.w_avg.lerp(generator.mapping(z)[:, :1], PSI)
-        steps = {n: torch.tensor(np.float32(load_direction(find_direction(n)).vector)) for n in acting()}
-        for k in range(FRAMES):
-            w = pivot + sum(
-                float(values[k]) * steps[name].reshape(1, -1, generator.w_dim) for name, values in acting().items()
-            )
+        vectors = [np.float32(load_direction(find_direction(name)).vector) for name in acting()]
+        steps = [torch.tensor(vector).reshape(1, -1, generator.w_dim) for vector in vectors]
+        for now in zip(*acting().values(), strict=True):
+            w = pivot + sum(float(part) * step for part, step in zip(now, steps, strict=True))
             picture = to_bytes(generator.synthesis(w, resolution=1024)[0])
             pictures.append(cv2.resize(picture, (CROP, CROP), interpolation=cv2.INTER_AREA))
     return pictures
