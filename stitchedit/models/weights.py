@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint, WeightsError
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.files.hashing import file_sha256, known_sha256
+from stitchedit.files.utf8_path import utf8_path
 from stitchedit.models import weights_store as store
 from stitchedit.models.bundled_weights import SHA256, packaged_file
 from stitchedit.models.weights_catalogue import KNOWN, comes_with_dependencies
@@ -362,7 +363,7 @@ def _is_saved_generator(path: Path) -> bool:
         with path.open("rb") as start:
             if start.read(9)[8:] != b"{":
                 return False
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as name, safe_open(name, framework="pt") as file:
             return bool((file.metadata() or {}).get("format") == FORMAT)
     except (OSError, ValueError, SafetensorError):
         return False

@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from stitchedit.errors import Refused, UnknownCheckpoint
+from stitchedit.files.utf8_path import utf8_path
 from stitchedit.stylegan2 import layout, nvidia, tensorflow
 from stitchedit.stylegan2.encoder_layout import read_encoder_config
 from stitchedit.stylegan2.entries import (
@@ -351,7 +352,7 @@ def _is_safetensors(data: memoryview) -> bool:
 
 def _from_safetensors(path: Path) -> Checkpoint:
     try:
-        with safe_open(path, framework="pt") as file:
+        with utf8_path(path) as name, safe_open(name, framework="pt") as file:
             metadata: Mapping[str, str] = file.metadata() or {}
             names: Iterable[str] = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}

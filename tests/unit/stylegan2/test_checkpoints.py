@@ -137,6 +137,9 @@ def test_bare_tensors_by_any_names(read: Read, tmp_path: Path) -> None:
     assert_same(read(torch_file(state)).state, state)
     save_file(state, tmp_path / "nv.safetensors")
     assert_same(read_checkpoint(tmp_path / "nv.safetensors").state, state)
+    other = tmp_path / os.fsdecode(b"caf\xe9.safetensors")
+    (tmp_path / "nv.safetensors").rename(other)
+    assert_same(read_checkpoint(other).state, state)
     save_file(ros, tmp_path / "ros.safetensors")
     assert read_checkpoint(tmp_path / "ros.safetensors").kind is Kind.ROSINALITY
 
