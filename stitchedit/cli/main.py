@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from stitchedit.cli.asked import asked_edits, paired, require_directions, require_edits, require_own_file, take_source
 from stitchedit.cli.console import (
     EDIT,
     INVERT,
@@ -49,9 +49,6 @@ from stitchedit.config import (
 from stitchedit.errors import ConfigError
 from stitchedit.project.log_file import record_ending
 from stitchedit.registry import BLENDERS, EMBEDDERS, ENCODERS, LANDMARKS, added
-
-if TYPE_CHECKING:
-    from stitchedit.strength import Strength
 
 STIT = edit_preset("stit")
 YES = {True: "yes", False: "no"}
@@ -459,90 +456,6 @@ def doctor(json_: Json = False) -> None:
 
     facts = examine()
     report(facts, [f"{name}: {value}" for name, value in facts.items()], json_)
-
-
-def require_own_file(output: Path | None) -> None:
-    """Raises WouldReplace, when somebody else's file has the name that was given for a sheet or page."""
-    from stitchedit.files.atomic import require_own
-
-    if output is not None:
-        require_own(output)
-
-
-def take_source(project: Path | None, clip: Path, dry_run: bool) -> None:
-    """Note the new place of a project's clip. Raises ConfigError, CannotOpen, ProjectError."""
-    from stitchedit.files.locks import released_at_end
-    from stitchedit.project.folder import newest_project, relocate, root_of
-    from stitchedit.video.sequence_names import require_clip
-
-    if dry_run:
-        raise ConfigError(
-            "--dry-run is given beside --source", "which notes the clip's new place: give it once without"
-        )
-    require_clip(clip)
-    with released_at_end():
-        relocate(newest_project(Path()) if project is None else root_of(project), clip)
-
-
-def require_directions(names: Iterable[str]) -> None:
-    """Raises UnknownDirection or DirectionError, for what is no direction; before torch is loaded."""
-    from stitchedit.editing.direction import find_direction
-
-    for name in names:
-        find_direction(name)
-
-
-def require_edits(edits: Iterable[tuple[str, Strength]], force: bool) -> None:
-    """Raises what `require_directions` raises; ConfigError, for a strength far out of its direction's range."""
-    from stitchedit.editing.direction import find_direction
-    from stitchedit.editing.strength_range import refuse_far
-
-    found = [(find_direction(name), strength) for name, strength in edits]
-    if not force:
-        refuse_far(found)
-
-
-def asked_edits(
-    directions: list[str] | None, strengths: list[str] | None, years: str | None
-) -> tuple[tuple[str, Strength], ...]:
-    """Directions with their strengths, `age` by its years first.
-
-    Raises: ConfigError, for what `paired` refuses, and where years contradict what is given beside them.
-    """
-    from stitchedit.editing.direction import years_a_strength
-    from stitchedit.strength import parse_strength, scaled
-
-    given = [parse_strength(text) for text in strengths or ()]
-    if years is None:
-        return paired(directions, given)
-    older = ("age", scaled(parse_strength(years), 1 / years_a_strength()))
-    if directions == ["age"] and not given:
-        return (older,)  # named twice, told once
-    if "age" in (directions or ()):
-        raise ConfigError("--years and a --strength both say how much of 'age'", "leave --years or that pair out")
-    if directions and not given:
-        raise ConfigError(
-            f"--years is given beside --direction {directions[0]}, which has no --strength",
-            "it counts `age` alone: give a --strength for the other, or leave it out",
-        )
-    return (older, *(paired(directions, given) if directions or given else ()))
-
-
-def paired(directions: list[str] | None, strengths: Sequence[Strength] | None) -> tuple[tuple[str, Strength], ...]:
-    """Directions with their strengths. Raises ConfigError, when the numbers differ or a strength is no number."""
-    if not directions:
-        raise ConfigError("no direction given", "add --direction NAME --strength X; see `stitchedit directions list`")
-    from stitchedit.strength import SIZES, TOO_MUCH
-
-    strengths = strengths or [1.0] * len(directions)
-    if len(strengths) != len(directions):
-        raise ConfigError(
-            f"{len(directions)} --direction but {len(strengths)} --strength", "give one strength for each direction"
-        )
-    for name, strength in zip(directions, strengths, strict=True):
-        if isinstance(strength, float) and not abs(strength) < TOO_MUCH:  # true for NaN
-            raise ConfigError(f"strength of '{name}' is {strength:g}", SIZES)
-    return tuple(zip(directions, strengths, strict=True))
 
 
 def main() -> None:

@@ -1,41 +1,27 @@
+"""What every command shares: one line for a mistake, another for what to do, and the exit code of its kind."""
+
 import pytest
+from typer.testing import CliRunner
 
 from stitchedit.cli import main
-from stitchedit.errors import ConfigError
 
 
-def test_directions_are_paired_with_strengths() -> None:
-    assert main.paired(["age", "smile"], [2.0, -1.0]) == (("age", 2.0), ("smile", -1.0))
-    assert main.paired(["age"], None) == (("age", 1.0),)
-    for directions, strengths in (
-        ([], []),
-        (["age"], [1.0, 2.0]),
-        (["age"], [float("nan")]),
-        (["age"], [float("inf")]),
-    ):
-        with pytest.raises(ConfigError):
-            main.paired(directions, strengths)
+def test_a_mistake_is_two_lines_and_the_code_of_its_kind(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["stitchedit", "preview", "--years", "5", "--direction", "smile"])
+    with pytest.raises(SystemExit) as ended:
+        main.main()
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.splitlines()
+    assert said == [
+        "error: --years counts the strengths of `age` alone",
+        "hint: give it without --direction and --strength",
+    ]
 
 
-def test_years_are_strengths_of_age() -> None:
-    assert main.asked_edits(None, None, "+20") == (("age", 2.0),)
-    assert main.asked_edits(["smile"], ["1"], "-5") == (("age", -0.5), ("smile", 1.0))
-    ((name, curve),) = main.asked_edits(None, None, "0:0,48:20")
-    assert (name, str(curve)) == ("age", "+0@0+2@48")
-    for years in ("old", "nan", "1e9"):
-        with pytest.raises(ConfigError):
-            main.asked_edits(None, None, years)
-    with pytest.raises(ConfigError):
-        main.asked_edits(None, ["1"], "20")
-
-
-def test_years_beside_directions_are_said_once_or_refused() -> None:
-    assert main.asked_edits(["age"], None, "20") == (("age", 2.0),), "not age +2 and age +1"
-    for directions, strengths in (
-        (["age"], ["1"]),
-        (["smile", "age"], None),
-        (["smile"], None),
-        (["age", "age"], None),
-    ):
-        with pytest.raises(ConfigError, match="--years"):
-            main.asked_edits(directions, strengths, "-20")
+def test_help_lists_every_command_and_code() -> None:
+    told = CliRunner().invoke(main.app, ["--help"]).stdout
+    for command in ("invert", "edit", "preview", "evaluate", "sheet", "provenance", "clean", "doctor"):
+        assert f"\n  {command} " in told, command
+    assert "exit" in told.lower()

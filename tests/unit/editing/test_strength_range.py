@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stitchedit.cli.main import asked_edits, require_edits
+from stitchedit.cli.asked import asked_edits, require_edits
 from stitchedit.editing.direction import Direction, find_direction
 from stitchedit.editing.strength_range import FURTHEST, check_range, refuse_far, require_near, within_range
 from stitchedit.errors import ConfigError
