@@ -28,8 +28,8 @@ from stitchedit.types import ByteArray, FloatArray
 
 SEED, PSI = 27, 0.65  # who it is
 FRAMES, RATE = 24, 24
-CROP = 640  # pixels of the generator's picture in the clip, whose width is a little less
-WIDTH, HEIGHT = 600, 720
+CROP = 512  # pixels of the generator's picture in the clip, whose width is a little less: what it draws at 512 px
+WIDTH, HEIGHT = 480, 576
 GRAIN = 2.0  # grey levels
 SHAKE = 3.0  # pixels
 CRF = "20"
