@@ -204,7 +204,7 @@ def test_preview_and_sheet(folder: Path, inverted: dict[str, object], direction:
 @pytest.mark.slow
 def test_edits_that_cannot_be(folder: Path, inverted: dict[str, object], tmp_path: Path) -> None:
     wrong = tmp_path / "wrong.npy"
-    np.save(wrong, np.zeros((3, 7), np.float32))
+    np.save(wrong, np.ones((3, 7), np.float32))
     said = error(run("edit", "--direction", wrong, "--strength", 1, cwd=folder, expect=8))
     assert "[3, 7]" in said
     assert "smile" in run("edit", "--direction", "smil", "--strength", 1, cwd=folder, expect=8).stderr
@@ -213,7 +213,7 @@ def test_edits_that_cannot_be(folder: Path, inverted: dict[str, object], tmp_pat
         error(run("edit", "--direction", "age", "--strength", strength, cwd=folder, expect=2))
     error(run("edit", "--direction", "age", "--direction", "smile", "--strength", 1, cwd=folder, expect=2))
     vector = tmp_path / "v.npy"
-    np.save(vector, np.ones(64, np.float32))
+    np.save(vector, np.full(64, 0.01, np.float32))
     error(run("edit", "--direction", vector, "--strength", 1, "-o", "/proc/none/x.mp4", cwd=folder, expect=9))
     error(run("edit", "--direction", vector, "--strength", 1, "-o", "clip.mp4", cwd=folder, expect=2))
     mine = tmp_path / "mine.mp4"
