@@ -23,6 +23,9 @@ _GRID = 96  # cells along the longer side on which gradients are joined
 _CUT_OFF = 0.25  # alpha at the edge of the box from which the face is taken to go on beyond it
 _RIM = 0.02  # alpha below which that correction is 0
 _BANDS = 5  # of the pyramid, the last one being what is left
+# Of the ring's, over which the three coarsest bands fade. With 2, 4 and 8 most of what an edit draws coarsely was lost;
+# with one width for all, an older head's flatter hair left a dark cap of the old hair above it.
+_WIDTHS = (1.5, 2.0, 2.5)
 _GAIN = (0.85, 1.2)  # least and most by which the contrast of a band is matched
 _GRAIN = 1.0  # grey levels below which the contrast of a band says nothing
 _MATCH_GAIN = (0.8, 1.25)  # least and most by which the contrast of a channel is matched
@@ -71,7 +74,7 @@ def poisson(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[
 
 
 def multiband(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Every band of detail faded over a width of its own: fine ones across a narrow seam, light over half the face.
+    """Every band of detail faded over a width of its own: fine ones across a narrow seam, light over a wide one.
 
     Bands are those of a Laplacian pyramid. As far as a band of the edit is drawn anew, its contrast is matched
     to that of the source in the border, so that neither grain nor sharpness jumps; light is matched by the widest fade.
@@ -165,7 +168,7 @@ def _fades(alpha: FloatArray) -> list[FloatArray]:
         return [*fades, *[alpha] * (_BANDS - 2)]
     depth = np.maximum(cv2.distanceTransform(inside, cv2.DIST_L2, 5)[1:-1, 1:-1] - 0.5, 0.0)
     ring, middle = float(depth[(alpha > 0) & (alpha < 1)].max(initial=1.0)), float(depth.max())
-    widths = [min(ring * 2 ** (level - 1), max(middle / 2, ring)) for level in range(2, _BANDS)]
+    widths = [min(ring * width, max(middle / 2, ring)) for width in _WIDTHS]
     return [*fades, *(smoothstep(depth / width) * (alpha > 0) for width in widths)]
 
 
