@@ -196,16 +196,15 @@ def plan_edit(
     if output.resolve() == clip.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     said, seal = _said(config), None
-    _refuse_strange_file(project, name, output, config)
+    whose = edits_of_faces(open_faces(project), config)
+    _refuse_strange_file(whose[0].project, name, output, config)  # the first one's has the record of the video
     if not config.metadata_only:
         seal = sealer(output, clip, said, clip_sha256(clip))
     source = open_video(clip, project.fps)
     notes: tuple[str, ...] = ()
     if output.parent.is_dir():  # before strengths are solved for, which takes a while
         notes = try_writing(output, source, lossless=config.lossless, audio=config.audio)
-    faces = [
-        move(face, config, name, keep=keep, progress=progress) for face in edits_of_faces(open_faces(project), config)
-    ]
+    faces = [move(face, config, name, keep=keep, progress=progress) for face in whose]
     for face in faces:
         face.require_disk_space()
     needed = _output_bytes(source, config.lossless)
