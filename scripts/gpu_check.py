@@ -292,8 +292,10 @@ def job(options: argparse.Namespace, keep: Keep) -> None:
         }
     )
     keep({"figure": "tuning", "is": done.tuning})
-    edit = replace(edit_preset(preset), device=options.device, edits=(("age", 2.0),), metadata_only=True)
-    edit = replace(edit, calibrated=False)  # what solving for a strength takes is the measuring models' time
+    # Not calibrated: what solving for a strength takes is the measuring models' time.
+    edit = replace(
+        edit_preset(preset), device=options.device, edits=(("age", 2.0),), metadata_only=True, calibrated=False
+    )
     edited = edit_clip(Project.open(root), edit, None)
     for stage, seconds in edited.seconds.items():
         keep({"stage": f"edit: {stage}", "seconds": seconds, "frames": edited.edited_frames, "crop_px": done.crop_px})

@@ -198,9 +198,7 @@ class EditConfig:
     stitch: StitchConfig = field(default_factory=StitchConfig)
     every_frame: bool = False  # edit frames too that hardly come out well, see `faces.visibility`
     metadata_only: bool = False  # no C2PA manifest; the notice in the metadata is always there
-    overwrite: bool = (
-        False  # replace what lies where the output is to go, be it another's or this edit's with other settings
-    )
+    overwrite: bool = False  # replace what lies in the output's place, another's or this edit's with other settings
 
     def __post_init__(self) -> None:
         _one_of("preset", self.preset, PRESETS)

@@ -159,24 +159,25 @@ def _attribute_jitter(measured: Measured, why: str) -> Figure:
 
 
 def _delivered(measured: Measured) -> Figure:
-    """Of the first direction that says by how much: its change by every ruler of its unit, and their mean of what was
-    asked, by least squares over the frames (a strength may rise and fall)."""
+    """Of the first direction that says by how much: the mean over its rulers, and beside it what each of them reads.
+
+    By least squares over the frames: a strength may rise and fall.
+    """
     why = measured.why.get("edit_delivered", "no direction of the edit says by how much it moves what it is about")
     for change in measured.asked_changes:
         rulers = AGES if change.attribute == "age" else (change.attribute,)
-        both = [measured.edit.values[n] - measured.source.values[n] for n in rulers if n in measured.edit.values]
-        names = [n for n in rulers if n in measured.edit.values]
-        known = np.isfinite(np.sum(both, axis=0)) if both else np.zeros(len(change.amounts), bool)
+        moved = {n: measured.edit.values[n] - measured.source.values[n] for n in rulers if n in measured.edit.values}
+        known = np.isfinite(np.sum(list(moved.values()), axis=0)) if moved else np.zeros(len(change.amounts), bool)
         asked = change.amounts[known].astype(np.float64)
         if not known.any() or not asked.any():
-            why = NO_FACE if both else f"nothing here reads '{change.attribute}'"
+            why = NO_FACE if moved else f"nothing here reads '{change.attribute}'"
             continue
-        parts = [float((b[known] * asked).sum() / (asked * asked).sum()) for b in both]
+        parts = {name: float((by[known] * asked).sum() / (asked * asked).sum()) for name, by in moved.items()}
         peak = float(asked[np.abs(asked).argmax()])
         beside = {f"asked {change.attribute}, {change.unit}": peak}
-        beside |= {f"by {name}": part * peak for name, part in zip(names, parts, strict=True)}
+        beside |= {f"by {name}": part * peak for name, part in parts.items()}
         gap = _left_out(measured, np.flatnonzero(~known), NO_FACE)
-        return Figure("edit_delivered", float(np.mean(parts)), None, beside, gap)
+        return Figure("edit_delivered", float(np.mean(list(parts.values()))), None, beside, gap)
     return Figure("edit_delivered", np.nan, gap=Gap(why))
 
 

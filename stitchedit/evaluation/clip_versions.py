@@ -32,6 +32,7 @@ from stitchedit.video import Frame, VideoSource
 
 Take = Callable[[], Iterator[ByteArray]]  # starts anew at each call; RGB [H, W, 3], every frame of the clip in turn
 
+_WHOLE = np.array([[0, 0], [0, 1], [1, 1], [1, 0]], np.float32)  # the quad of a crop in itself, in its sides
 _TRACKED_PX = 256  # crops of clips that no project is behind
 
 
@@ -51,9 +52,17 @@ class Places:
 
         Above 0.5 is inside, 0 is outside; the contour at 0.5 is the seam.
         """
-        width, height = self.tracks.frame_size
-        (x0, y0, x1, y1), alpha = shape_alpha(self.shapes[row], self.crops.quads[row], (width, height), self.border_px)
-        mask = np.zeros((height, width), np.float32)
+        return self._mask(row, self.crops.quads[row], self.tracks.frame_size)
+
+    def crop_mask(self, row: int) -> FloatArray:
+        """The same of crop `row` itself, float32 [S, S]."""
+        size = self.crops.size
+        return self._mask(row, size * _WHOLE, (size, size))
+
+    def _mask(self, row: int, quad: FloatArray, size: tuple[int, int]) -> FloatArray:
+        """In a picture of a size (width, height) in which the crop's corners lie at the quad's."""
+        (x0, y0, x1, y1), alpha = shape_alpha(self.shapes[row], quad, size, self.border_px)
+        mask = np.zeros(size[::-1], np.float32)
         mask[y0:y1, x0:x1] = alpha
         return mask
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+from torch import Tensor
 
 from stitchedit import metrics
-from stitchedit.compositing.paste import shape_alpha
 from stitchedit.evaluation.cache import Tick
 from stitchedit.evaluation.clip_versions import Places, Take
+from stitchedit.evaluation.frame_passes import edited_frames
 from stitchedit.faces.alignment import crop
 from stitchedit.pipeline.face_edit import MOVES
 from stitchedit.pipeline.inversion import Inversion, softened
@@ -43,36 +43,19 @@ def made_and_seen(moves: Moves, edit: Take, source: Take, places: Places, tick: 
     as the mask shows it.
     """
     kept, outside, crops = metrics.Retention(), [], places.crops
-    row_of = {int(frame): row for row, frame in enumerate(crops.frames)}
-    for index, (rgb, own) in enumerate(zip(edit(), source(), strict=True)):
-        row = row_of.get(index)
-        if row is None:
-            continue
+    for (row, rgb), (_, own) in zip(edited_frames(edit, places), edited_frames(source, places), strict=True):
         quad = crops.quads[row]
         seen = crop(rgb, quad, crops.size).astype(np.float32) - crop(own, quad, crops.size)
-        made = _drawn(moves.edited, moves.codes, row) - _drawn(moves.tuned, moves.tuned.latents, row)
+        made = _levels(moves.edited.synthesized(row, moves.codes)) - _levels(moves.tuned.synthesized(row))
         inside = np.clip(0.5 - places.shapes[row].distance(crops.size), 0, 1).astype(np.float32)
-        shown = _shown(places, row)
+        shown = places.crop_mask(row)
         kept.add(seen, shown[..., None] * made, inside)
         outside.append(metrics.outside_change(made, shown))
         tick(row + 1)
     return {"retention": np.array(list(kept.of_band().values()), np.float32), "outside": np.array(outside, np.float32)}
 
 
-def _drawn(inverted: Inversion, codes: Latents, row: int) -> FloatArray:
-    """The generator's picture in grey levels, float32 [S, S, 3]."""
-    ws = torch.from_numpy(codes.ws[row : row + 1]).to(inverted.generator.w_avg.device)
-    with torch.inference_mode():
-        image = inverted.generator.synthesis(ws, resolution=inverted.crops.size)[0]
-    levels: FloatArray = image.clamp(-1, 1).permute(1, 2, 0).cpu().numpy() * np.float32(127.5)
+def _levels(image: Tensor) -> FloatArray:
+    """[1, 3, S, S] in [-1, 1] -> float32 [S, S, 3] in grey levels, of which 0 is the middle; not rounded."""
+    levels: FloatArray = image[0].clamp(-1, 1).permute(1, 2, 0).cpu().numpy() * np.float32(127.5)
     return levels
-
-
-def _shown(places: Places, row: int) -> FloatArray:
-    """How much of the edit each pixel of a crop shows, [S, S]."""
-    size = places.crops.size
-    whole = np.array([[0, 0], [0, size], [size, size], [size, 0]], np.float32)
-    (x0, y0, x1, y1), alpha = shape_alpha(places.shapes[row], whole, (size, size), places.border_px)
-    shown = np.zeros((size, size), np.float32)
-    shown[y0:y1, x0:x1] = alpha
-    return shown

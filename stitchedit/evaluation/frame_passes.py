@@ -31,7 +31,7 @@ Rows = dict[str, FloatArray]
 
 def read_clip(take: Take, places: Places, reader: FaceReader, tick: Callable[[int], None]) -> Readings:
     """The face of every edited frame, a row each."""
-    for row, rgb in _edited(take, places):
+    for row, rgb in edited_frames(take, places):
         reader.add(rgb, places.tracks.landmarks[places.crops.frames[row]])
         tick(row + 1)
     return reader.readings()
@@ -44,7 +44,7 @@ def closeness(take: Take, goal: Take, places: Places, perceptual: Perceptual, ti
     own mask.
     """
     rows: dict[str, list[float]] = {"psnr": [], "ssim": [], "perceptual": []}
-    for (row, rgb), (_, other) in zip(_edited(take, places), _edited(goal, places), strict=True):
+    for (row, rgb), (_, other) in zip(edited_frames(take, places), edited_frames(goal, places), strict=True):
         mask, cut = _cut(places.mask(row))
         rows["psnr"].append(metrics.masked_psnr(rgb[cut], other[cut], mask))
         rows["ssim"].append(metrics.masked_ssim(rgb[cut], other[cut], mask))
@@ -110,7 +110,7 @@ def against_source(
     return change
 
 
-def _edited(take: Take, places: Places) -> Iterator[tuple[int, ByteArray]]:
+def edited_frames(take: Take, places: Places) -> Iterator[tuple[int, ByteArray]]:
     """(row, picture) of the frames that have a face."""
     row_of = {int(frame): row for row, frame in enumerate(places.crops.frames)}
     for index, rgb in enumerate(take()):

@@ -46,9 +46,7 @@ _FOLLOW_THRESHOLD = -0.5  # where a face was a moment ago, a weaker one (turned,
 _MOST_FACES = 3  # followed at a time
 _MOST_CHOSEN_OF = 8  # the same where the user chooses
 _SMALLEST_RIVAL = 0.25  # area, relative to the largest followed, of the smallest face worth following
-_LYING = (
-    1.0  # score: faces that are upside down are seen, with .04 to .32; upright the same have 2.2 to 3, filmed 1.2 up
-)
+_LYING = 1.0  # score: faces upside down are seen with .04 to .32, the same upright with 2.2 to 3, filmed ones 1.2 up
 _SURER_OF_A_TURN = 0.7  # score: by so much a turned picture must look more like a face
 _CUT_DIFFERENCE = 20.0  # mean absolute difference of two tiny pictures, 0..255
 _CUT_JUMP = 4.0  # times the difference a frame earlier

@@ -52,7 +52,7 @@ class PartFile:
         return os.open(self._hidden, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o666)
 
     def _fresh_name(self) -> Path:
-        return self.path.with_name(f"{_stem(self.path)}{secrets.token_hex(4)}.part")
+        return self.path.with_name(f"{hidden_stem(self.path)}{secrets.token_hex(4)}.part")
 
     def commit(self) -> None:
         """Writes everything to the disk, then gives the file its name, replacing what was there.
@@ -90,7 +90,7 @@ class PartFile:
             self._hidden = None
 
 
-def _stem(path: Path) -> str:
+def hidden_stem(path: Path) -> str:
     """How the names of its hidden files begin; they are no longer than names may be."""
     return f".{os.fsdecode(os.fsencode(path.name)[:200])}."
 
@@ -106,7 +106,7 @@ def _hold(handle: int) -> bool:
 
 def _remove_left_over(path: Path) -> None:
     """Take away hidden files for `path` that no living process has open."""
-    left_over = re.compile(re.escape(_stem(path)) + "[0-9a-f]{8}\\.part")
+    left_over = re.compile(re.escape(hidden_stem(path)) + "[0-9a-f]{8}\\.part")
     with suppress(OSError):
         for name in os.listdir(path.parent):
             if left_over.fullmatch(name):
@@ -163,7 +163,7 @@ def atomic(path: Path) -> Iterator[Path]:
 
     Raises: NotWritable, DiskFull.
     """
-    temp = path.with_name(f"{_stem(path)}{os.getpid()}.part")
+    temp = path.with_name(f"{hidden_stem(path)}{os.getpid()}.part")
     try:
         yield temp
         with temp.open("rb") as file:

@@ -18,6 +18,11 @@ def utf8_path(path: Path) -> Iterator[Path]:
         yield Path(f"/proc/self/fd/{file.fileno()}")
 
 
+def as_text(name: str) -> str:
+    """A file's name for where text must be UTF-8: bytes that are none become question marks."""
+    return name.encode("utf-8", "replace").decode()
+
+
 def is_utf8(path: Path) -> bool:
     """Whether a name is text."""
     try:

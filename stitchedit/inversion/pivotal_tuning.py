@@ -88,17 +88,17 @@ def tune(
             group["lr"] = rate * run.rate(config)
         pick = run.pick(config, seed)
         now = coarse if step < config.coarse_part * config.steps else size
-        target = batches.images([pick], now)
+        work = partial(_losses_and_picture, generator, now, perceptual, config)
         weight = batches.weights([pick], now) if config.weighted else None
+        inputs = [codes[pick], batches.images([pick], now), *([] if weight is None else [weight])]
         optimizer.zero_grad()
         if device.type == "cuda" and frozen is None:
             if now not in recorded:
-                work = partial(_losses_and_picture, generator, now, perceptual, config)
                 recorded[now] = Recorded(work, weights)
-            losses, _ = recorded[now](codes[pick], target, *(() if weight is None else (weight,)))
+            losses, _ = recorded[now](*inputs)
             loss = losses[0]
         else:
-            losses, _ = _losses_and_picture(generator, now, perceptual, config, codes[pick], target, weight)
+            losses, _ = work(*inputs)
             loss = losses[0]
             if frozen is not None:
                 random = torch.Generator().manual_seed(seed * 1_000_003 + step)

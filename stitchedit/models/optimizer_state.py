@@ -28,9 +28,8 @@ def restore_adam(optimizer: torch.optim.Adam, named: Named, state: Mapping[str, 
     """Take over what `adam_state` gave; tensors that it does not name keep what they have."""
     for name, parameter in named:
         if f"exp_avg.{name}" in state:
-            fused = optimizer.defaults["fused"]  # such a one counts where the parameter is
-            optimizer.state[parameter] = {
-                "step": state[f"adam_step.{name}"].reshape(()).to(parameter.device if fused else "cpu"),
+            optimizer.state[parameter] = {  # a fused one counts where the parameter is
+                "step": state[f"adam_step.{name}"].reshape(()).to(parameter.device),
                 "exp_avg": state[f"exp_avg.{name}"].to(parameter.device),
                 "exp_avg_sq": state[f"exp_avg_sq.{name}"].to(parameter.device),
             }

@@ -19,6 +19,7 @@ from stitchedit.editing.direction import direction_label, own_regions
 from stitchedit.errors import ConfigError, WouldReplace
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.disk_space import require_disk_space
+from stitchedit.files.utf8_path import as_text
 from stitchedit.pipeline.calibration import Answer
 from stitchedit.pipeline.face_edit import FaceEdit, edits_of_faces, move
 from stitchedit.pipeline.multi_face import open_faces
@@ -278,4 +279,4 @@ def _said(config: EditConfig) -> str:
         only = f" (face {' and '.join(map(str, faces))})" if faces else ""
         parts.append(f"{direction_label(name)} {strength_label(strength)}{only}")
     parts += [] if config.regions == ("face",) else [f"region:{'+'.join(config.regions)}"]
-    return ", ".join(parts).encode("utf-8", "replace").decode()  # names of files may hold bytes that are no text
+    return as_text(", ".join(parts))  # names of files among them

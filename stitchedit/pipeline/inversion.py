@@ -85,6 +85,13 @@ class Inversion:
         with torch.inference_mode():
             return float((self.generator.mapping(z)[:, 0] - self.generator.w_avg).norm(dim=-1).mean())
 
+    def synthesized(self, index: int, codes: Latents | EditedLatents | None = None) -> Tensor:
+        """What the generator draws of a crop's code, [1, 3, S, S] in [-1, 1], without gradients; None: of its pivot."""
+        ws = (codes or self.latents).ws[index : index + 1]
+        with torch.inference_mode():
+            w = torch.from_numpy(ws).to(self.generator.w_avg.device)
+            return self.generator.synthesis(w, resolution=self.crops.size)
+
     def asked(self, edits: Edits) -> tuple[AskedChange, ...]:
         """By how much each direction that says what it is about is to move that in each frame, by its strength."""
         count = len(self.crops.frames)
@@ -199,10 +206,7 @@ class InversionImages:
         return len(self.inverted.crops.frames)
 
     def __getitem__(self, index: int, /) -> ByteArray:
-        generator = self.inverted.generator
-        ws = torch.from_numpy(self.inverted.latents.ws[index : index + 1]).to(generator.w_avg.device)
-        with torch.inference_mode():
-            return to_bytes(generator.synthesis(ws, resolution=self.inverted.crops.size)[0])
+        return to_bytes(self.inverted.synthesized(index)[0])
 
 
 def source_detail(
@@ -214,13 +218,8 @@ def source_detail(
         fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look.
         own_colours: whether lips are to keep their colour, skin its colour and light, as far as fidelity goes.
     """
-    generator, size = inverted.generator, inverted.crops.size
-
-    @lru_cache(maxsize=4)  # few frames are asked for at several strengths
-    def before_edit(index: int) -> Tensor:
-        ws = torch.from_numpy(inverted.latents.ws[index : index + 1]).to(generator.w_avg.device)
-        with torch.inference_mode():
-            return generator.synthesis(ws, resolution=size)
+    size = inverted.crops.size
+    before_edit = lru_cache(maxsize=4)(inverted.synthesized)  # few frames are asked for at several strengths
 
     def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
         pictures = (inverted.batches.images([index], size), before_edit(index), edited)
@@ -280,16 +279,14 @@ class StillEdit:
             shape: as `shape` gives it, where it is known already: that of a head takes a second.
         Raises: EmptyMask; ConfigError, where the generator draws no picture any more.
         """
-        crops, generator = self.inverted.crops, self.inverted.generator
+        crops = self.inverted.crops
         own, quad = crops.images[index], crops.quads[index]
         shape = shape or self.shape(index)
         put = partial(compose, frame.rgb_float, frame.size, blender=self.blender, own=own, frame=frame.index)
         pictures = []
         for codes in versions:
-            with torch.no_grad():
-                w = torch.from_numpy(codes.ws[index : index + 1]).to(generator.w_avg.device)
-                drawn = require_picture(generator.synthesis(w, resolution=crops.size))
-                crop = to_bytes((drawn + self.detail(index, drawn, None))[0])
+            drawn = require_picture(self.inverted.synthesized(index, codes))
+            crop = to_bytes((drawn + self.detail(index, drawn, None))[0])
             fade = fade_widths([own], [crop], [shape], [])[0]
             pictures.append(paste(frame, *put(crop, quad, shape, fade=fade)).rgb())
         return pictures

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from stitchedit.errors import CannotEncode, CannotOpen, ConfigError
+from stitchedit.files.utf8_path import as_text
 from stitchedit.provenance.certificates import LOCAL_TEST, Identity, identity
 from stitchedit.video.decoder import Decoder
 from stitchedit.video.sequence_names import find_numbered, means_pictures
@@ -89,7 +90,7 @@ def _seal(
         opened = {"action": "c2pa.opened", "parameters": {"ingredientIds": ["source"]}}
     manifest = {
         "claim_generator_info": [tool],
-        "title": _shown(output.name),
+        "title": as_text(output.name),
         "format": form,
         "assertions": [
             {"label": "c2pa.actions.v2", "data": {"actions": [opened, edited]}},
@@ -116,7 +117,7 @@ def _origin(source: Path, context: Context) -> dict[str, str] | None:
     from c2pa import Builder, C2paError
 
     form = FORMATS.get(source.suffix.lower())
-    origin = {"title": _shown(source.name), "relationship": "parentOf", "label": "source"}
+    origin = {"title": as_text(source.name), "relationship": "parentOf", "label": "source"}
     if form is None:
         return None
     try:
@@ -125,11 +126,6 @@ def _origin(source: Path, context: Context) -> dict[str, str] | None:
     except C2paError:  # its name says another format than it has, or it is damaged
         return None
     return origin
-
-
-def _shown(name: str) -> str:
-    """A file's name as text: JSON has no place for bytes that are none."""
-    return name.encode("utf-8", "replace").decode()
 
 
 def _offline() -> Context:

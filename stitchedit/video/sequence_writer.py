@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from stitchedit.errors import CannotEncode, NotWritable
-from stitchedit.files.atomic import disk_error, sync_folder
+from stitchedit.files.atomic import disk_error, hidden_stem, sync_folder
 from stitchedit.video.base import Frame, VideoSource
 from stitchedit.video.sequence_names import Numbered, has_pattern, numbered_name
 from stitchedit.video.sequence_reader import FORMATS, Pictures, SequenceSource
@@ -125,11 +125,7 @@ class SequenceWriter:
         there = folder.is_dir()
         if folder.exists() and not there:
             raise NotWritable(folder, "it is no folder")
-        parts = (
-            folder / ".stitchedit.part"
-            if there
-            else folder.with_name(f".{os.fsdecode(os.fsencode(folder.name)[:200])}.part")
-        )
+        parts = folder / ".stitchedit.part" if there else folder.with_name(f"{hidden_stem(folder)}part")
         try:
             shutil.rmtree(parts, ignore_errors=True)
             parts.mkdir()

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from stitchedit.evaluation.edit_effect import Moves, _shown, made_and_seen
+from stitchedit.evaluation.clip_versions import Places
+from stitchedit.evaluation.edit_effect import Moves, made_and_seen
 from stitchedit.masks.region_shape import Shape
+from stitchedit.pipeline.inversion import Inversion
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Latents
 
@@ -21,12 +23,13 @@ QUAD = np.float32([[0, 0], [0, SIZE], [SIZE, SIZE], [SIZE, 0]])
 @pytest.mark.parametrize("part", [1.0, 0.5])
 def test_what_arrives(tiny_generator: StyleGAN2, part: float) -> None:
     ws = np.random.default_rng(0).normal(size=(COUNT, 1, tiny_generator.w_dim)).astype(np.float32)
-    crops = SimpleNamespace(frames=np.array([0, 2]), quads=np.stack([QUAD] * COUNT), size=SIZE)
-    tuned: Any = SimpleNamespace(generator=tiny_generator, latents=Latents(ws), crops=crops)
+    crops: Any = SimpleNamespace(frames=np.array([0, 2]), quads=np.stack([QUAD] * COUNT), size=SIZE)
+    nothing: Any = None
+    tuned = Inversion(nothing, nothing, nothing, crops, nothing, Latents(ws), tiny_generator)
     moves = Moves(tuned, tuned, Latents(ws + np.float32(0.05)), ())
     angle = np.linspace(0, 2 * np.pi, 40, endpoint=False)
     shape = Shape(((0.5 + 0.25 * np.stack([np.cos(angle), np.sin(angle)], 1)).astype(np.float32),))
-    places: Any = SimpleNamespace(crops=crops, shapes=[shape] * COUNT, border_px=50.0)
+    places = Places(nothing, crops, nothing, [shape] * COUNT)
     source = [np.full((SIZE, SIZE, 3), 128, np.uint8)] * 3
     edit = [source[0].copy() for _ in range(3)]
     with torch.no_grad():
@@ -35,7 +38,7 @@ def test_what_arrives(tiny_generator: StyleGAN2, part: float) -> None:
         )
     made = (127.5 * (after.clamp(-1, 1) - before.clamp(-1, 1))).permute(0, 2, 3, 1).numpy()
     for row, frame in enumerate(crops.frames):
-        seen = part * _shown(places, row)[..., None] * made[row]
+        seen = part * places.crop_mask(row)[..., None] * made[row]
         edit[frame] = np.clip(np.rint(128 + seen), 0, 255).astype(np.uint8)
     ticks: list[int] = []
     found = made_and_seen(moves, lambda: iter(edit), lambda: iter(source), places, ticks.append)
