@@ -8,11 +8,12 @@ import numpy as np
 from torch import Tensor
 
 from stitchedit import metrics
+from stitchedit.errors import ProjectError
 from stitchedit.evaluation.cache import Tick
 from stitchedit.evaluation.clip_versions import Places, Take
 from stitchedit.evaluation.frame_passes import edited_frames
 from stitchedit.faces.alignment import crop
-from stitchedit.pipeline.face_edit import MOVES
+from stitchedit.pipeline.face_edit import MOVES, codes_digest
 from stitchedit.pipeline.inversion import Inversion, softened
 from stitchedit.project import artefacts
 from stitchedit.project.records import Records
@@ -30,8 +31,14 @@ class Moves:
 
 
 def load_moves(records: Records, tuned: Inversion) -> Moves:
-    """Of an edit in a project. Raises ProjectError: there is none of an edit that an older stitchedit made, say."""
-    codes, asked = artefacts.load_moves(records.path.parent / MOVES, tuned.generator, len(tuned.crops.frames))
+    """Of an edit in a project.
+
+    Raises: ProjectError, when they are not there (an older stitchedit kept none), or are those of another run.
+    """
+    path = records.path.parent / MOVES
+    codes, asked = artefacts.load_moves(path, tuned.generator, len(tuned.crops.frames))
+    if codes_digest(codes.ws) != records.inputs("stitch").get("codes"):
+        raise ProjectError(f"{path} holds the codes of a later run of this edit", "measure the video of that one")
     fidelity = float(records.inputs("stitch").get("fidelity", 1))
     return Moves(tuned, softened(tuned, fidelity), codes, tuple(asked))
 

@@ -272,7 +272,7 @@ def _add_effect(measured: Measured, job: Job, kept: ArrayCache) -> None:
     try:
         moves = load_moves(records, load_inversion(project, job.device))
     except (ProjectError, WeightsError) as exc:
-        measured.why |= dict.fromkeys(names, f"{exc}: edit again with --overwrite")
+        measured.why |= dict.fromkeys(names, f"{exc}: run the same edit again")
         return
     measured.asked_changes = moves.asked
     inputs = {"places": _digest(job.places), "pictures": job.marks["edit"], "codes": records.fingerprint("stitch")}

@@ -96,7 +96,7 @@ class FaceEdit:
     def inputs(self) -> dict[str, str]:
         """What the stitched crops depend on."""
         project = self.inverted.project
-        inputs = {"tune": project.records.fingerprint("tune"), "codes": _digest(self.edited.ws)}
+        inputs = {"tune": project.records.fingerprint("tune"), "codes": codes_digest(self.edited.ws)}
         inputs |= {"fidelity": str(self.fidelity), "own_colours": str(self.own_colours)}
         inputs |= {"vectors": self.vectors} if self.vectors else {}  # older records have none
         return inputs | region_inputs(project, self.config.regions) | inputs_of(self.config.stitch)
@@ -115,6 +115,8 @@ class FaceEdit:
                 _steady_all(self, progress)
 
         self.stages.run("stitch", self.inputs(), [self._last], work)
+        if not (self.folder / MOVES).exists():  # stitched by a stitchedit that did not keep them
+            artefacts.save_moves(self.folder / MOVES, self.edited.ws, self.asked)
         # Not before the stage is on record: a kill in between would cost it all.
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "drawn", ignore_errors=True)
@@ -206,7 +208,8 @@ def read_log(path: Path) -> tuple[list[float], list[float]]:
         raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
 
 
-def _digest(array: FloatArray) -> str:
+def codes_digest(array: FloatArray) -> str:
+    """By which a record knows the codes of an edit."""
     return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,12 +10,16 @@ import numpy as np
 import pytest
 import torch
 
+from stitchedit.errors import ProjectError
 from stitchedit.evaluation.clip_versions import Places
-from stitchedit.evaluation.edit_effect import Moves, made_and_seen
+from stitchedit.evaluation.edit_effect import Moves, load_moves, made_and_seen
 from stitchedit.masks.region_shape import Shape
+from stitchedit.pipeline.face_edit import MOVES, codes_digest
 from stitchedit.pipeline.inversion import Inversion
+from stitchedit.project.artefacts import save_moves
+from stitchedit.project.records import Records
 from stitchedit.stylegan2 import StyleGAN2
-from stitchedit.types import Latents
+from stitchedit.types import FloatArray, Latents
 
 SIZE, COUNT = 64, 2
 QUAD = np.float32([[0, 0], [0, SIZE], [SIZE, SIZE], [SIZE, 0]])
@@ -46,3 +51,19 @@ def test_what_arrives(tiny_generator: StyleGAN2, part: float) -> None:
     assert found["retention"] == pytest.approx(part, abs=0.1)
     corner = np.abs(made[:, :8, :8]).mean((1, 2, 3))
     assert found["outside"] == pytest.approx(corner, rel=0.5), "far from the shape nothing of the change is shown"
+
+
+def test_codes_of_another_run_are_not_measured(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
+    nothing: Any = None
+    ws = np.zeros((COUNT, 1, tiny_generator.w_dim), np.float32)
+    crops: Any = SimpleNamespace(frames=np.array([0, 2]))
+    tuned = Inversion(nothing, nothing, nothing, crops, nothing, Latents(ws), tiny_generator)
+    save_moves(tmp_path / MOVES, ws + 1, [])
+
+    def of(codes: FloatArray) -> Records:
+        stitch = {"fingerprint": "", "inputs": {"codes": codes_digest(codes)}}
+        return Records(tmp_path / "edit.toml", {"stages": {"stitch": stitch}})
+
+    np.testing.assert_array_equal(load_moves(of(ws + 1), tuned).codes.ws, ws + 1)
+    with pytest.raises(ProjectError, match="later run"):
+        load_moves(of(ws + 2), tuned)
