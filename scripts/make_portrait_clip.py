@@ -26,6 +26,7 @@ from stitchedit.image.smoothing import smoothstep
 from stitchedit.models import loading
 from stitchedit.types import ByteArray, FloatArray
 
+CLIP = Path(__file__).resolve().parents[1] / "tests" / "data" / "portrait.mp4"
 SEED, PSI = 27, 0.65  # who it is
 FRAMES, RATE = 24, 24
 CROP = 512  # pixels of the generator's picture in the clip, whose width is a little less: what it draws at 512 px
@@ -80,21 +81,13 @@ def wall(pictures: list[ByteArray], mattes: list[FloatArray]) -> FloatArray:
     colour = np.stack(pictures[::8])[far].mean(0)
     random = np.random.default_rng(SEED)
     height, width = HEIGHT + 64, WIDTH + 64
-    plaster = sum(
-        amount
-        * cv2.resize(
-            random.normal(size=(cells, cells)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
-        )
-        for cells, amount in ((5, 5.0), (17, 2.5), (60, 1.5))
-    )
-    light = (
-        np.linspace(1.06, 0.9, width, dtype=np.float32)[None]
-        * np.linspace(1.02, 0.97, height, dtype=np.float32)[:, None]
-    )
-    blurred: FloatArray = cv2.GaussianBlur((colour + plaster[..., None]) * light[..., None], (0, 0), 3).astype(
-        np.float32
-    )
-    return blurred
+    plaster = np.zeros((height, width), np.float32)
+    for cells, amount in ((5, 5.0), (17, 2.5), (60, 1.5)):
+        spots = random.normal(size=(cells, cells)).astype(np.float32)
+        plaster += amount * cv2.resize(spots, (width, height), interpolation=cv2.INTER_CUBIC)
+    across, down = np.linspace(1.06, 0.9, width, dtype=np.float32), np.linspace(1.02, 0.97, height, dtype=np.float32)
+    lit = (colour + plaster[..., None]) * np.outer(down, across)[..., None]
+    return np.asarray(cv2.GaussianBlur(lit, (0, 0), 3), np.float32)
 
 
 def filmed() -> list[ByteArray]:
@@ -133,8 +126,4 @@ def main(out: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(
-        Path(sys.argv[1])
-        if len(sys.argv) > 1
-        else Path(__file__).resolve().parents[1] / "tests" / "data" / "portrait.mp4"
-    )
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else CLIP)
