@@ -8,7 +8,7 @@
       WeightsError                      6   NotFetched . HashMismatch . UnknownCheckpoint
       DeviceError                       7   OpsBuildError . OutOfMemory
       DirectionError                    8   UnknownDirection . WrongShape . OtherGenerator
-      OutputError                       9   NotWritable . WouldReplace . DiskFull . TooLittleRoom
+      OutputError                       9   NotWritable . WouldReplace . DiskFull . FileTooLarge . TooLittleRoom
       PipeClosed                      141   as of the signal that other programs end by
       Stopped                   128 + n   by signal n: 130 Ctrl-C, 143 SIGTERM, 129 SIGHUP
 
@@ -295,6 +295,17 @@ class DiskFull(OutputError):
     def __init__(self, path: Path | str) -> None:
         super().__init__(f"no space left while writing {path}", "free some space and run the same command again")
         self.path = path
+
+
+class FileTooLarge(OutputError):
+    """The output grows over what a file may have."""
+
+    def __init__(self, path: Path | str, limit: int | None) -> None:
+        """`limit`: bytes that the process may write into a file; None: it is the file system that takes no more."""
+        named = f"files may have {_size(limit)} (`ulimit -f`)" if limit is not None else "the file system takes no more"
+        hint = "raise the limit (`ulimit -f unlimited`)" if limit is not None else "choose another disk"
+        super().__init__(f"{path} grows too large: {named}", f"{hint} and run the same command again")
+        self.path, self.limit = path, limit
 
 
 class TooLittleRoom(OutputError):

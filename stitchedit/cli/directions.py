@@ -114,11 +114,13 @@ def learn(
         )
     keep_memory()
     from stitchedit.editing.direction import checked_name
+    from stitchedit.files.atomic import require_place
     from stitchedit.learning import labelled_faces, learn_direction
     from stitchedit.models import loading
 
     with running(False) as progress:
         checked_name(name)
+        require_place(output / name)  # before faces are encoded
         where = loading.device(device)
         if labels is not None:
             columns = labelled_faces.columns_of(labels)

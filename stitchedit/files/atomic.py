@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-from stitchedit.errors import DiskFull, NotWritable, OutputError, WouldReplace
+from stitchedit.errors import DiskFull, FileTooLarge, NotWritable, OutputError, WouldReplace
 from stitchedit.files.locks import flock
 
 _MARKED = 1 << 16  # bytes at the beginning of a picture or page of ours, in which it says so
@@ -120,11 +120,31 @@ def _remove_left_over(path: Path) -> None:
 
 def disk_error(path: Path, exc: OSError) -> OutputError:
     """The error of `stitchedit.errors` that says what `exc` means for writing `path`."""
-    if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    if exc.errno in (errno.ENOSPC, errno.EDQUOT):
         return DiskFull(path)
+    if exc.errno == errno.EFBIG:
+        return FileTooLarge(path, _size_limit())
     if exc.errno == errno.ENOENT:
+        there = next((place for place in (path, path.parent) if place.is_dir()), None)
+        if there is not None:
+            return _takes_nothing(path, there)
         return NotWritable(path, f"there is no folder {path.parent}")
     return NotWritable(path, exc.strerror or str(exc))
+
+
+def _takes_nothing(path: Path, folder: Path) -> NotWritable:
+    """Of a folder that is there: of /proc, for one, the system says "no such file" when one is to be made in it."""
+    return NotWritable(path, f"{folder} takes no new files")
+
+
+def _size_limit() -> int | None:
+    """Bytes that a file of this process may have (`ulimit -f`); None: without a limit, or the system has none."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    limit, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return None if limit == resource.RLIM_INFINITY else limit
 
 
 def _put(temp: Path, path: Path) -> None:
@@ -145,16 +165,33 @@ def sync_folder(path: Path) -> None:
 
 def make_folder(path: Path) -> None:
     """Create a folder and see that files can be made in it. Raises NotWritable, DiskFull."""
+    _try_folder(path, path)
     try:
         if not path.is_dir():
             path.mkdir(parents=True, exist_ok=True)
             sync_folder(path.parent)
-        with tempfile.TemporaryFile(dir=path):  # without a name where the system can: a kill leaves nothing
-            pass
-    except FileExistsError:
-        raise NotWritable(path, "a file of that name is in the way") from None
     except OSError as exc:
         raise disk_error(path, exc) from exc
+
+
+def require_place(path: Path) -> None:
+    """See that a file can be made there, in a folder that need not exist yet; leaves nothing.
+
+    Raises: NotWritable, DiskFull.
+    """
+    _try_folder(path.parent, path)
+
+
+def _try_folder(folder: Path, named: Path) -> None:
+    """Make a file in a folder, or in the nearest one above that exists. Errors name `named`."""
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
+    if not there.is_dir():
+        raise NotWritable(named, f"{there} is no folder")
+    try:
+        with tempfile.TemporaryFile(dir=there):  # without a name where the system can: a kill leaves nothing
+            pass
+    except OSError as exc:
+        raise _takes_nothing(named, there) if exc.errno == errno.ENOENT else disk_error(named, exc) from exc
 
 
 @contextmanager

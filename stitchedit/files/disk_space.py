@@ -6,10 +6,11 @@ edit by the same edit. Tracks, codes, the tuned generator, records and finished 
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
-from stitchedit.errors import TooLittleRoom
+from stitchedit.errors import NotWritable, TooLittleRoom
 
 BYTES_PER_PIXEL = 2.0  # of a PNG as `image_folder.save_png` writes them; faces at 256 to 1024 px took 1.3 to 1.9
 
@@ -22,10 +23,16 @@ def pictures_bytes(count: int, size: int) -> int:
 
 
 def require_disk_space(folder: Path, needed: int) -> None:
-    """Raises TooLittleRoom, when the disk of a folder (which need not exist yet) has less than `needed` bytes free."""
+    """See that a folder, which need not exist yet, can take `needed` bytes.
+
+    Raises: TooLittleRoom; NotWritable, when its file system takes nothing at all.
+    """
     place = next((p for p in (folder, *folder.absolute().parents) if p.is_dir()), Path("/"))
+    system = os.statvfs(place)
+    if system.f_flag & os.ST_RDONLY:
+        raise NotWritable(folder, "its file system is read-only")
     free = shutil.disk_usage(place).free
-    if free < needed:
+    if free < needed and system.f_blocks:  # without any it is no disk, such as /proc: writing will tell
         raise TooLittleRoom(place, needed, free)
 
 

@@ -55,10 +55,10 @@ def report_direction(
         DiskFull.
     """
     check_made_for(direction, generator, force)
+    make_folder(stem.parent)  # before measuring, which takes minutes
     if count:
         steps = person_steps(direction, generator, people(generator, count))
         direction = measured(direction, generator, steps, tick)
-    make_folder(stem.parent)
     return write_report(direction, generator, stem)
 
 

@@ -12,6 +12,7 @@ import torch
 from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import exit_for
 from stitchedit.faces.mesh import landmark_model
+from stitchedit.files.atomic import require_place
 from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.encoder import Encoder
@@ -119,7 +120,7 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     """Check everything that can be checked before the work, which writes nothing.
 
     Raises: CannotOpen; DeviceError; NotFetched, UnknownCheckpoint, HashMismatch; ConfigError, when the encoder does
-        not fit the generator; TooLittleRoom; ProjectError, when something else is at `root`.
+        not fit the generator; NotWritable; TooLittleRoom; ProjectError, when something else is at `root`.
     """
     device = loading.device(config.device)
     source = open_video(clip, config.fps)
@@ -129,6 +130,7 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     root = root or default_root(clip)
     record = root / "project.toml"
     finished = Records.read(record).data["stages"] if record.exists() else {}
+    require_place(record)
     held = (1 + len(config.others)) * _held(generator)
     require_disk_space(root, held - min(held, folder_bytes(root)))
     stages = tuple(stage for stage in INVERT_STAGES if stage in finished)

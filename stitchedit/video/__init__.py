@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from stitchedit.video.sequence_writer import SequenceWriter as SequenceWriter
     from stitchedit.video.writers import Written as Written
     from stitchedit.video.writers import foretold as foretold
+    from stitchedit.video.writers import try_output as try_output
     from stitchedit.video.writers import try_writing as try_writing
     from stitchedit.video.writers import usual_output as usual_output
     from stitchedit.video.writers import usual_suffix as usual_suffix
@@ -73,6 +74,7 @@ _HOME = {
     "open_sequence": "sequence_reader",
     "open_video": "opening",
     "paste": "base",
+    "try_output": "writers",
     "try_writing": "writers",
     "usual_output": "writers",
     "usual_suffix": "writers",

@@ -6,10 +6,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from stitchedit.errors import CannotEncode, OutputError
+from stitchedit.files.atomic import require_place
 from stitchedit.video.base import Frame, VideoSource
 from stitchedit.video.encoder_choice import CONTAINERS
 from stitchedit.video.file_reader import FileSource
@@ -100,6 +102,18 @@ def try_writing(path: Path, source: VideoSource, *, lossless: bool = False, audi
     with suppress(_Enough), writer:
         raise _Enough
     return writer.notes
+
+
+def try_output(path: Path, source: VideoSource, *, lossless: bool = False, audio: str = "copy") -> tuple[str, ...]:
+    """The same for an output whose folder may be missing yet, because it is made when the work begins."""
+    if path.parent.is_dir():
+        return try_writing(path, source, lossless=lossless, audio=audio)
+    require_place(path)
+    with TemporaryDirectory() as folder:
+        try:
+            return try_writing(Path(folder, path.name), source, lossless=lossless, audio=audio)
+        except CannotEncode as exc:
+            raise CannotEncode(path, exc.why, exc.hint) from exc
 
 
 def foretold(source: VideoSource) -> list[str]:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +11,7 @@ import pytest
 
 from stitchedit.errors import DiskFull, NotWritable, WouldReplace
 from stitchedit.files import atomic
-from stitchedit.files.atomic import PartFile, disk_error, require_own
+from stitchedit.files.atomic import PartFile, disk_error, make_folder, require_own, require_place
 from stitchedit.files.image_folder import save_png
 
 
@@ -101,6 +103,40 @@ def test_a_full_disk_at_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 def test_errors_have_their_class() -> None:
     assert isinstance(disk_error(Path("x"), OSError(errno.EDQUOT, "")), DiskFull)
     assert isinstance(disk_error(Path("x"), OSError(errno.EROFS, "Read-only file system")), NotWritable)
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="there is no /proc")
+def test_a_folder_that_is_there_and_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for make in (PartFile, make_folder, require_place):
+        with pytest.raises(NotWritable, match="/proc takes no new files"):
+            make(Path("/proc/x"))
+    with pytest.raises(NotWritable, match="cannot write /proc: /proc takes"):
+        raise disk_error(Path("/proc"), OSError(errno.ENOENT, ""))
+    for missing in ("/proc/a/b/x", str(tmp_path / "file/b/x")):
+        with pytest.raises(NotWritable, match=r"takes no new files|file is no folder"):
+            require_place(Path(missing))
+    require_place(tmp_path / "a/b/x")
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_limit_on_the_size_of_files_is_no_full_disk(tmp_path: Path) -> None:
+    code = f"""import resource, pathlib
+from stitchedit.files.atomic import write_file
+resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+try:
+    write_file(pathlib.Path({str(tmp_path / "out.mp4")!r}), lambda temp: temp.write_bytes(bytes(50_000)))
+except Exception as exc:
+    print(type(exc).__name__, exc, exc.hint, exc.exit_code)
+"""
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert said.startswith("FileTooLarge")
+    assert "files may have 20 kB (`ulimit -f`)" in said
+    assert said.endswith(" 9\n")
+    assert not list(tmp_path.iterdir())
+    told = disk_error(tmp_path, OSError(errno.EFBIG, ""))  # without a limit, as on FAT
+    assert "the file system takes no more" in str(told)
+    assert "another disk" in told.hint
 
 
 def test_a_sheet_replaces_only_what_was_written_here(tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from stitchedit.files.image_folder import PictureFolder
 from stitchedit.project.cleanup import clean, restore_crops
 from stitchedit.project.folder import Project
 from stitchedit.types import Crops
-from stitchedit.video import open_video, try_writing, usual_suffix, write_video
+from stitchedit.video import open_video, try_output, try_writing, usual_suffix, write_video
 
 CLIP = Path(__file__).parents[2] / "data" / "demo.mp4"
 SIZE = 96
@@ -33,6 +33,14 @@ def test_too_little_room_is_said_before_the_work(tmp_path: Path, monkeypatch: py
     with pytest.raises(TooLittleRoom) as found:
         require_disk_space(tmp_path, 1001)
     assert found.value.exit_code == 9
+
+
+def test_what_is_no_disk_is_not_told_to_be_full(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if Path("/proc/self").is_dir():
+        require_disk_space(Path("/proc/project"), 1000)  # writing there will tell
+    monkeypatch.setattr(disk_space.os, "statvfs", lambda _: SimpleNamespace(f_flag=disk_space.os.ST_RDONLY, f_blocks=9))
+    with pytest.raises(NotWritable, match="its file system is read-only"):
+        require_disk_space(tmp_path, 1000)
 
 
 @pytest.fixture
@@ -113,6 +121,9 @@ def test_what_cannot_be_written_is_known_at_once(tmp_path: Path) -> None:
         try_writing(tmp_path / "out.wmv", source)
     with pytest.raises(NotWritable):
         try_writing(tmp_path / "no" / "out.mp4", source)
+    assert try_output(tmp_path / "no" / "out.mp4", source) == try_writing(tmp_path / "out.mp4", source)
+    with pytest.raises(CannotEncode, match=f"{tmp_path}/no/out.wmv"):
+        try_output(tmp_path / "no" / "out.wmv", source)
     assert not list(tmp_path.iterdir())
     names = ("a.MOV", "a.mp4", "a.webm", "a.gif", "a")
     assert [usual_suffix(Path(name)) for name in names] == [".MOV", ".mp4", ".webm", ".gif", ".mkv"]
