@@ -1,19 +1,30 @@
-"""What FFmpeg does not tell or do about container files: whether one is cut short, and fine time steps in Matroska.
+"""What FFmpeg does not tell or do about container files: whether one is cut short, and in Matroska fine time steps, the
+shape of pixels and HDR10 figures, for which PyAV has no way to its muxer.
 
 Only sizes and fixed-length fields are read and written here; everything else about containers is PyAV's.
 """
 
 from __future__ import annotations
 
+import io
 import re
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from typing import BinaryIO
 
+from stitchedit.video.side_data import light_levels, mastering_figures
+
 _SEGMENT, _CLUSTER = 0x18538067, 0x1F43B675
 _MASTERS = {0x1549A966, 0x1254C367, 0x7373, 0x67C8}  # Info, Tags, Tag, SimpleTag
 _TIMESTAMP_SCALE, _TAG_NAME, _TAG_STRING = 0x2AD7B1, 0x45A3, 0x4487
+_TRACKS, _TRACK, _NAME, _VOID = 0x1654AE6B, 0xAE, 0x536E, 0xEC
+_VIDEO, _DISPLAY, _DISPLAY_UNIT, _COLOUR, _MASTERING = 0xE0, (0x54B0, 0x54BA), 0x54B2, 0x55B0, 0x55D0
+_LIGHT_LEVELS = (0x55BC, 0x55BD)
+# Red, green, blue and white, x and y each; then the least light and the most.
+_MASTERING_FIGURES = (*range(0x55D1, 0x55D9), 0x55DA, 0x55D9)
+ROOM = "room for the shape of the pixels and HDR10 figures " * 6  # behind a track's title, until `describe_video`
 _MILLISECOND_NS = 1_000_000
 
 
@@ -169,3 +180,82 @@ def _shrunk(text: bytes, by: Fraction) -> bytes:
     minutes, seconds = divmod(seconds, 60)
     shown = b"%02d:%02d:%02d.%09d" % (*divmod(minutes, 60), seconds, nanoseconds)
     return shown.ljust(len(text), b"\0")
+
+
+def describe_video(file: BinaryIO, size: tuple[int, int], pixel: Fraction, hdr: tuple[bytes, bytes]) -> None:
+    """Write the shape of the pixels and HDR10 figures into a finished Matroska or WebM file.
+
+    They take the place of ROOM, which the title of the track must end with, so that nothing else moves.
+
+    Args:
+        size: width and height of the pictures, in pixels, as they are stored.
+        pixel: width of a pixel by its height.
+        hdr: as `VideoInfo.hdr` has them.
+    Raises: ValueError, when no track has such a title.
+    Source: RFC 9559, 5.1.4.1.28.
+    """
+    segment = next(start for kind, start, _ in _elements(file, 0, None) if kind == _SEGMENT)
+    tracks = next((start, start + length) for kind, start, length in _elements(file, segment, None) if kind == _TRACKS)
+    for _, at, length in [found for found in _elements(file, *tracks) if found[0] == _TRACK]:
+        parts = _parts(file, at, length)
+        title = next((data for kind, data in parts if kind == _NAME), b"")
+        if title.endswith(ROOM.encode()):
+            title = title.removesuffix(ROOM.encode())
+            made = [(_NAME, title)] if title else []
+            made += [(k, _described(v, size, pixel, hdr) if k == _VIDEO else v) for k, v in parts if k != _NAME]
+            written = b"".join(_element(*part) for part in made)
+            file.seek(at)
+            file.write(written + _void(length - len(written)))
+            return
+    raise ValueError("no track has room for a description")
+
+
+def _described(video: bytes, size: tuple[int, int], pixel: Fraction, hdr: tuple[bytes, bytes]) -> bytes:
+    """The content of a track's Video element, with what is to be said added."""
+    parts = _parts(io.BytesIO(video), 0, len(video))
+    if pixel != 1:
+        shown = [(kind, _unsigned(side)) for kind, side in zip(_DISPLAY, shown_size(size, pixel), strict=True)]
+        parts = [*(part for part in parts if part[0] not in (*_DISPLAY, _DISPLAY_UNIT)), *shown]
+    levels, figures = light_levels(hdr[1]), mastering_figures(hdr[0])
+    said = [] if levels is None else [(k, _unsigned(v)) for k, v in zip(_LIGHT_LEVELS, levels, strict=True)]
+    if figures is not None:
+        floats = zip(_MASTERING_FIGURES, figures, strict=True)
+        said.append((_MASTERING, b"".join(_element(kind, struct.pack(">d", value)) for kind, value in floats)))
+    if said:
+        colour = next((data for kind, data in parts if kind == _COLOUR), b"")
+        said = [(_COLOUR, colour + b"".join(_element(*part) for part in said))]
+        parts = [*(part for part in parts if part[0] != _COLOUR), *said]
+    return b"".join(_element(*part) for part in parts)
+
+
+def shown_size(size: tuple[int, int], pixel: Fraction) -> tuple[int, int]:
+    """Width and height in square pixels, near the stored ones where these give the shape exactly."""
+    width, height = size
+    for exact in ((width * pixel, Fraction(height)), (Fraction(width), height / pixel)):
+        if all(side.denominator == 1 for side in exact):
+            return int(exact[0]), int(exact[1])
+    shape = width * pixel / height
+    return shape.numerator, shape.denominator
+
+
+def _parts(file: BinaryIO, start: int, length: int) -> list[tuple[int, bytes]]:
+    """(id, content) of the elements side by side."""
+    found = []
+    for kind, at, count in list(_elements(file, start, start + length)):
+        file.seek(at)
+        found.append((kind, file.read(count)))
+    return found
+
+
+def _element(kind: int, data: bytes) -> bytes:
+    used = 1 if len(data) < 0x7F else 2
+    return _unsigned(kind) + (len(data) | 1 << 7 * used).to_bytes(used, "big") + data
+
+
+def _unsigned(value: int) -> bytes:
+    return value.to_bytes(max(1, (value.bit_length() + 7) // 8), "big")
+
+
+def _void(length: int) -> bytes:
+    """An element of `length` bytes, at least 9, that says nothing."""
+    return _unsigned(_VOID) + (1 << 56 | length - 9).to_bytes(8, "big") + bytes(length - 9)

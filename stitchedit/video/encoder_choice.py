@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from stitchedit.errors import CannotEncode
 from stitchedit.video.base import VideoInfo
 from stitchedit.video.pixel_formats import Layout, find_layout
-from stitchedit.video.side_data import lost
+from stitchedit.video.side_data import light_levels, lost, mastering_figures
 from stitchedit.video.yuv import FULL_RANGE
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
@@ -67,11 +67,8 @@ def choose_encoding(path: Path, info: VideoInfo, lossless: bool) -> Encoding:
         raise CannotEncode(path, f"{_shown(codec)} has no form of {source.name} pictures", "use --lossless and .mkv")
     target = costs[min(costs)]
     notes = _losses(source, target, _shown(codec))
-    if not codec.startswith("libx264"):
-        if any(info.hdr):
-            notes = (*notes, f"HDR10 mastering figures are left out, they have no place in {_shown(codec)}")
-        if info.sample_aspect_ratio != 1:
-            notes = (*notes, f"the shape of the pixels, {info.sample_aspect_ratio}, is left out of the container")
+    if info.hdr[0] and mastering_figures(info.hdr[0]) is None:
+        notes = (*notes, "HDR10 mastering figures are left out, the clip has only some of them")
     notes = (*notes, *lost(info.side_data, codec, _shown(codec)))
     return Encoding(codec, source, target, notes)
 
@@ -171,13 +168,11 @@ def _options(info: VideoInfo, encoding: Encoding) -> dict[str, str]:
 
 def _hdr_parameters(mastering: bytes, light: bytes) -> Iterable[str]:
     """HDR10 figures as x264 wants them; the arguments are AVMasteringDisplayMetadata and AVContentLightMetadata."""
-    if len(mastering) == 88:
-        *numbers, has_primaries, has_luminance = struct.unpack("=22i", mastering)
-        ratios = [top / bottom if bottom else 0.0 for top, bottom in zip(numbers[::2], numbers[1::2], strict=True)]
-        if has_primaries and has_luminance:
-            red, green, blue, white = (tuple(round(v * 50000) for v in ratios[i : i + 2]) for i in (0, 2, 4, 6))
-            low, high = (round(v * 10000) for v in ratios[8:10])
-            points = "".join(f"{n}({x},{y})" for n, (x, y) in zip("GBR", (green, blue, red), strict=True))
-            yield f"mastering-display={points}WP({white[0]},{white[1]})L({high},{low})"
-    if len(light) == 8:
-        yield "cll={},{}".format(*struct.unpack("=2I", light))
+    figures, levels = mastering_figures(mastering), light_levels(light)
+    if figures is not None:
+        red, green, blue, white = (tuple(round(v * 50000) for v in figures[i : i + 2]) for i in (0, 2, 4, 6))
+        low, high = (round(v * 10000) for v in figures[8:])
+        points = "".join(f"{n}({x},{y})" for n, (x, y) in zip("GBR", (green, blue, red), strict=True))
+        yield f"mastering-display={points}WP({white[0]},{white[1]})L({high},{low})"
+    if levels is not None:
+        yield "cll={},{}".format(*levels)

@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from stitchedit.errors import CannotEncode, NotWritable
 from stitchedit.files.atomic import PartFile, disk_error
 from stitchedit.video.base import Frame, VideoInfo
-from stitchedit.video.container_patches import matroska_step_ns, set_matroska_step
+from stitchedit.video.container_patches import ROOM, describe_video, matroska_step_ns, set_matroska_step
 from stitchedit.video.encoder_choice import add_video, choose_encoding, container_of
 from stitchedit.video.file_reader import CodedFrame, FileSource
 from stitchedit.video.pixel_formats import convert
@@ -70,6 +70,7 @@ class VideoWriter:
         info, path = self.source.info, self.path
         container = container_of(path, self.lossless)
         self._encoding = choose_encoding(path, info, self.lossless)
+        self._describes = container in ("matroska", "webm") and (info.sample_aspect_ratio != 1 or any(info.hdr))
         if path.exists() and path.samefile(info.path):
             raise NotWritable(path, "it is the clip that is being read")
         with ExitStack() as stack:
@@ -84,6 +85,8 @@ class VideoWriter:
                 self._stream = add_video(output, info, self._encoding)
                 self._stream.metadata.update(stream_tags(old, copied=False) | start_timecode(old, info.timecode))
                 self._stream.disposition = old.disposition
+                if self._describes:
+                    self._stream.metadata["title"] = self._stream.metadata.get("title", "") + ROOM
 
             with self._told():
                 self._copier = Copier(self.source, add_stream, output, container, path, self._audio)
@@ -160,6 +163,11 @@ class VideoWriter:
             self._mux(self._stream.encode(None))
             self._copier.until(None)
             self._output.close()
+            if self._describes:
+                info = self.source.info
+                describe_video(
+                    self._part.file, (info.stored_width, info.stored_height), info.sample_aspect_ratio, info.hdr
+                )
             if self._step is not None:
                 set_matroska_step(self._part.file, int(self._step * 1_000_000_000))
         if self._copier.damaged:

@@ -18,6 +18,7 @@ from stitchedit.files.atomic import PartFile, disk_error
 from stitchedit.types import ByteArray
 from stitchedit.video.base import Frame, VideoSource
 from stitchedit.video.file_reader import CodedFrame, FileSource
+from stitchedit.video.side_data import lost_in_pictures
 
 SUFFIX = ".gif"
 _TICK = Fraction(1, 100)  # seconds, the format's own
@@ -50,7 +51,7 @@ class GifWriter:
             raise NotWritable(self.path, "it is the clip that is being read")
         if max(info.width, info.height) > _MOST_PX:
             raise CannotEncode(self.path, f"{info.width} x {info.height} pixels are too many for GIF")
-        notes = []
+        notes = [*lost_in_pictures(info.sample_aspect_ratio, info.hdr, "GIF")]
         if info.audio_streams or info.subtitle_streams:
             notes.append("GIF holds no sound and no subtitles: these are left out")
         if info.rate > 50:

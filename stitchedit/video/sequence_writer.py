@@ -14,6 +14,7 @@ from stitchedit.files.atomic import disk_error, hidden_stem, sync_folder
 from stitchedit.video.base import Frame, VideoSource
 from stitchedit.video.sequence_names import Numbered, has_pattern, numbered_name
 from stitchedit.video.sequence_reader import FORMATS, Pictures, SequenceSource
+from stitchedit.video.side_data import lost_in_pictures
 
 _USUAL = "frame.%04d.png"  # of a video that is written as pictures
 
@@ -78,8 +79,10 @@ class SequenceWriter:
         self._pictures = self._format()
         if self._shot is not None and self._target.overwrites(self._shot.numbered):
             raise NotWritable(self.path, "these are the pictures that are being read")
-        notes = []
-        if self.source.info.audio_streams or self.source.info.subtitle_streams:
+        info, notes = self.source.info, list[str]()
+        if self._shot is None:
+            notes += lost_in_pictures(info.sample_aspect_ratio, info.hdr, self._pictures.name)
+        if info.audio_streams or info.subtitle_streams:
             notes.append("pictures hold no sound and no subtitles: these are left out")
         if not self._pictures.exact:
             notes.append(f"{self._pictures.name} is coded anew, values differ by about one; .png keeps them")

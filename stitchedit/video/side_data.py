@@ -5,8 +5,10 @@ Every kind that FFmpeg has a name for, and PyAV too, is in one of the three tabl
 
 from __future__ import annotations
 
+import struct
 import sys
 from collections.abc import Iterable, Mapping
+from fractions import Fraction
 
 KEPT = {  # by all encoders, or with notes of their own where not
     "DISPLAYMATRIX",
@@ -67,6 +69,36 @@ def gop_timecode(data: bytes) -> str:
     if not any((hours, minutes, seconds, pictures)):
         return ""
     return f"{hours:02d}:{minutes:02d}:{seconds:02d}{';' if bits >> 24 & 1 else ':'}{pictures:02d}"
+
+
+def mastering_figures(data: bytes) -> tuple[float, ...] | None:
+    """x, y of red, green, blue and white, then the least and the most light in cd/m2; None, where not all are given.
+
+    Args:
+        data: FFmpeg's AVMasteringDisplayMetadata; empty where a clip has none.
+    """
+    if len(data) != 88:
+        return None
+    *numbers, has_primaries, has_luminance = struct.unpack("=22i", data)
+    if not (has_primaries and has_luminance):
+        return None
+    return tuple(top / bottom if bottom else 0.0 for top, bottom in zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def light_levels(data: bytes) -> tuple[int, int] | None:
+    """The most light of a pixel and of a picture's average, in cd/m2, from FFmpeg's AVContentLightMetadata."""
+    return struct.unpack("=2I", data) if len(data) == 8 else None
+
+
+def lost_in_pictures(pixel: Fraction, hdr: tuple[bytes, bytes], shown: str) -> tuple[str, ...]:
+    """A note for each property of a video that pictures and GIF have no place for, or none that programs read.
+
+    Args:
+        pixel: width of a pixel by its height; hdr: HDR10 figures, see `VideoInfo`.
+        shown: the output's form for people.
+    """
+    shape = (f"the shape of the pixels, {pixel}, is left out, {shown} is shown with square ones",) if pixel != 1 else ()
+    return (*shape, f"not kept in {shown} output: HDR10 figures") if any(hdr) else shape
 
 
 def lost(names: Iterable[str], codec: str, shown: str) -> tuple[str, ...]:

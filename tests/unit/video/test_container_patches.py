@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 
 from stitchedit.video import open_video
-from stitchedit.video.container_patches import matroska_step_ns, missing_bytes, set_matroska_step
+from stitchedit.video.container_patches import (
+    describe_video,
+    matroska_step_ns,
+    missing_bytes,
+    set_matroska_step,
+    shown_size,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +66,18 @@ def test_a_step_tells_every_tick_from_the_next(time_base: str, step: int) -> Non
 def test_a_file_without_a_step_is_refused() -> None:
     with pytest.raises(ValueError, match="no time step"):
         set_matroska_step(io.BytesIO(b"\x1a\x45\xdf\xa3\x80\x18\x53\x80\x67\x80"), 10_000)
+
+
+def test_the_size_shown_has_exactly_the_shape() -> None:
+    for size, pixel in (((64, 48), Fraction(4, 3)), ((720, 576), Fraction(16, 11)), ((1440, 1080), Fraction(4, 3))):
+        width, height = shown_size(size, pixel)
+        assert Fraction(width, height) == size[0] * pixel / size[1]
+    assert shown_size((1440, 1080), Fraction(4, 3)) == (1920, 1080)
+
+
+def test_a_file_without_room_is_not_touched(ffmpeg: Callable[..., bytes], tmp_path: Path) -> None:
+    ffmpeg("-f", "lavfi", "-i", "testsrc2=s=16x16:r=25", "-frames:v", 1, tmp_path / "a.mkv")
+    before = (tmp_path / "a.mkv").read_bytes()
+    with (tmp_path / "a.mkv").open("r+b") as file, pytest.raises(ValueError, match="no track has room"):
+        describe_video(file, (16, 16), Fraction(2), (b"", b""))
+    assert (tmp_path / "a.mkv").read_bytes() == before

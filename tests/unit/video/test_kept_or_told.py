@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
@@ -15,7 +16,8 @@ import av
 import imageio_ffmpeg
 import pytest
 
-from stitchedit.video import foretold, open_video, write_video
+from stitchedit.video import foretold, open_video, try_writing, write_video
+from stitchedit.video.side_data import mastering_figures
 
 Ffmpeg = Callable[..., bytes]
 PICTURES = ("-f", "lavfi", "-i", "testsrc2=s=64x48:r=25")
@@ -137,6 +139,7 @@ def seen(path: Path) -> object:
 
 PLAIN = (1, 0, False, False)
 DATA, CONVERTED, SUBTITLE = "a data stream", "subtitles are converted from", "a subtitle stream is left out"
+ALL = ("mp4", "mov", "mkv", "webm")
 TIME_CODES = ("tmcd", "time code of MXF", "time code of DV", "time code of MPEG-2")
 CASES: list[tuple[str, str, Callable[[Path], object], object, str]] = [
     *((kind, out, time_code, CODE, "") for kind in TIME_CODES for out in
@@ -148,10 +151,8 @@ CASES: list[tuple[str, str, Callable[[Path], object], object, str]] = [
     ("gpmd", "mp4", kinds, "video data", ""),
     ("gpmd", "mov", kinds, "video data", ""),
     ("gpmd", "mkv", kinds, "video", DATA),
-    *(("pixel shape", out, lambda p: float(seen(p)[0]), pytest.approx(4 / 3), "") for out in ("mp4", "mov", "mkv")),  # type: ignore[index]
-    ("pixel shape", "webm", seen, PLAIN, "the shape of the pixels, 4/3, is left out"),
-    *(("HDR10", out, seen, (1, 0, True, False), "") for out in ("mp4", "mov", "mkv")),
-    ("HDR10", "webm", seen, PLAIN, "HDR10 mastering figures are left out"),
+    *(("pixel shape", out, lambda p: float(seen(p)[0]), pytest.approx(4 / 3), "") for out in ALL),  # type: ignore[index]
+    *(("HDR10", out, seen, (1, 0, True, False), "") for out in ALL),
     *(("stereo", out, seen, (1, 0, False, True), "") for out in ("mp4", "mov", "mkv")),
     ("stereo", "webm", seen, PLAIN, "not kept in VP9 output: the arrangement of a stereo picture"),
     *(("turn", out, lambda p: seen(p)[1], 270, "") for out in ("mp4", "mov", "mkv", "webm")),  # type: ignore[index]
@@ -205,3 +206,27 @@ def test_it_is_kept_or_told(
 def test_it_is_told_before_the_work(clips: Callable[[str], Path]) -> None:
     assert foretold(open_video(clips("mebx")))[0].startswith("a data stream")
     assert foretold(open_video(clips("tmcd"))) == []
+
+
+@pytest.mark.parametrize("name", ["out.mkv", "out.webm"])
+def test_a_track_of_matroska_says_the_shape_and_the_light(
+    clips: Callable[[str], Path], ffmpeg: Ffmpeg, tmp_path: Path, name: str
+) -> None:
+    """All in one, with a title, in VP9 and in FFV1, which has no place for any of it."""
+    ffmpeg("-i", clips("HDR10"), "-c", "copy", "-aspect", "16:9", "-metadata:s:v", "title=T", tmp_path / "in.mkv")
+    source = open_video(tmp_path / "in.mkv")
+    done = write_video(tmp_path / name, source, source, lossless=name == "out.mkv")
+    made = open_video(done.path)
+    assert made.info.sample_aspect_ratio == Fraction(4, 3)
+    assert mastering_figures(made.info.hdr[0]) == mastering_figures(source.info.hdr[0])
+    assert made.info.hdr[1] == source.info.hdr[1]
+    assert not done.notes
+    with av.open(done.path) as container:
+        assert container.streams.video[0].metadata["title"] == "T"
+    assert made.count() == 5
+
+
+@pytest.mark.parametrize(("name", "form"), [("out.%02d.png", "PNG"), ("out.gif", "GIF")])
+def test_pictures_do_not_hold_the_shape(clips: Callable[[str], Path], tmp_path: Path, name: str, form: str) -> None:
+    for kind, told in (("pixel shape", f"the shape of the pixels, 4/3, is left out, {form}"), ("HDR10", "not kept in")):
+        assert try_writing(tmp_path / name, open_video(clips(kind)))[0].startswith(told)
