@@ -16,6 +16,7 @@ from stitchedit.types import ByteArray, Tracks
 from stitchedit.video import VideoSource, open_video
 
 FACE_PX = 256  # of a face in a sheet
+_FACES_A_ROW = 6
 
 
 def pick(source: VideoSource, wanted: Sequence[int]) -> dict[int, ByteArray]:
@@ -34,11 +35,19 @@ def before_after(source: VideoSource, edited: VideoSource, frames: Sequence[int]
 def faces_sheet(source: VideoSource, tracks: Sequence[Tracks], output: Path) -> None:
     """Which number is whom: each face where it is half through its frames, numbered from 1 as `edit --only` has it."""
     frames = [int(own.frames[len(own.frames) // 2]) for own in tracks]
-    pictures = pick(source, frames)
-    places = [quads(own.landmarks[frame][None], AlignConfig())[0] for own, frame in zip(tracks, frames, strict=True)]
-    row = [crop(pictures[frame], quad, FACE_PX) for frame, quad in zip(frames, places, strict=True)]
-    captions = [f"face {number}" for number in range(1, len(row) + 1)]
-    save_png(contact_sheet([row], captions, [f"frame {frames[0]}"], cell_px=FACE_PX), output)
+    pictures, cells = pick(source, frames), []
+    for own, frame in zip(tracks, frames, strict=True):
+        quad = quads(own.landmarks[frame][None], AlignConfig())[0]
+        margin = max(0, *np.ceil(-quad.min(axis=0)), *np.ceil(quad.max(axis=0) - own.frame_size))
+        edge = int(margin) + 1  # else what is outside of the picture would be its mirror image
+        cells.append(crop(np.pad(pictures[frame], ((edge, edge), (edge, edge), (0, 0))), quad + edge, FACE_PX))
+    named = [f"face {number}, frame {frame}" for number, frame in enumerate(frames, 1)]
+    rows = [
+        contact_sheet([cells[at : at + _FACES_A_ROW]], named[at : at + _FACES_A_ROW], [""], cell_px=FACE_PX)
+        for at in range(0, len(cells), _FACES_A_ROW)
+    ]
+    ends = [(0, 0), (0, max(0, rows[0].shape[1] - rows[-1].shape[1])), (0, 0)]
+    save_png(np.concatenate([*rows[:-1], np.pad(rows[-1], ends)]), output)
 
 
 def clips_sheet(clips: Sequence[Path], output: Path, count: int) -> None:
