@@ -19,6 +19,7 @@ from stitchedit.inversion.encoder import Encoder
 from stitchedit.inversion.pivotal_tuning import coarse_exit
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator
+from stitchedit.pipeline.face_warnings import foretold_faces
 from stitchedit.progress import shown_time
 from stitchedit.project.folder import INVERT_STAGES, default_root
 from stitchedit.project.records import Records
@@ -82,6 +83,10 @@ class InvertPlan:
         a_step = sum(part * seconds_a_pass(self.generator, px) for px, part in parts.items() if part)
         return TUNE_OVERHEAD * self.steps["tune"] * a_step
 
+    def face_notes(self) -> list[str]:
+        """What a few frames show of the faces that will make edits worse. Raises NoFace, ConfigError."""
+        return foretold_faces(self.source, self.config, self.generator.exits)
+
     def as_json(self) -> dict[str, Any]:
         info = self.source.info
         return {
@@ -94,7 +99,7 @@ class InvertPlan:
             "generator": self.config.generator,
             "device": str(self.device),
             "finished": list(self.finished),
-            "notes": list(self.notes),
+            "notes": [*self.notes, *self.face_notes()],
             "largest_crop_px": self.largest_crop,
             "steps": self.steps,
             "bytes": self.bytes,
@@ -111,7 +116,7 @@ class InvertPlan:
             f"work: crops of at most {self.largest_crop} px; at most {steps['encode']} steps of encoding and "
             f"{steps['tune']} of tuning a face, tuning about {shown_time(self.seconds())} on this {self.device.type}",
             f"disk: {self.bytes / 1e6:.0f} MB at most",
-            *(f"note: {note}" for note in self.notes),
+            *(f"note: {note}" for note in [*self.notes, *self.face_notes()]),
             "nothing was written",
         ]
 

@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from fractions import Fraction
+from itertools import islice
+from pathlib import Path
+from types import SimpleNamespace
 
+import cv2
 import numpy as np
 import pytest
 
+from stitchedit.config import InvertConfig, TrackConfig
+from stitchedit.errors import ConfigError, NoFace
 from stitchedit.faces.alignment import to_source
 from stitchedit.faces.mesh import mean_face
-from stitchedit.pipeline.face_warnings import DARK, SMALL, all_warnings
-from stitchedit.types import Crops, FacePoints, FaceState, Tracks
+from stitchedit.pipeline.face_warnings import DARK, SMALL, _hard_frames, all_warnings, foretold_faces
+from stitchedit.types import ByteArray, Crops, FacePoints, FaceState, Tracks
+from stitchedit.video import open_video
+
+CLIP = Path(__file__).parents[2] / "data" / "demo.mp4"
 
 
 def clip(level: float, side: float, left: float = 40.0) -> tuple[Tracks, Crops, FacePoints]:
@@ -45,3 +55,47 @@ def test_of_a_face_that_can_be_edited_nothing_is_said() -> None:
 def test_what_will_come_out_badly_is_told(given: tuple[Tracks, Crops, FacePoints], said: str) -> None:
     (told,) = all_warnings(*given)
     assert said in told
+
+
+class Shown:
+    """The first frames of the demo clip, half as large, with a change to each."""
+
+    def __init__(self, change: Callable[[ByteArray], ByteArray], count: int = 14) -> None:
+        self.pictures = [
+            change(cv2.resize(frame.rgb(), (320, 180), interpolation=cv2.INTER_AREA))
+            for frame in islice(open_video(CLIP), count)
+        ]
+        height, width = self.pictures[0].shape[:2]
+        self.info = SimpleNamespace(path=CLIP, width=width, height=height, rate=Fraction(24))
+
+    def count(self) -> int:
+        return len(self.pictures)
+
+    def __iter__(self) -> Iterator[SimpleNamespace]:
+        for index, picture in enumerate(self.pictures):
+            yield SimpleNamespace(index=index, rgb=lambda p=picture: p)
+
+
+def foretold(change: Callable[[ByteArray], ByteArray], count: int = 14, **asked: object) -> list[str]:
+    config = InvertConfig(track=TrackConfig(**asked))  # type: ignore[arg-type]
+    return foretold_faces(Shown(change, count), config, [256])  # type: ignore[arg-type]
+
+
+def test_a_plan_says_so_too() -> None:
+    assert foretold(lambda p: p) == []
+    dark, small = foretold(lambda p: p[::2, ::2] // 8)
+    assert dark.startswith("the face is very dark")
+    assert small.startswith("the face is very small")
+    assert foretold(np.zeros_like) == ["no face is found in 12 frames that were looked at"]
+    (lying,) = foretold(lambda p: np.ascontiguousarray(np.rot90(p)))
+    assert "turn it: " in lying
+    with pytest.raises(NoFace):
+        foretold(np.zeros_like, count=2)
+    with pytest.raises(ConfigError, match="face 7"):
+        foretold(lambda p: p, count=3, face="7")
+
+
+def test_a_plan_tells_how_many_of_the_frames_are_hard() -> None:
+    flags = np.array([0, 3, 3, 0, 1], np.uint8)
+    (told,) = _hard_frames(flags)
+    assert told == "hard to edit, so edits fade out: 2 of 5 frames looked at (much of the face is out of the picture)"
