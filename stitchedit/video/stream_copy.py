@@ -173,7 +173,7 @@ class Copier:
             return
         codec = AAC if self._audio == "aac" and stream.codec_context else pcm_for(stream)
         if codec is None or not takes(self._container, stream, codec):
-            why = f"{self._target.suffix} does not hold the clip's sound ({codec or name})"
+            why = f"the clip's sound ({codec or name}) cannot be written to {self._target.suffix}"  # others may
             raise CannotEncode(self._target, why, self._sound_hint(stream, codec))
         added = add_recoded(self._output, stream, codec)
         self._take(stream, added, copied=False)
