@@ -12,16 +12,38 @@ from typing import Self
 from stitchedit.errors import CannotEncode, NotWritable
 from stitchedit.files.atomic import disk_error, hidden_stem, sync_folder
 from stitchedit.video.base import Frame, VideoSource
-from stitchedit.video.sequence_names import Numbered, has_pattern, numbered_name
+from stitchedit.video.encoder_choice import CONTAINERS
+from stitchedit.video.sequence_names import SUFFIXES, Numbered, has_pattern, numbered_name
 from stitchedit.video.sequence_reader import FORMATS, Pictures, SequenceSource
 from stitchedit.video.side_data import lost_in_pictures
 
 _USUAL = "frame.%04d.png"  # of a video that is written as pictures
 
 
+# Of a shot's output: other endings are parts of a folder's name, as in `shot.age+2` and `shot.age+2.face`.
+_OF_OTHERS = (
+    ".avi",
+    ".bmp",
+    ".dpx",
+    ".flv",
+    ".gif",
+    ".m2ts",
+    ".mpeg",
+    ".mpg",
+    ".mxf",
+    ".ogv",
+    ".tga",
+    ".ts",
+    ".webp",
+    ".wmv",
+)
+_FILES = {*CONTAINERS, *SUFFIXES, *_OF_OTHERS}
+
+
 def writes_pictures(path: Path, source: VideoSource) -> bool:
     """Whether an output's name means pictures: a folder, or a pattern; a folder need not exist yet."""
-    return path.is_dir() or has_pattern(path) or (isinstance(source, SequenceSource) and not path.suffix)
+    of_a_shot = isinstance(source, SequenceSource) and path.suffix.lower() not in _FILES
+    return path.is_dir() or has_pattern(path) or of_a_shot
 
 
 class Target:

@@ -181,6 +181,9 @@ def test_default_outputs(tmp_path: Path) -> None:
     write_shot(tmp_path / "shot", "rgb8", ".png", range(1, 2))
     assert usual_output(tmp_path / "shot", "age+2") == tmp_path / "shot.age+2"
     assert usual_output(tmp_path / "shot" / "frame.%04d.png", "age+2") == tmp_path / "shot" / "frame.png.age+2"
+    for name in ("age+2", "age+2.face", "smile-1.identity+1.seed3"):
+        try_writing(usual_output(tmp_path / "shot", name), open_video(tmp_path / "shot"))
+        try_writing(usual_output(tmp_path / "shot" / "frame.%04d.png", name), open_video(tmp_path / "shot"))
     assert usual_output(Path("a.mp4"), "age+2") == Path("a.age+2.mp4")
     assert usual_output(Path("a.mp4"), "age+2", lossless=True) == Path("a.age+2.mkv")
 
