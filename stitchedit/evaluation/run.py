@@ -176,10 +176,7 @@ def _open(subject: Subject, truth: Path | None) -> dict[str, VideoSource]:
     fps = None if subject.project is None else subject.project.fps
     clips = {"source": open_video(subject.source, fps)}
     if subject.project is not None and not subject.project.is_clip(subject.source):
-        raise ProjectError(
-            f"{subject.source} is not the clip that {subject.project.root} was made of, or has changed since",
-            "name the right clip with --source, or run `stitchedit invert` on it again",
-        )
+        raise subject.project.other_clip(subject.source)
     if subject.video is not None:
         clips["edit"] = open_video(subject.video, fps if means_pictures(subject.video) else None)
     if truth is not None:

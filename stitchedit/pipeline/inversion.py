@@ -181,8 +181,10 @@ def load_inversion(project: Project, device: str) -> Inversion:
         project.records.fingerprint(stage)
     source = open_video(project.require_source(), project.fps)
     known = project.fact("source", "sha256") == project.records.inputs("track").get("source")
-    if not known or not project.is_clip(project.source):
-        raise ProjectError(f"{project.source} has changed since it was inverted", "run `stitchedit invert` on it again")
+    if not known:
+        raise ProjectError(f"{project.source} was not inverted to the end", "run `stitchedit invert` on it again")
+    if not project.is_clip(project.source):
+        raise project.other_clip(project.source)
     generator, sha = loading.generator(project.fact("settings", "generator"), loading.device(device))
     if sha not in project.records.inputs("encode").values():
         raise ProjectError(f"{project.root} was tuned from another generator", "run `stitchedit invert` to the end")

@@ -21,7 +21,7 @@ from stitchedit.models import loading
 from stitchedit.models.generator import Generator
 from stitchedit.pipeline.face_warnings import foretold_faces
 from stitchedit.progress import shown_time
-from stitchedit.project.folder import INVERT_STAGES, default_root
+from stitchedit.project.folder import INVERT_STAGES, Project, default_root
 from stitchedit.project.records import Records
 from stitchedit.video import VideoSource, foretold, open_video
 
@@ -134,13 +134,21 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     encoder, encoder_sha = encoder_registry.encoder(config.encoder, device, generator, config.encode.space)
     root = root or default_root(clip)
     record = root / "project.toml"
-    finished = Records.read(record).data["stages"] if record.exists() else {}
+    finished, notes = _on_record(record, clip) if record.exists() else ((), ())
     require_place(record)
     held = (1 + len(config.others)) * _held(generator)
     require_disk_space(root, held - min(held, folder_bytes(root)))
-    stages = tuple(stage for stage in INVERT_STAGES if stage in finished)
-    notes = (*source.info.notes, *(f"in an edit, {lost}" for lost in foretold(source)))
-    return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, stages, notes)
+    notes = (*notes, *source.info.notes, *(f"in an edit, {lost}" for lost in foretold(source)))
+    return InvertPlan(config, source, root, device, generator, generator_sha, encoder, encoder_sha, finished, notes)
+
+
+def _on_record(record: Path, clip: Path) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The stages that a project has finished, and a note where they are of another clip."""
+    project = Project(record.parent, Records.read(record))
+    stages = tuple(stage for stage in INVERT_STAGES if stage in project.records.data["stages"])
+    if stages and not project.is_clip(clip):
+        return (), (f"{project.other_clip(clip)}: everything is done again",)
+    return stages, ()
 
 
 def seconds_a_pass(generator: Generator, size: int) -> float:

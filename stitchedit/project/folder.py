@@ -125,6 +125,19 @@ class Project:
             return False
         return bool(pictures_sha256(path) == source["pictures"])
 
+    def other_clip(self, path: Path) -> ProjectError:
+        """What there is to say of a clip that `is_clip` does not know."""
+        if "pictures" in self.records.data.get("source", {}) or means_pictures(path):
+            return ProjectError(
+                f"{path} is not the clip that {self.root} was made of, or has changed since",
+                "name the right clip with --source, or run `stitchedit invert` on it again",
+            )
+        return ProjectError(
+            f"{path} is another file than {self.root} was made of; whether it shows the same cannot be told, "
+            "for the version that inverted it kept no hash of the pictures",
+            "name that very file with --source, or run `stitchedit invert` on this one, which does all again",
+        )
+
     def require_source(self) -> Path:
         """The clip. Raises ProjectError, when it is not where it was."""
         clip = self.source
@@ -252,7 +265,7 @@ def relocate(root: Path, clip: Path) -> None:
     project = Project.create(Project.open(root).root)
     others = [Project.create(project.face_root(number)) for number in range(2, project.faces + 1)]
     if not project.is_clip(clip):
-        raise ProjectError(f"{clip} is not the clip that {root} was made of", "run `stitchedit invert` on it")
+        raise project.other_clip(clip)
     for own in (project, *others):
         source = own.records.data.setdefault("source", {})
         source["path"] = os.path.relpath(clip.resolve(), own.root.resolve())

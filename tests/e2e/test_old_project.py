@@ -4,12 +4,15 @@ import json
 import shutil
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from command_line import ROOT, run
 from PIL import Image
 
-from stitchedit.project.folder import INVERT_STAGES, Project
+from stitchedit.errors import ProjectError
+from stitchedit.pipeline.invert_plan import _on_record
+from stitchedit.project.folder import INVERT_STAGES, Project, relocate
 from stitchedit.video import open_video
 
 OLD = ROOT / "tests" / "data" / "project_3b83b58"
@@ -25,6 +28,22 @@ def test_an_old_project_names_its_clip_beside_it(old: Path) -> None:
     project = Project.open(old / "project")
     assert project.source == old / "clip.mp4"
     assert all(project.records.fingerprint(stage) for stage in INVERT_STAGES)
+
+
+def test_of_a_clip_in_another_container_is_said_what_is_true(old: Path) -> None:
+    with av.open(old / "clip.mp4") as source, av.open(old / "clip.mkv", "w") as output:
+        stream = output.add_stream_from_template(source.streams.video[0], opaque=True)
+        for packet in source.demux(video=0):
+            if packet.size:
+                packet.stream = stream
+                output.mux(packet)
+    with pytest.raises(ProjectError, match="cannot be told, for the version that inverted it kept no hash") as told:
+        relocate(old / "project", old / "clip.mkv")
+    assert "that very file with --source" in told.value.hint
+    stages, (note,) = _on_record(old / "project" / "project.toml", old / "clip.mkv")
+    assert not stages
+    assert note.endswith("everything is done again")
+    assert _on_record(old / "project" / "project.toml", old / "clip.mp4") == (INVERT_STAGES, ())
 
 
 @pytest.mark.slow
