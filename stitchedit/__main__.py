@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+
+if __name__ == "__main__" and not sys.flags.safe_path:
+    del sys.path[0]  # the working folder, where `python -m` looks first: what lies there may be a stranger's
+
 import signal
 from types import FrameType
 

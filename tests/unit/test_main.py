@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -35,3 +36,12 @@ def test_what_is_ignored_stays_so() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "Exit codes" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["--help", "directions list"])
+def test_python_m_imports_nothing_of_the_working_folder(command: str, tmp_path: Path) -> None:
+    for name in ("signal", "random", "numpy", "typer", "tomllib"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('code of the working folder ran')")
+    start = [sys.executable, "-m", "stitchedit", *command.split()]
+    done = subprocess.run(start, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
