@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import logging
 import math
 import re
 from collections.abc import Mapping
@@ -22,8 +21,6 @@ from numpy.typing import NDArray
 
 from stitchedit.errors import ConfigError
 from stitchedit.types import IntArray
-
-log = logging.getLogger(__name__)
 
 MOST_KEYS = 1000
 TOO_MUCH = 1e6  # strengths are below
@@ -68,14 +65,17 @@ class Keyframes:
         strengths = np.array([key.strength for key in self.keys])
         if (np.diff(at) <= 0).any():
             raise ConfigError(f"keyframes {self} do not follow each other at {float(rate):g} frames a second", _HINT)
-        if len(frames) and at[-1] > frames[-1]:
-            log.warning("keyframe %s comes after frame %d, the last with the face", self.keys[-1], frames[-1])
         # Level stretches on both sides make the curve start and end level.
         at, strengths = np.concatenate([at[:1] - 1, at, at[-1:] + 1]), np.pad(strengths, 1, "edge")
         with np.errstate(over="ignore"):  # slopes next to nothing
             spline = PchipInterpolator(at, strengths)
         found: NDArray[np.float64] = spline(np.clip(frames, at[0], at[-1]))
         return found
+
+    def late_key(self, frames: IntArray, rate: Fraction) -> str:
+        """What to say where the last key comes after the last of the frames; "" where it does not."""
+        late = len(frames) > 0 and self.keys[-1].frame(rate) > frames[-1]
+        return f"keyframe {self.keys[-1]} comes after frame {frames[-1]}, the last with the face" if late else ""
 
     def __str__(self) -> str:
         """Short and fit for file names: `+0@0+2@48`."""

@@ -12,11 +12,17 @@ if TYPE_CHECKING:
     from stitchedit.strength import Strength
 
 
-def require_own_file(output: Path | None) -> None:
-    """Raises WouldReplace, when somebody else's file has the name that was given for a sheet or page."""
+def require_own_file(output: Path | None, *endings: str) -> None:
+    """Raises WouldReplace, when somebody else's file has the name that was given for a sheet or page.
+
+    Args:
+        endings: of its name; ConfigError for others, for what is written has one form.
+    """
     from stitchedit.files.atomic import require_own
 
     if output is not None:
+        if output.suffix.lower() not in endings:
+            raise ConfigError(f"-o is {output}, what is written is {endings[0]}", f"name it {output.stem}{endings[0]}")
         require_own(output)
 
 
@@ -77,6 +83,24 @@ def asked_edits(
             "it counts `age` alone: give a --strength for the other, or leave it out",
         )
     return (older, *(paired(directions, given) if directions or given else ()))
+
+
+def refuse_same(edits: Sequence[tuple[str, Strength]], only: Sequence[tuple[int, ...]]) -> None:
+    """Raises ConfigError, when a face is to get one direction twice: strengths would add up, to nothing perhaps.
+
+    Args:
+        only: for each edit the numbers of the faces that it is for, (): for all; or nothing.
+    """
+    from stitchedit.strength import strength_label
+
+    whose = list(zip(edits, only or [()] * len(edits), strict=True))
+    for place, ((name, strength), faces) in enumerate(whose):
+        for (other, second), others in whose[place + 1 :]:
+            if name == other and (not faces or not others or set(faces) & set(others)):
+                raise ConfigError(
+                    f"direction '{name}' is given twice, with {strength_label(strength)} and {strength_label(second)}",
+                    "give it once, or each with an --only of its own",
+                )
 
 
 def paired(directions: list[str] | None, strengths: Sequence[Strength] | None) -> tuple[tuple[str, Strength], ...]:

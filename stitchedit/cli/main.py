@@ -10,7 +10,15 @@ from typing import Annotated
 
 import typer
 
-from stitchedit.cli.asked import asked_edits, paired, require_directions, require_edits, require_own_file, take_source
+from stitchedit.cli.asked import (
+    asked_edits,
+    paired,
+    refuse_same,
+    require_directions,
+    require_edits,
+    require_own_file,
+    take_source,
+)
 from stitchedit.cli.console import (
     EDIT,
     INVERT,
@@ -266,6 +274,7 @@ def edit(
         calibrated=base.calibrated and not uncalibrated,
     )
     config = edit_only(edit_stitch(config, detail=detail, steady=steady), only or ())
+    refuse_same(edits, config.only)
     keep_memory()
     from stitchedit.pipeline.edit_clip import run_edit
     from stitchedit.pipeline.edit_plan import plan_edit
@@ -309,7 +318,7 @@ def preview(
         raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
     from stitchedit.editing.direction import own_regions, years_a_strength
 
-    require_own_file(output)
+    require_own_file(output, ".png")
     strengths = [value / years_a_strength() for value in years] if years else strength
     from stitchedit.project.folder import open_project
 
@@ -352,7 +361,7 @@ def sheet(
 
     for clip in clips:
         require_clip(clip)
-    require_own_file(output)
+    require_own_file(output, ".png")
     from stitchedit.pipeline.clip_sheets import clips_sheet
 
     with running(verbose):
@@ -393,7 +402,7 @@ def evaluate(
         if clip is not None:
             require_clip(clip)
     require_directions(direction or ())
-    require_own_file(output)
+    require_own_file(output, ".html", ".htm")
     keep_memory()
     from stitchedit.evaluation import html_report
     from stitchedit.evaluation.run import evaluate as measure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -34,7 +35,10 @@ from stitchedit.project import artefacts
 from stitchedit.project.folder import Project
 from stitchedit.project.records import Records, inputs_of
 from stitchedit.project.stage_runner import Stages
+from stitchedit.strength import Keyframes
 from stitchedit.types import AskedChange, ByteArray, EditedLatents, FloatArray
+
+log = logging.getLogger(__name__)
 
 MOVES = "moved.safetensors"  # of an edit's folder: its codes and what was asked
 CHAIN_SAVED_EVERY = 20  # frames between checkpoints of a stitching chain
@@ -135,6 +139,9 @@ def move(face: FaceEdits, config: EditConfig, name: str, *, keep: bool = True, p
     """
     check_range(face.edits, force=config.force)
     tuned = load_inversion(face.project, config.device)
+    for _, strength in face.edits:
+        if isinstance(strength, Keyframes) and (late := strength.late_key(tuned.tracks.frames, tuned.tracks.rate)):
+            log.warning("%s", late)
     landmark_model(tuned.landmarks)  # one that is gone is refused here
     edited = tuned.moved(face.edits, seed=config.seed, force=config.force)  # refuses what does not fit
     answers: tuple[Answer | None, ...] = ()

@@ -58,9 +58,10 @@ def test_only_edited_frames_are_asked_for():
     np.testing.assert_array_equal(curve("0:0,48:2", np.array([3, 30, 59])), curve("0:0,48:2")[[3, 30, 59]])
 
 
-def test_a_key_that_is_never_reached_is_told(caplog):
-    curve("0:0,100:2")
-    assert "comes after frame 59" in caplog.text
+def test_a_key_that_is_never_reached_is_told():
+    late = parse_strength("0:0,100:2").late_key(np.arange(60), Fraction(24))
+    assert "comes after frame 59" in late
+    assert parse_strength("0:0,59:2").late_key(np.arange(60), Fraction(24)) == ""
 
 
 BAD = ["", "two", "nan", "inf", "1e6", "1,2", "0:", ":2", "0:0,", "0:0,48", "0:0,48:x", "0:nan", "-1:0,2:1", "0.5:1"]

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import pytest
 
 from stitchedit.cli import asked
@@ -39,3 +41,19 @@ def test_years_beside_directions_are_said_once_or_refused() -> None:
     ):
         with pytest.raises(ConfigError, match="--years"):
             asked.asked_edits(directions, strengths, "-20")
+
+
+def test_one_direction_is_for_one_face_once() -> None:
+    twice = (("age", 1.0), ("smile", 1.0), ("age", -1.0))
+    for only in ((), ((), (), ()), ((1,), (), (1, 2)), ((2,), (1,), ())):
+        with pytest.raises(ConfigError, match=r"'age' is given twice, with \+1 and -1"):
+            asked.refuse_same(twice, only)
+    asked.refuse_same(twice, ((1,), (), (2,)))
+    asked.refuse_same(twice[:2], ())
+
+
+def test_a_sheet_is_a_png_whatever_it_is_called(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"what is written is \.png"):
+        asked.require_own_file(tmp_path / "sheet.jpg", ".png")
+    asked.require_own_file(tmp_path / "sheet.PNG", ".png")
+    asked.require_own_file(None, ".png")
