@@ -33,7 +33,8 @@ PICTURE_PX = 256
 KINDS = (".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff")
 MOST_BYTES = 100_000_000  # of a table
 MOST_ROWS = 1_000_000
-_SEPARATORS = ",;\t"
+_WHERE = ("image", "seed")  # columns that name the faces
+_SEPARATORS = (",", ";", "\t", "|", " ")
 _DECIMAL = re.compile(r"[-+]?\d*,\d+")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")  # how files in it begin; spreadsheets write such as "Unicode text"
 
@@ -167,7 +168,9 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], str]:
         data = path.read_bytes()
         lines = data.decode("utf-16" if data[:2] in _UTF16 else "utf-8-sig").splitlines(keepends=True)
         rows, where = _parsed(lines)
-    except (OSError, UnicodeDecodeError, csv.Error) as exc:
+    except UnicodeDecodeError as exc:
+        raise ConfigError(f"{path} is no text in UTF-8", "save the table as CSV in UTF-8") from exc
+    except (OSError, csv.Error) as exc:
         raise ConfigError(f"cannot read {path}: {exc}", "a table of comma separated values is needed") from exc
     if where is None:
         raise ConfigError(f"{path} has neither a column 'image' nor one 'seed'", "its first line names the columns")
@@ -176,11 +179,15 @@ def _rows(path: Path) -> tuple[list[dict[str, str]], str]:
 
 def _parsed(lines: list[str]) -> tuple[list[dict[str, str]], str | None]:
     """The rows below the first line, by its names, and which of them names the faces."""
+    while lines and lines[0].lower().startswith(("#", "sep=")):  # what programs say before the names
+        lines = lines[1:]
     for separator in _SEPARATORS:
         reader = csv.DictReader(lines, restkey="", delimiter=separator, skipinitialspace=True)
-        reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-        where = next((name for name in ("image", "seed") if name in reader.fieldnames), None)
+        names = [name.strip() for name in reader.fieldnames or ()]
+        reader.fieldnames = [name.lower() if name.lower() in _WHERE else name for name in names]
+        where = next((name for name in _WHERE if name in reader.fieldnames), None)
         if where is not None:
+            # Between commas "1,020" in quotes may be a thousand: it is left to be refused.
             return [_with_points(row) if separator != "," else row for row in reader], where
     return [], None
 

@@ -38,7 +38,7 @@ def test_a_table_of_seeds(tmp_path: Path) -> None:
     assert columns_of(path) == ("seed", "label", "age")
 
 
-@pytest.mark.parametrize("separator", [";", "\t", ", ", " , ", " ; "])
+@pytest.mark.parametrize("separator", [";", "\t", "|", " ", ", ", " , ", " ; "])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_spreadsheets_part_columns_in_many_ways(separator: str, encoding: str, tmp_path: Path) -> None:
     commas = "," in separator
@@ -90,7 +90,16 @@ def test_a_file_that_is_no_table(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="cannot read"):
         read_table(tmp_path / "none.csv", "label")
     (tmp_path / "labels.csv").write_bytes(b"\x80\x81" * 9)
-    with pytest.raises(ConfigError, match="cannot read"):
+    with pytest.raises(ConfigError, match="no text in UTF-8"):
+        read_table(tmp_path / "labels.csv", "label")
+
+
+def test_what_programs_write_around_the_names(tmp_path: Path) -> None:
+    for first in ("sep=;\n", "# exported today\n"):
+        (tmp_path / "labels.csv").write_text(first + "Seed;label\n" + "".join(f"{k};{k},5\n" for k in range(FEWEST)))
+        assert read_table(tmp_path / "labels.csv", "label").values[1].tolist() == [1.5]
+    (tmp_path / "labels.csv").write_text("seed,label\n" + "".join(f'{k},"{k},020"\n' for k in range(FEWEST)))
+    with pytest.raises(ConfigError, match=r"'0,020' in line 2 .* is no number"):
         read_table(tmp_path / "labels.csv", "label")
 
 
