@@ -23,6 +23,7 @@ from stitchedit.types import FloatArray
 
 MAX_FILE_BYTES = 256 << 20
 MAX_JSON_BYTES = 1 << 20
+MOST = 1e6  # a number of a direction, as of a strength: squares of larger products overflow
 
 _SAFETENSORS_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _GANSPACE = (
@@ -99,13 +100,18 @@ def _read(data: memoryview) -> NDArray[Any]:
 
 def _float32(array: NDArray[Any]) -> FloatArray:
     if array.dtype.kind != "f":
-        raise Refused(f"it holds {array.dtype.name}, not real numbers")
+        raise Refused(f"it holds {array.dtype.name}, not numbers in floating point")
+    if not array.size:
+        raise Refused("it holds no number")
     if array.size > MAX_NUMBERS:
         raise Refused(f"it holds {array.size} numbers, too many for a vector")
     with np.errstate(over="ignore"):
         vector = np.array(array, np.float32, order="C")
     if not np.isfinite(vector).all():
         raise Refused("it holds numbers that are not finite")
+    most = float(np.abs(vector).max())
+    if most > MOST:
+        raise Refused(f"its numbers go up to {most:.2g}, and codes hardly beyond 10")
     if not vector.any():
         raise Refused("all its numbers are 0, it changes nothing")
     return vector

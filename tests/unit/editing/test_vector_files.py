@@ -99,6 +99,8 @@ REFUSED = {
     "GANSpace": (torch_file(GANSPACE), "GANSpace components .mean, comp, std.: each sets a coordinate"),
     "dictionary": (torch_file({"a": torch.ones(3), "b": torch.ones(3)}), r"dictionary \(a, b\) with 2 tensors"),
     "zeros": (npy(np.zeros(8, np.float32)), "all its numbers are 0"),
+    "nothing": (npy(np.zeros(0, np.float32)), "it holds no number"),
+    "overflow": (npy(np.full(8, 3e30, np.float32)), "go up to 3e\\+30"),
     "two arrays": (npz(np.savez, a=BASE, b=BASE), r"2 arrays \(a, b\), not one"),
     "npz bomb": (npz(np.savez_compressed, a=np.zeros(1 << 23)), "too many numbers"),
     "npz cut": (npz(np.savez, a=BASE)[:-40], "its zip is damaged"),
