@@ -252,9 +252,15 @@ def open_project(root: Path | None) -> Project:
 
 
 def root_of(path: Path) -> Path:
-    """A project's folder, where the clip may be named in its place."""
-    is_clip = not (path / "project.toml").exists() and (path.is_file() or means_pictures(path))
-    return default_root(path) if is_clip else path
+    """A project's folder, where its clip may be named in its place, or something in it, such as its `project.toml`."""
+    if (path / "project.toml").exists():
+        return path
+    beside = default_root(path)
+    if (path.is_file() or means_pictures(path)) and beside.is_dir():
+        return beside
+    if path.exists() and (path.parent / "project.toml").is_file():
+        return path.parent
+    return beside if path.is_file() else path  # a clip without a project: it is told where that would be
 
 
 def relocate(root: Path, clip: Path) -> None:

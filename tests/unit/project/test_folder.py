@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from stitchedit.config import InvertConfig, TrackConfig
 from stitchedit.errors import NotAProject, NotWritable, ProjectError, SchemaTooNew, StageMissing, StitcheditError
 from stitchedit.files.atomic import atomic, make_folder
-from stitchedit.project.folder import Project, default_root, newest_project, open_project, relocate
+from stitchedit.project.folder import Project, default_root, newest_project, open_project, relocate, root_of
 from stitchedit.project.records import SCHEMA, Records, fingerprint_of, inputs_of
 from stitchedit.video.clip_hash import pictures_sha256
 
@@ -192,3 +192,14 @@ def test_long_names_have_room_for_the_parts_of_a_file(tmp_path: Path) -> None:
     with atomic(path) as temp:
         temp.write_text("whole")
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_project_is_named_by_its_clip_or_by_what_is_in_it(tmp_path: Path) -> None:
+    project, clip = tmp_path / "a.mp4.stitch", tmp_path / "a.mp4"
+    (project / "crops").mkdir(parents=True)
+    (project / "project.toml").touch()
+    clip.touch()
+    for named in (project, clip, project / "project.toml", project / "crops"):
+        assert root_of(named) == project
+    for named in (tmp_path / "b.mp4", tmp_path):
+        assert root_of(named) == named, "which the error names"
