@@ -147,7 +147,9 @@ def _from_entry(module: object, key: str, size: int) -> Checkpoint:
 def _as_trained(key: str) -> tuple[str, ...]:
     """What is told of a generator that is not the running mean of training."""
     return (
-        (f"taken from its entry '{key}': there is no running mean, whose faces are finer",) if key in AS_TRAINED else ()
+        (f"taken from its entry '{key}': nothing says that it is a running mean, whose faces are finer",)
+        if key in AS_TRAINED
+        else ()
     )
 
 
