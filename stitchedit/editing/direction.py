@@ -24,7 +24,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stitchedit.config import REGIONS, united
-from stitchedit.errors import ConfigError, DirectionError, UnknownDirection
+from stitchedit.errors import ConfigError, DirectionError, Refused, UnknownDirection
+from stitchedit.files.npy import moving_float32
 from stitchedit.registry import Registry
 from stitchedit.strength import Keyframes, Strength, checked_number, keyframes, scaled, strength_label
 from stitchedit.types import FloatArray, NamedDirection
@@ -330,14 +331,10 @@ def _own_vector(vector: Any) -> FloatArray:
         array = np.asarray(vector)
         if array.dtype.kind not in "fiu" or not 1 <= array.size <= MAX_NUMBERS or array.ndim < 1:
             raise ValueError(f"{array.dtype.name} of shape {list(array.shape)}")
-        with np.errstate(over="ignore"):
-            own: FloatArray = np.array(array, np.float32, order="C")
-        if not np.isfinite(own).all():
-            raise ValueError("it holds numbers that are not finite")
-        if not own.any():
-            raise ValueError("all its numbers are 0, it changes nothing")
-    except (ValueError, TypeError) as exc:
-        raise DirectionError(f"no vector of a direction: {_said(exc)}", "give real numbers, [512] or [L, 512]") from exc
+        own: FloatArray = moving_float32(array)
+    except (ValueError, TypeError, Refused) as exc:
+        why = str(exc) if isinstance(exc, Refused) else _said(exc)
+        raise DirectionError(f"no vector of a direction: {why}", "give real numbers, [512] or [L, 512]") from exc
     own.flags.writeable = False
     return own
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.errors import DirectionError, Refused, WrongShape
-from stitchedit.files.npy import MAX_NUMBERS, as_numbers, is_npz, read_npy, read_npz
+from stitchedit.files.npy import MAX_NUMBERS, as_numbers, is_npz, moving_float32, read_npy, read_npz
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.standins import ELEMENTS, TORCH_FILE, NumpyArray, StoredTensor
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, read_torch
@@ -23,7 +23,6 @@ from stitchedit.types import FloatArray
 
 MAX_FILE_BYTES = 256 << 20
 MAX_JSON_BYTES = 1 << 20
-MOST = 1e6  # a number of a direction, as of a strength: squares of larger products overflow
 
 _SAFETENSORS_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
 _GANSPACE = (
@@ -105,16 +104,7 @@ def _float32(array: NDArray[Any]) -> FloatArray:
         raise Refused("it holds no number")
     if array.size > MAX_NUMBERS:
         raise Refused(f"it holds {array.size} numbers, too many for a vector")
-    with np.errstate(over="ignore"):
-        vector = np.array(array, np.float32, order="C")
-    if not np.isfinite(vector).all():
-        raise Refused("it holds numbers that are not finite")
-    most = float(np.abs(vector).max())
-    if most > MOST:
-        raise Refused(f"its numbers go up to {most:.2g}, and codes hardly beyond 10")
-    if not vector.any():
-        raise Refused("all its numbers are 0, it changes nothing")
-    return vector
+    return moving_float32(array)
 
 
 def _torch(value: object) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from stitchedit.errors import Refused
 
+_MOST = 1e6  # a number of a direction, as of a strength: squares of larger products overflow
 MAX_NUMBERS = 1 << 22  # of one vector; W+ at 1024 px has 9,216
 MAX_HEADER = 1024  # bytes that are parsed; numpy pads the header of a plain array to 128
 _LONGEST_HEADER = 65536  # bytes that are looked at
@@ -99,3 +100,17 @@ def as_numbers(
     if count * kind.itemsize != len(raw):
         raise Refused(f"it is damaged: {count} numbers of {kind.itemsize} bytes announced, {len(raw)} bytes there")
     return np.frombuffer(raw, kind).reshape(shape, order="F" if order == "F" else "C")
+
+
+def moving_float32(array: NDArray[Any]) -> NDArray[np.float32]:
+    """A float32 copy of the numbers of a direction. Raises Refused, where they move nothing, or beyond all measure."""
+    with np.errstate(over="ignore"):
+        vector = np.array(array, np.float32, order="C")
+    if not np.isfinite(vector).all():
+        raise Refused("it holds numbers that are not finite")
+    most = float(np.abs(vector).max())
+    if most > _MOST:
+        raise Refused(f"its numbers go up to {most:.2g}, and codes hardly beyond 10")
+    if not most:
+        raise Refused("all its numbers are 0, it changes nothing")
+    return vector

@@ -208,3 +208,10 @@ def test_a_direction_of_a_file_is_called_after_that_file(tmp_path: Path) -> None
     assert (direction.label, str(direction)) == ("nose", str(tmp_path / "nose.npy"))
     assert str(2 * find_direction("age")) == "age +2"
     assert direction_label("some/where/nose.npy") == "nose"
+
+
+@pytest.mark.parametrize(("scale", "why"), [(1e30, "go up to"), (0.0, "all its numbers are 0"), (np.nan, "not finite")])
+def test_a_vector_of_a_program_is_looked_at_as_one_of_a_file(scale: float, why: str) -> None:
+    with pytest.raises(DirectionError, match=why) as told:
+        Direction(vector=scale * np.ones(512, np.float32))
+    assert "Error" not in str(told.value)
