@@ -15,15 +15,19 @@ from typing import NamedTuple
 import numpy as np
 
 from stitchedit.compositing.blenders import Blender, feather, match_colours
-from stitchedit.compositing.feathering import width_at
 from stitchedit.config import BORDER_PX, REFERENCE_PX
 from stitchedit.errors import EmptyMask
 from stitchedit.faces.alignment import PixelBox, crop_to_source, sides, to_source, uncrop
 from stitchedit.image.resample import apply, inverse
 from stitchedit.image.similarity import unchanged
 from stitchedit.image.smoothing import smoothstep
+from stitchedit.masks.outline_edges import told_at
 from stitchedit.masks.region_shape import Shape
 from stitchedit.types import ByteArray, FloatArray
+
+# Of the border's width, over which what the crop cuts off fades: with one width, hair that an edit turns grey ended in
+# a straight line across the crown.
+_CUT_OFF = 2.5
 
 
 class Patch(NamedTuple):
@@ -85,8 +89,9 @@ def shape_alpha(
 ) -> tuple[PixelBox, FloatArray]:
     """How much of the edit each source pixel shows: the smallest box that holds it all, and alpha [h, w] in it.
 
-    1 on the shape, falling smoothly to exactly 0 at `border_px` around it and at the edge of the crop; nearer where
-    `fade` asks for it. It is drawn on the source's own pixels, so that it moves as steadily as the outline.
+    1 on the shape, falling smoothly to exactly 0 at `border_px` around it, nearer where `fade` asks for it, and within
+    _CUT_OFF times that toward the edge of the crop. It is drawn on the source's own pixels, so that it moves as
+    steadily as the outline.
     """
     side = float(sides(quad[None])[0])
     width = border_px * side / REFERENCE_PX
@@ -99,11 +104,11 @@ def shape_alpha(
     if x0 == x1 or y0 == y1:
         return box, np.zeros((y1 - y0, x1 - x0), np.float32)
     place = _crop_places(quad, (x0, y0), (x1 - x0, y1 - y0))
-    part = np.ones((1, 1), np.float32) if fade is None else width_at(fade, place, shape.center)
+    part = np.ones((1, 1), np.float32) if fade is None else told_at(fade, place, shape.center)
     reach = np.maximum(part * np.float32(width), np.float32(1e-3))
     ring: FloatArray = 1.0 - shape.distance_in(quad, box) / reach
     inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
-    return box, smoothstep(ring) * smoothstep(inner * side / max(width, 1.0))
+    return box, smoothstep(ring) * smoothstep(inner * side / max(_CUT_OFF * width, 1.0))
 
 
 def _crop_places(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from stitchedit.config import REFERENCE_PX, StitchConfig
 from stitchedit.image.arrays import require_picture, to_bytes
-from stitchedit.image.smoothing import guided_filter, smoothstep
+from stitchedit.image.smoothing import guided_filter, smoothstep, wide_blur
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.models.generator import DrawsWindows, Generator, Window, draw_window, part_of
@@ -32,6 +32,8 @@ State = dict[str, Tensor]
 # Of the ring's width: further inside the edited picture needs no stitching. With twice the width, a tenth of what an
 # edit draws on a head was lost to its border.
 INTERIOR = 0.6
+AT_EDGE = 0.12  # of that, where the source itself has an edge at the border
+LEFT_SIGMA = 0.4  # of the ring's width
 WINDOW_MARGIN = 32  # of the crop's side: far enough for the membrane to see no edge
 WINDOW_PAYS = 0.85  # of the picture, up to which
 MEMBRANE_SIGMA = 0.15  # of the ring's width
@@ -183,8 +185,11 @@ def stitch(
         with torch.no_grad():
             content = require_picture(generator.synthesis(w, resolution=size))
         ring = masks(index, to_bytes(content[0]))
-        inside = interior(ring.content, chain.config.border_px * size / REFERENCE_PX)
+        width = chain.config.border_px * size / REFERENCE_PX
+        inside = interior(ring.content, width, ring.edge)
         source = batches.images([index], size)
+        if ring.left is not None and ring.left.any():
+            source = source + where_it_left(source, content, ring, width)
         added = detail(index, content, inside) if detail else torch.zeros_like(content)
         parts = isinstance(generator, DrawsWindows) and not content.is_cuda  # there a pass is recorded as a whole
         window = acting_window(ring) if parts else None
@@ -207,7 +212,7 @@ def stitch(
         image = (image + added)[0]
         if chain.config.membrane:
             there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (source[0], image))
-            smooth = membrane(there - here, there, ring.content, inside, chain.config.border_px * size / REFERENCE_PX)
+            smooth = membrane(there - here, there, ring.content, inside, width)
             image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
 
@@ -224,10 +229,34 @@ def acting_window(ring: RingMasks) -> Window | None:
     return (top, left, bottom, right) if (bottom - top) * (right - left) < WINDOW_PAYS * size**2 else None
 
 
-def interior(content_mask: FloatArray, width: float) -> FloatArray:
-    """How far inside the face a pixel lies, float32 [S, S]: 0 at its border, 1 from INTERIOR times `width` pixels."""
+def interior(content_mask: FloatArray, width: float, edge: FloatArray | None = None) -> FloatArray:
+    """How far inside the face a pixel lies, float32 [S, S]: 0 at its border, 1 from INTERIOR times `width` pixels.
+
+    Args:
+        edge: [S, S] in 0..1, where the border lies at an edge of the source: there it is 1 from AT_EDGE times that on,
+            as an edge hides a step, and hair that an edit turns grey would else stay dark along its outline.
+    """
     far = cv2.distanceTransform((content_mask > 0.5).astype(np.uint8), cv2.DIST_L2, 5)
-    return smoothstep(far / max(INTERIOR * width, 1.0))
+    part = 1.0 if edge is None else 1.0 - (1.0 - AT_EDGE) * edge
+    return smoothstep(far / np.maximum(INTERIOR * width * part, 1.0))
+
+
+def where_it_left(source: Tensor, content: Tensor, ring: RingMasks, width: float) -> Tensor:
+    """What to add to the source where the old face was and the edited one is not, [1, 3, S, S].
+
+    The old hair that is left there is given the light and colour that the edit gives to the hair beside it; not the
+    background between its tips, which is as light or as dark as the new hair already.
+    """
+    assert ring.left is not None
+    own, new = (picture[0].permute(1, 2, 0).cpu().numpy() for picture in (source, content))
+    weight, sigma = ring.content[..., None], LEFT_SIGMA * width
+    counted = np.maximum(wide_blur(weight, sigma), 1e-3)
+    old_hair, new_hair = (wide_blur(picture * weight, sigma) / counted for picture in (own, new))
+    change = new_hair - old_hair
+    room = np.sum((new_hair - own) * change, axis=-1, keepdims=True)
+    like_hair = np.clip(room / np.maximum(np.square(change).sum(-1, keepdims=True), 1e-4), 0, 1)
+    added = ring.left[..., None] * like_hair * change
+    return torch.from_numpy(added).permute(2, 0, 1)[None].to(source)
 
 
 def membrane(gap: FloatArray, source: FloatArray, content: FloatArray, inside: FloatArray, width: float) -> FloatArray:

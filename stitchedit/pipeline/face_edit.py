@@ -183,7 +183,8 @@ def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Pr
     def rings(index: int, edited: ByteArray) -> RingMasks:
         frame = int(inverted.crops.frames[index])
         now = edited_shape(config.regions, edited, inverted.landmarks) if config.stitch.interior else None
-        return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now)
+        own = inverted.crops.images[index] if config.stitch.interior else None
+        return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now, own)
 
     detail = source_detail(face.tuned, face.fidelity, face.own_colours) if config.stitch.detail else None
     for crop in stitch(chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail):

@@ -4,8 +4,9 @@ import cv2
 import numpy as np
 import pytest
 
-from stitchedit.compositing.feathering import DIRECTIONS, GRID, NARROWEST, direction, fade_widths, presence, width_at
+from stitchedit.compositing.feathering import NARROWEST, fade_widths, presence
 from stitchedit.faces.mesh_topology import face_outline
+from stitchedit.masks.outline_edges import DIRECTIONS, GRID, told_at
 from stitchedit.masks.region_shape import Shape, face_shape
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.types import ByteArray, FaceState, FloatArray, Tracks
@@ -61,19 +62,9 @@ def test_around_a_head_the_edge_alone_decides_place_by_place() -> None:
     found = fade_widths([picture], [picture], [shape], [slice(0, 1)])[0]
     assert found.shape == (GRID, GRID)
     places = np.float32([[0.9, 0.5], [0.1, 0.5], [0.78, 0.22], [0.22, 0.78]])
-    at_edge, at_skin, up, down = width_at(found, places[None], shape.center)[0]
+    at_edge, at_skin, up, down = told_at(found, places[None], shape.center)[0]
     assert (at_edge, up) == (pytest.approx(NARROWEST, abs=0.02), pytest.approx(NARROWEST, abs=0.02))
     assert min(at_skin, down) > 0.98
-
-
-def test_directions_go_around_without_a_step() -> None:
-    middle = face_outline(POINTS).mean(axis=0)
-    assert direction(middle + np.float32([0.1, 0]), middle) == pytest.approx(0)
-    assert direction(middle + np.float32([0, 0.1]), middle) == pytest.approx(DIRECTIONS / 4, abs=0.01)
-    varied = np.linspace(0, 1, DIRECTIONS).astype(np.float32)
-    above, below = (width_at(varied, middle + np.float32([0.1, y]), middle) for y in (-1e-4, 1e-4))
-    assert below == pytest.approx(0.0, abs=0.02)
-    assert above == pytest.approx(0.0, abs=0.02)
 
 
 def tracks(states: str, cuts: tuple[int, ...] = ()) -> Tracks:

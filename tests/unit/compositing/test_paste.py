@@ -59,6 +59,17 @@ def test_alpha_is_zero_where_the_crop_ends(points):
     assert alpha.max() == 1
 
 
+def test_what_the_crop_cuts_off_fades_over_more_than_the_border(points):
+    """Over two and a half widths: a shorter fade drew a line across hair that an edit turned grey."""
+    place = quad(degrees=0, side=160)
+    box, alpha = shape_alpha(face_shape(points + np.float32([0.3, 0])), place, SIZE)
+    away = place[:, 0].max() - (np.arange(box[0], box[2]) + 0.5)
+    row, width = alpha[alpha.shape[0] // 2], 50 * 160 / 1024
+    np.testing.assert_allclose(np.interp(1.25 * width, away[::-1], row[::-1]), 0.5, atol=0.05)
+    assert row[away > 2.6 * width].max() == 1
+    assert row[(away > 0) & (away < 2.4 * width)].max() < 1
+
+
 def test_an_unedited_crop_put_back_is_the_source(points, picture):
     place = quad()
     patch = compose(reader(picture), SIZE, crop(picture, place, 256), place, face_shape(points))

@@ -133,6 +133,25 @@ def test_a_face_at_the_edge_of_the_crop_has_border_there(points):
     assert rings.content[100:200, -12:].max() == 0
 
 
+def test_an_edge_of_the_picture_at_the_outline_is_told_but_not_where_the_crop_cuts_the_face_off(points):
+    shape = face_shape(points + np.float32([0.25, 0]))
+    picture = np.zeros((256, 256, 3), np.uint8)
+    picture[shape.distance(256) < 0] = 200
+    edge = stitching_masks.ring_masks(shape, 256, source=picture).edge
+    y, left = 128, int(np.flatnonzero(shape.distance(256)[128] < 0)[0])
+    assert edge[y, left] > 0.95
+    assert edge[y, -2:].max() < 0.05
+    assert stitching_masks.ring_masks(shape, 256).edge is None
+
+
+def test_the_own_look_of_eyes_ends_before_lids_and_bags(points):
+    wide, narrow = weight_maps.eyes_map(points, 512), weight_maps.opening_map(points, 512)
+    x, y = (points[145] * 512).astype(int)  # lower lid of an eye
+    assert wide[y + 6, x] > 0.5
+    assert narrow[y + 6, x] == 0
+    assert (narrow[wide == 1] > 0).mean() > 0.99
+
+
 def test_attention_is_on_eyes_and_lips(points):
     weight = weight_maps.attention(points, 256)
     for part in (LEFT_EYE, LIPS):
@@ -162,5 +181,6 @@ def test_where_the_edited_face_is_smaller_the_border_reaches_in(points):
     assert (before.content[cheek[1], cheek[0]], before.border[cheek[1], cheek[0]]) == (1, 0)
     assert (after.content[cheek[1], cheek[0]], after.border[cheek[1], cheek[0]]) == (0, 1)
     np.testing.assert_allclose(after.content + after.border, before.content + before.border, atol=1e-6)
+    assert (after.left[cheek[1], cheek[0]], before.left.max()) == (1, 0)
     same = stitching_masks.ring_masks(shape, 256, edited=shape)
     np.testing.assert_array_equal(same.border, before.border)
