@@ -186,7 +186,7 @@ class EditConfig:
     device: str = "auto"
     seed: int = 0
     regions: tuple[str, ...] = ("face",)  # of REGIONS, as `united` gives them: what may change
-    blender: str = "multiband"  # one of BLENDERS
+    blender: str = "feather"  # one of BLENDERS
     match_colours: bool = False  # bring the edited crop's colours to those of its surroundings
     lossless: bool = False
     audio: str = "copy"  # one of AUDIO; what the container does not take is rewritten as PCM, where no sample is lost

@@ -23,8 +23,7 @@ _GRID = 96  # cells along the longer side on which gradients are joined
 _CUT_OFF = 0.25  # alpha at the edge of the box from which the face is taken to go on beyond it
 _RIM = 0.02  # alpha below which that correction is 0
 _BANDS = 5  # of the pyramid, the last one being what is left
-# Of the ring's, over which the three coarsest bands fade. With 2, 4 and 8 most of what an edit draws coarsely was lost;
-# with one width for all, an older head's flatter hair left a dark cap of the old hair above it.
+# Of the ring's, over which the three coarsest bands fade. With 2, 4 and 8 most of what an edit draws coarsely was lost.
 _WIDTHS = (1.5, 2.0, 2.5)
 _GAIN = (0.85, 1.2)  # least and most by which the contrast of a band is matched
 _GRAIN = 1.0  # grey levels below which the contrast of a band says nothing

@@ -102,8 +102,8 @@ def test_edit_gives_every_frame_back_with_time_and_sound(
     assert set(kept["seconds"].values()) == {0.0}
     plan = json.loads(run("edit", *options, "--lossless", "--dry-run", cwd=folder).stdout)
     assert (plan["stages"], plan["replaces"], plan["seconds"]) == ({"stitch": "kept"}, False, 0)
-    other = error(run("edit", *options, "--lossless", "--blender", "feather", cwd=folder, expect=9))
-    assert "blender was multiband, is feather" in other
+    other = error(run("edit", *options, "--lossless", "--blender", "multiband", cwd=folder, expect=9))
+    assert "blender was feather, is multiband" in other
 
 
 @pytest.mark.slow
