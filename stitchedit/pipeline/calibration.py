@@ -38,11 +38,12 @@ log = logging.getLogger(__name__)
 
 FRAMES = 3  # that are drawn, spread over those in which the face is well seen
 TRIES = 5  # strengths that are tried for one edit
+FURTHER = 1.4  # times a range that may be tried: a tuned generator answers less than those it was measured on
 CLOSE = 0.05  # of what was asked: near enough
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 3  # of all of the above; an answer of another one is found anew
+_VERSION = 4  # of all of the above; an answer of another one is found anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +239,8 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     """Try strengths until the attribute has moved by what was asked, or no further one may be tried."""
     answer = _asked(direction, strength)
     sign, way, goal = float(np.sign(strength)), float(np.sign(answer.asked)), abs(answer.asked)
-    limit = max(abs(strength), _reach(direction, sign))  # further out faces fall to pieces
+    sure = max(abs(strength), _reach(direction, sign))
+    limit = max(abs(strength), FURTHER * _reach(direction, sign))  # further out faces fall to pieces
     tried = {0.0: 0.0}
     drawn: dict[float, list[_Seen]] = {}
     size = abs(strength)
@@ -253,11 +255,16 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
         size = following
     if max(tried.values()) < BLIND * goal:
         return replace(answer, note=f"{direction.attribute} moves too little to be read on this clip")
-    best = min(drawn, key=lambda s: abs(tried[s] - goal))
-    distance = probe.identity_distance(drawn[best])
+    nearest = sorted(drawn, key=lambda s: abs(tried[s] - goal))
+    away = {size: probe.identity_distance(drawn[size]) for size in nearest if size > sure or size == nearest[0]}
+    best = next(size for size in nearest if size <= sure or away[size] <= SAME_PERSON)
+    distance = away[best] if best in away else probe.identity_distance(drawn[best])
     notes = []
     if tried[best] < (1 - 2 * CLOSE) * goal:
-        notes.append("further out faces fall to pieces" if best >= limit else "more could not be had")
+        if best != nearest[0]:
+            notes.append("further out it is hardly one person any more")
+        else:
+            notes.append("further out faces fall to pieces" if best >= limit else "more could not be had")
     if distance > SAME_PERSON:
         notes.append(f"identity distance {distance:.2f}: hardly one person any more")
     return replace(

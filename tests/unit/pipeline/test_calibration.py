@@ -102,10 +102,21 @@ def test_keyframes_go_through_what_was_tried(clip: Inversion, monkeypatch: pytes
 def test_out_of_reach_the_nearest_is_applied_and_told(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
     tried = answers(monkeypatch, lambda s: 2.0 * s, distance=0.6)
     answer = ask(clip, "3")
-    assert max(tried) == 3
-    assert answer.reached == pytest.approx(2 * max(tried))
-    assert "faces fall to pieces" in str(answer)
+    assert max(tried) == pytest.approx(3 * calibration.FURTHER)
+    assert answer.reached == pytest.approx(2 * 3), "the end of the range"
+    assert "further out it is hardly one person any more" in str(answer)
     assert "identity distance 0.60" in str(answer)
+
+
+def test_a_clip_that_answers_less_is_edited_further_as_long_as_it_shows_one_person(
+    clip: Inversion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers(monkeypatch, lambda s: 8.0 * s, distance=0.4)
+    assert ask(clip, "3").reached == pytest.approx(30, rel=0.1)
+    answers(monkeypatch, lambda s: 2.0 * s, distance=0.4)
+    answer = ask(clip, "2.9")
+    assert answer.reached == pytest.approx(2 * 3 * calibration.FURTHER)
+    assert "faces fall to pieces" in str(answer)
 
 
 def test_what_cannot_be_read_is_applied_as_it_is_and_told(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
