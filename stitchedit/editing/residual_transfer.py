@@ -32,7 +32,7 @@ def carried(
     edited: FloatArray,
     inside: FloatArray | None = None,
     eyes: FloatArray | None = None,
-    own_eyes: float = OWN_EYES,
+    own_eyes: FloatArray | None = None,
     lips: FloatArray | None = None,
     skin: FloatArray | None = None,
 ) -> FloatArray:
@@ -45,9 +45,9 @@ def carried(
         inside: [S, S], 1 where the edited drawing is taken as it is, 0 where stitching brings it back to what was
             drawn before: there all that was missed stays, at its place. None: 1 everywhere.
         eyes: [S, S], 1 in the opening of the eyes, 0 well outside: there much is kept even where the edit draws
-            something else, for a generator draws the gaze worst of all, and most edits make irises paler that nobody
-            asked to change. None: 0 everywhere.
-        own_eyes: 0..1, the part of the source's own look, bent to where the edit draws it, that is put there.
+            something else, for a generator draws the gaze worst of all. None: 0 everywhere.
+        own_eyes: [S, S] in 0..1, the part of the source's own look, bent to where the edit draws it, that is put there:
+            most edits make irises paler that nobody asked to change. None: 0 everywhere.
         lips: [S, S] in 0..1, the part of the source's colour, but not of its light, that is put there likewise: many
             edits turn lips grey that nobody asked to change. None: 0 everywhere.
         skin: [S, S] in 0..1, the same for coarse differences of colour alone, by which a face would part from its neck,
@@ -62,8 +62,8 @@ def carried(
     same = same_structure(edited, here, limit)
     missed *= 1 - (inside * (1 - same))[..., None]
     change = here - edited
-    if eyes is not None:
-        missed += (own_eyes * inside * eyes * same)[..., None] * change
+    if own_eyes is not None:
+        missed += (inside * own_eyes * same)[..., None] * change
     if lips is not None:
         missed += (inside * lips * same)[..., None] * _colour(change)
     if skin is not None:

@@ -38,6 +38,11 @@ def eyes_map(points: FloatArray, size: int) -> FloatArray:
     return _around((LEFT_EYE, RIGHT_EYE), points, size)
 
 
+def opening_map(points: FloatArray, size: int) -> FloatArray:
+    """The same with a narrow soft margin: most of the lids, which tell people apart, lies outside."""
+    return _around((LEFT_EYE, RIGHT_EYE), points, size, _ATTENTION_MARGIN / 2)
+
+
 def lips_map(points: FloatArray, size: int) -> FloatArray:
     """The lips and what is between them with a narrow soft margin, float32 [size, size] in 0..1."""
     return _around((LIPS,), points, size, _ATTENTION_MARGIN / 2)

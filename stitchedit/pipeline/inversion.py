@@ -27,7 +27,7 @@ from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
-from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map
+from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map, opening_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator
 from stitchedit.project import artefacts
@@ -217,7 +217,8 @@ def source_detail(
     """What the tuned generator misses of each frame, carried to where an edit moves it.
 
     Args:
-        fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look.
+        fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look but for what
+            lies in their opening: where somebody looks is not who it is.
         own_colours: whether lips are to keep their colour, skin its colour and light, as far as fidelity goes.
     """
     size = inverted.crops.size
@@ -228,11 +229,12 @@ def source_detail(
         source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
         mesh, own = inverted.points.points[index], fidelity**2
         eyes, lips, skin = eyes_map(mesh, size), None, None
+        own_eyes = np.asarray(OWN_EYES * (own * eyes + (1 - own) * opening_map(mesh, size)), np.float32)
         if own_colours:
             lips = lips_map(mesh, size)
             skin = (OWN_SKIN * own) * face_mask(mesh, size) * (1 - lips) * (1 - eyes)
             lips = OWN_LIPS * own * lips
-        missed = carried(source, before, after, inside, eyes, OWN_EYES * own, lips, skin)
+        missed = carried(source, before, after, inside, eyes, own_eyes, lips, skin)
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail

@@ -112,8 +112,8 @@ def test_the_eyes_keep_their_own_look() -> None:
     paler = drawn * 0.7 + 0.25
     source, eyes = drawn + spot(40, 70), np.zeros((SIDE, SIDE), np.float32)
     eyes[60:80, 30:50] = 1
-    whole = paler + carried(source, drawn, paler, eyes=eyes, own_eyes=1)
-    none = paler + carried(source, drawn, paler, eyes=eyes, own_eyes=0)
+    whole = paler + carried(source, drawn, paler, eyes=eyes, own_eyes=eyes)
+    none = paler + carried(source, drawn, paler, eyes=eyes)
     away = [np.abs(found - source)[62:78, 32:48].mean() for found in (whole, none)]
     assert away[0] < 0.1 * away[1]
     np.testing.assert_array_equal(whole[eyes == 0], none[eyes == 0])

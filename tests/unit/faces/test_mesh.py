@@ -144,6 +144,14 @@ def test_an_edge_of_the_picture_at_the_outline_is_told_but_not_where_the_crop_cu
     assert stitching_masks.ring_masks(shape, 256).edge is None
 
 
+def test_the_opening_of_the_eyes_ends_before_the_lids(points):
+    wide, narrow = weight_maps.eyes_map(points, 512), weight_maps.opening_map(points, 512)
+    x, y = (points[145] * 512).astype(int)  # lower lid of an eye
+    assert wide[y + 6, x] > 0.5
+    assert narrow[y + 6, x] == 0
+    assert (narrow[wide == 1] > 0).mean() > 0.99
+
+
 def test_attention_is_on_eyes_and_lips(points):
     weight = weight_maps.attention(points, 256)
     for part in (LEFT_EYE, LIPS):
