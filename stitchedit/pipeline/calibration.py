@@ -43,7 +43,7 @@ CLOSE = 0.05  # of what was asked: near enough
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 4  # of all of the above; an answer of another one is found anew
+_VERSION = 5  # of all of the above; an answer of another one is found anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,7 +249,8 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
         tried[size] = way * probe.change(ruler, drawn[size])
         if abs(tried[size] - goal) <= CLOSE * goal:
             break
-        following = _next(tried, goal, limit)
+        # The end of the range before anything beyond it: what lies beyond may turn out to be somebody else.
+        following = _next(tried, goal, sure if max(drawn) < sure else limit)
         if following is None or following in tried:
             break
         size = following
@@ -259,21 +260,15 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     away = {size: probe.identity_distance(drawn[size]) for size in nearest if size > sure or size == nearest[0]}
     best = next(size for size in nearest if size <= sure or away[size] <= SAME_PERSON)
     distance = away[best] if best in away else probe.identity_distance(drawn[best])
-    notes = []
-    if tried[best] < (1 - 2 * CLOSE) * goal:
-        if best != nearest[0]:
-            notes.append("further out it is hardly one person any more")
-        else:
-            notes.append("further out faces fall to pieces" if best >= limit else "more could not be had")
+    note = ""
     if distance > SAME_PERSON:
-        notes.append(f"identity distance {distance:.2f}: hardly one person any more")
-    return replace(
-        answer,
-        reached=way * tried[best],
-        applied=_curve(tried, best),
-        identity_distance=distance,
-        note="; ".join(notes),
-    )
+        note = f"identity distance {distance:.2f}: hardly one person any more"
+    elif best != nearest[0]:
+        note = "further out it is hardly one person any more"
+    elif tried[best] < (1 - 2 * CLOSE) * goal:
+        note = "further out faces fall to pieces" if best >= limit else "more could not be had"
+    reached, curve = way * tried[best], _curve(tried, best)
+    return replace(answer, reached=reached, applied=curve, identity_distance=distance, note=note)
 
 
 def _next(tried: dict[float, float], goal: float, limit: float) -> float | None:
