@@ -85,9 +85,7 @@ def dilate(mask: FloatArray, reach: int) -> FloatArray:
 
 def edge_strip(size: int, width: int) -> FloatArray:
     """1 within `width` pixels of a square picture's edge, else 0; float32 [size, size]."""
-    strip = np.ones((size, size), np.float32)
-    strip[width : size - width, width : size - width] = 0
-    return strip
+    return (to_edge(size) < width).astype(np.float32)
 
 
 def to_edge(size: int) -> FloatArray:
