@@ -123,12 +123,12 @@ class TuneConfig:
 
 @dataclass(frozen=True, slots=True)
 class StitchConfig:
-    steps: int = 8  # at most, a frame
+    steps: int = 4  # at most, a frame
     first_steps: int = 20  # at most, for the first frame of a chain
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
     content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame
-    border_threshold: float = 0.002  # border loss at which a frame is done
+    border_threshold: float = 0.004  # border loss at which a frame is done
     pull_back: float = 0.1  # part of the way back to the tuned weights taken after each frame
     fresh: bool = False  # each frame starts from the tuned generator with a new optimiser, as in the reference
     # Well inside of the face the edited picture itself is taken, and where the edited face is smaller than the old one
@@ -138,10 +138,11 @@ class StitchConfig:
     steady: float = 6.0  # frames, sigma by which the change is averaged along the source's motion; 0 is off, as in STIT
     membrane: bool = True  # take what is left of a step in light and colour at the border away; STIT: off
     border_px: int = BORDER_PX  # width of the border ring in pixels of a REFERENCE_PX crop
+    size: int = 256  # pixels of the exit at which the border is tuned, where there is one; STIT: all of the crop's
 
     def __post_init__(self) -> None:
         _one_of("norm", self.norm, NORMS)
-        _in_range(self, steps=(0, NO_LIMIT), first_steps=(0, NO_LIMIT), lr=(0, 1), border_px=(1, 512))
+        _in_range(self, steps=(0, NO_LIMIT), first_steps=(0, NO_LIMIT), lr=(0, 1), border_px=(1, 512), size=(4, 4096))
         _in_range(self, content_weight=(0, NO_LIMIT), border_threshold=(0, NO_LIMIT), pull_back=(0, 1))
         if not 0 <= self.steady <= MOST_STEADY:
             raise ConfigError(f"steady is {self.steady}", f"give frames from 0 (off) to {MOST_STEADY}")
@@ -256,9 +257,9 @@ def edit_preset(name: str) -> EditConfig:
     """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
     base = EditConfig(preset=name)
     if name == "fast":
-        return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.004))
+        return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.006))
     if name == "quality":
-        return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.001))
+        return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.001, size=512))
     if name == "stit":
         stitch = StitchConfig(
             steps=100,
@@ -273,6 +274,7 @@ def edit_preset(name: str) -> EditConfig:
             steady=0,
             membrane=False,
             border_px=BORDER_PX,
+            size=4096,
         )
         return replace(base, blender="none", every_frame=True, calibrated=False, stitch=stitch)
     return base

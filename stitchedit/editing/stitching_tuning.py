@@ -2,7 +2,9 @@
 
 Each frame tunes a copy of the generator a little further: the border ring shall equal the source crop, the face
 inside shall stay the edited one. A frame starts from its neighbour's result, which is nearly right already, and stops
-as soon as its border is good enough. Well inside, the edited picture itself is taken.
+as soon as its border is good enough. It is done at a lower exit, for a fraction of the cost: what it moves there is
+added to the edited picture, and what is finer is faded from one to the other. Well inside, the edited picture itself is
+taken.
 Source: stitching tuning, Tzaban et al. 2022, arXiv:2201.08361, which starts every frame anew and takes 100 steps.
 """
 
@@ -16,10 +18,11 @@ from functools import partial
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from stitchedit.config import REFERENCE_PX, StitchConfig
-from stitchedit.image.arrays import require_picture, to_bytes
+from stitchedit.image.arrays import require_picture, shrink, to_bytes
 from stitchedit.image.smoothing import guided_filter, smoothstep, wide_blur
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
@@ -191,24 +194,14 @@ def stitch(
         if ring.left is not None and ring.left.any():
             source = source + where_it_left(source, content, ring, width)
         added = detail(index, content, inside) if detail else torch.zeros_like(content)
-        parts = isinstance(generator, DrawsWindows) and not content.is_cuda  # there a pass is recorded as a whole
-        window = acting_window(ring) if parts else None
-        looked_at = (torch.from_numpy(mask)[None, None].to(device) for mask in (ring.border, ring.content))
-        part, curve = stitch_frame(
-            chain,
-            w,
-            *(part_of(picture, window) for picture in (source - added, content, *looked_at)),
-            size=size,
-            window=window,
-            steps=chain.config.first_steps if index == 0 else chain.config.steps,
-        )
-        image = source - added  # beyond the window, where nothing of the edit is shown
-        part_of(image, window).copy_(part)
+        far = torch.from_numpy(inside).to(device)
+        steps = chain.config.first_steps if index == 0 else chain.config.steps
+        image, curve = meeting(chain, generator, w, source - added, content, ring, far, steps)
         chain.done = index + 1
         chain.pull_back()
         if chain.config.interior:
             # Far from the border the edited picture needs no stitching, and stitching costs it sharpness.
-            image = torch.lerp(image, content, torch.from_numpy(inside).to(device))
+            image = torch.lerp(image, content, far)
         image = (image + added)[0]
         if chain.config.membrane:
             there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (source[0], image))
@@ -217,9 +210,58 @@ def stitch(
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
 
 
-def acting_window(ring: RingMasks) -> Window | None:
-    """The part of the picture that the losses look at, and a little around it; None, where that is nearly all."""
-    seen = (ring.border + ring.content) > 0
+def meeting(
+    chain: Chain,
+    generator: Generator,
+    w: Tensor,
+    source: Tensor,
+    content: Tensor,
+    ring: RingMasks,
+    inside: Tensor,
+    steps: int,
+) -> tuple[Tensor, list[tuple[float, float, float]]]:
+    """The content tuned to meet the source at its border, [1, 3, S, S], and the losses of `stitch_frame`.
+
+    Beyond the window that the losses look at, where nothing of the edit is shown, it is the source.
+
+    Args:
+        w: the edited code, [1, L, w_dim]; content: what the tuned `generator` draws of it.
+        inside: [S, S], see `interior`; steps: at most so many.
+    """
+    size = content.shape[-1]
+    at = stitching_exit(generator, chain.config, size)
+    apart = source - content
+    with torch.no_grad():
+        own = content if at == size else generator.synthesis(w, resolution=at)
+    gap = shrink(apart, at)
+    looked_at = [shrink(torch.from_numpy(mask)[None, None].to(content), at) for mask in (ring.border, ring.content)]
+    parts = isinstance(generator, DrawsWindows) and not content.is_cuda  # there a pass is recorded as a whole
+    window = acting_window(*looked_at) if parts else None
+    pictures = (part_of(picture, window) for picture in (own + gap, own, *looked_at))
+    part, curve = stitch_frame(chain, w, *pictures, size=at, window=window, steps=steps)
+    moved = gap.clone()
+    part_of(moved, window).copy_(part - part_of(own, window))
+    if at == size:
+        return content + moved, curve
+    finer = apart - _enlarged(gap, size)
+    return content + _enlarged(moved, size) + (1 - inside) * finer, curve
+
+
+def stitching_exit(generator: Generator, config: StitchConfig, size: int) -> int:
+    """The lowest exit of at least `config.size` pixels, at most the crop's."""
+    return next(exit for exit in generator.exits if exit >= min(config.size, size))
+
+
+def _enlarged(picture: Tensor, size: int) -> Tensor:
+    return F.interpolate(picture, size=(size, size), mode="bicubic", align_corners=False)
+
+
+def acting_window(border: Tensor, content: Tensor) -> Window | None:
+    """The part of the picture that the losses look at, and a little around it; None, where that is nearly all.
+
+    Args: border, content: masks [1, 1, S, S].
+    """
+    seen = (border + content)[0, 0].cpu().numpy() > 0
     size, window = len(seen), []
     for axis in (1, 0):  # rows, then columns
         (places,) = np.nonzero(seen.any(axis))

@@ -11,6 +11,7 @@ from stitchedit.editing.stitching_tuning import (
     Chain,
     acting_window,
     interior,
+    meeting,
     membrane,
     stitch,
     stitch_frame,
@@ -102,14 +103,15 @@ def test_only_the_part_that_the_losses_look_at_is_drawn_and_it_comes_out_alike()
     full, face = np.zeros((2, 64, 64), np.float32)
     full[20:50, 10:40], face[24:46, 14:36] = 1, 1
     ring = RingMasks(full - face, face)
-    assert acting_window(ring) == (18, 8, 52, 42)
-    assert acting_window(MASKS) is None
+    masks = [torch.from_numpy(mask)[None, None] for mask in (ring.border, ring.content)]
+    window = acting_window(*masks)
+    assert window == (18, 8, 52, 42)
+    assert acting_window(*(torch.from_numpy(mask)[None, None] for mask in (MASKS.border, MASKS.content))) is None
     with torch.no_grad():
         content = generator.synthesis(w)
-    source, masks = content * 0.8, [torch.from_numpy(mask)[None, None] for mask in (ring.border, ring.content)]
+    source = content * 0.8
     config = replace(CONFIG, border_threshold=0)
     whole, curve = stitch_frame(Chain(generator, config), w, source, content, *masks, steps=3)
-    window = acting_window(ring)
     cut = [part_of(picture, window) for picture in (source, content, *masks)]
     part, same = stitch_frame(Chain(generator, config), w, *cut, window=window, steps=3)
     torch.testing.assert_close(torch.tensor(same), torch.tensor(curve), rtol=1e-3, atol=1e-4)
@@ -122,6 +124,26 @@ def test_only_the_part_that_the_losses_look_at_is_drawn_and_it_comes_out_alike()
     outside = np.ones((64, 64), bool)
     outside[16:54, 6:44] = False  # the membrane reaches a little further
     assert np.array_equal(done.image[outside], crops.images[0][outside])
+
+
+def test_tuned_at_a_lower_exit_the_border_is_the_source_to_its_finest_detail(tiny_generator: StyleGAN2) -> None:
+    """What the exit cannot show is the source's at the border and the edited picture's inside."""
+    edited = codes(tiny_generator)
+    w = torch.from_numpy(edited.ws[:1])
+    with torch.no_grad():
+        content = tiny_generator.synthesis(w)
+    grain = 0.2 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    source, inside = content * 0.8 + 0.1 + grain, interior(MASKS.content, 8.0)
+    chain = Chain(tiny_generator, replace(CONFIG, size=64, border_threshold=0.0))
+    image, curve = meeting(chain, tiny_generator, w, source, content, MASKS, torch.from_numpy(inside), 8)
+    assert curve[-1][1] < 0.3 * curve[0][1]
+    ring = torch.from_numpy(RING) > 0
+    left, before = ((picture - source)[..., ring].square().mean() for picture in (image, content))
+    assert left < 0.2 * before
+    assert left < 0.4 * grain.square().mean()  # a quarter of the grain is coarse enough for the exit to show
+    moved = image - content
+    finest = (moved[..., 1:, 1:] - moved[..., :-1, :-1])[..., torch.from_numpy(inside == 1)[1:, 1:]]
+    assert finest.std() < 0.3 * (grain[..., 1:, 1:] - grain[..., :-1, :-1]).std()
 
 
 def test_a_fresh_start_a_frame_forgets_the_frames_before(tiny_generator: StyleGAN2) -> None:
