@@ -23,6 +23,7 @@ import numpy as np
 import torch
 
 from stitchedit.editing.direction import find_direction
+from stitchedit.editing.move_latents import load_direction
 from stitchedit.faces.attributes import Predictors, ffhq_crop
 from stitchedit.faces.detectors import detect, landmarks
 from stitchedit.learning.attribute_regressors import WReadings
@@ -102,7 +103,7 @@ def main() -> None:
     print("|---" * 8 + "|")
     for name in options.directions:
         direction = find_direction(name)
-        steps = person_steps(direction, generator, w)
+        steps = person_steps(load_direction(direction), generator, w).w
         strength, after = scaled(meter, steps, options.attribute, options.change)
         done = float(np.median(meter.own_change(after, options.attribute)))
         distance = float(np.median(meter.distances(after)))

@@ -149,7 +149,7 @@ def measure_identity(out: Path, lab: Lab) -> None:
     table = tomllib.loads(path.read_text())
     told = {key: table[key] for key in ("sha256", "source", "licence")}
     direction = replace(find_direction("identity"), file=out / table["file"], **told)
-    steps = person_steps(direction, lab.generator, lab.meter.w[:, 0])
+    steps = person_steps(direction, lab.generator, lab.meter.w[:, 0]).w
     after = lab.meter.moved(steps, 1.0)
     one = lab.meter.point(1.0, after, direction.attribute)
     found = replace(

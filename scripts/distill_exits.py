@@ -169,7 +169,7 @@ class Trainer:
 
     def draw(self, ws: Tensor, x: Tensor) -> Tensor:
         row = 2 * int(math.log2(self.size)) - 7  # of the exit's first convolution in W+
-        image: Tensor = self.exit(x, ws[:, row : row + len(self.exit.convs) + 1].unbind(1), True)
+        image: Tensor = self.exit(x, self.exit.styles(ws[:, row : row + len(self.exit.convs) + 1].unbind(1)), True)
         return image
 
     @torch.no_grad()
@@ -194,7 +194,7 @@ def example(generator: MobileStyleGAN, size: int, seed: int) -> Example:
     psi = 0.5 + 0.5 * torch.rand((), generator=random).item()
     ws = generator.mapping(torch.randn(1, generator.z_dim, generator=random), truncation_psi=psi)
     target = F.interpolate(generator.synthesis(ws), size=(size, size), mode="area")
-    return ws, generator.synthesis_network.to_exit(ws, size)[0].half(), target.half()
+    return ws, generator.synthesis_network.to_exit(generator.styles(ws, resolution=size), size)[0].half(), target.half()
 
 
 @torch.no_grad()
@@ -205,9 +205,10 @@ def start_from_block(generator: MobileStyleGAN, size: int, exit: BlockExit, face
     row = 2 * int(math.log2(size)) - 7
     firsts, seconds = [], []
     for ws, x, _ in faces:
-        y = block.conv1(x.float(), ws[:, row], True)
-        z = block.conv2(y, ws[:, row + 1], True)
-        firsts.append((y * block.conv2.affine(ws[:, row + 1])).square().mean(dim=(0, 1, 2)))
+        y = block.conv1(x.float(), block.conv1.affine(ws[:, row]), True)
+        style = block.conv2.affine(ws[:, row + 1])
+        z = block.conv2(y, style, True)
+        firsts.append((y * style).square().mean(dim=(0, 1, 2)))
         seconds.append((z * after.up.affine(ws[:, row + 2])).square().mean(dim=(0, 1, 2)))
     use = block.conv2.pointwise.square().sum(dim=(0, 2, 3))  # how far a first channel reaches into the second ones
     first = (torch.stack(firsts).mean(dim=0) * use).topk(len(exit.convs[0].bias)).indices

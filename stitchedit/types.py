@@ -116,6 +116,11 @@ class EditedLatents:
 
     ws: FloatArray  # [N, L, w_dim]
     edits: Sequence[tuple[str, float | NDArray[np.float64]]] = ()  # (direction, strength applied; [N] where it changes)
+    offsets: FloatArray | None = None  # [N or 1, S] added to the styles, see `models.generator.draw`; None: nothing is
+
+    def offset(self, index: int) -> FloatArray | None:
+        """What is added to the styles of a crop, [1, S]."""
+        return None if self.offsets is None else self.offsets[min(index, len(self.offsets) - 1)][None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stitchedit.config import REGIONS, united
+from stitchedit.editing.edit_names import file_label, parse_channel, parse_part
 from stitchedit.errors import ConfigError, DirectionError, Refused, UnknownDirection
 from stitchedit.files.npy import moving_float32
 from stitchedit.registry import Registry
@@ -35,6 +36,8 @@ log = logging.getLogger(__name__)
 MAX_TOML_BYTES = 1 << 20
 MAX_POINTS = 1000  # of a curve
 MAX_NUMBERS = 1 << 20  # of a vector in memory; 18 rows of 512 are 9216
+MAX_CHANNELS = 10_000  # of a list; StyleGAN2's whole StyleSpace has 9,088
+MAX_SD = 1e4  # by which strength 1 moves a channel
 IN_MEMORY = Path()  # the file of a direction that has none
 SIDE_EFFECT = 0.3  # SD, the aim: no other attribute moves more at strength 1
 
@@ -136,11 +139,15 @@ class Direction(Combinable):
     name: str = ""
     file: Path = IN_MEMORY  # the vector, or the data of a function
     kind: str = "vector"  # vector, or function: the step depends on the clip and the seed
-    space: str = "W"  # W or W+
+    space: str = "W"  # W or W+; or S, StyleSpace
     layers: tuple[int, int] | None = None  # half-open range of W+ rows that move; None: all
     fidelity: float = 1.0  # how much of the clip's tuning the edit wants; see EditConfig.fidelity
     made_for: str = ""  # generator that it was learned on; empty where nothing says so
     unit: str = "strength 1.0 adds the stored vector once"
+    channels: tuple[tuple[int, int, float], ...] = ()  # of StyleSpace in place of a file: layer, channel, SD each
+    statistics: str = ""  # file beside the TOML with the channels' SD (S_mean_std); empty: of the generator's own faces
+    component: int | None = None  # of a file of components, the one that is meant
+    absolute: bool = False  # strength is the coordinate along that component which the clip's mean face is brought to
     region: str = ""  # of REGIONS: what it needs to change; empty: the face
     range: tuple[float, float] | None = None  # strengths within which faces stay faces; None: not known
     sha256: str = ""  # of the file; empty: not checked
@@ -158,6 +165,7 @@ class Direction(Combinable):
     curve: tuple[CurvePoint, ...] = ()  # by strength, ascending
     # float32 [w_dim] or [rows, w_dim], perhaps with leading axes of one, read-only; None: not read from `file` yet
     vector: Any = field(default=None, compare=False)
+    content: Any = field(default=None, compare=False)  # what was read of a file that holds no vector, see `edit_files`
     asked: str = field(default="", compare=False)  # the name or path that it was found by; empty: made in memory
     digest: str = field(default="", init=False)  # sha256 of a vector that is in memory alone
 
@@ -166,9 +174,13 @@ class Direction(Combinable):
             object.__setattr__(self, "vector", _own_vector(self.vector))
         if self.file != IN_MEMORY:
             return
-        if self.vector is None:
+        if self.vector is None and not self.channels:
             raise DirectionError("a direction needs a vector", "give vector=, or a name to stitchedit.direction()")
-        digest = hashlib.sha256(repr(self.vector.shape).encode() + self.vector.tobytes()).hexdigest()
+        if self.channels:
+            object.__setattr__(self, "space", "S")
+            object.__setattr__(self, "channels", _checked_channels(self.channels))
+        held = repr(self.channels).encode() if self.vector is None else self.vector.tobytes()
+        digest = hashlib.sha256(repr(getattr(self.vector, "shape", "")).encode() + held).hexdigest()
         object.__setattr__(self, "digest", digest)
         object.__setattr__(self, "name", checked_name(self.name or f"direction-{digest[:6]}"))
         object.__setattr__(self, "layers", _checked_layers(self.layers))
@@ -197,17 +209,25 @@ class Direction(Combinable):
 
     def as_json(self) -> dict[str, Any]:
         """Everything a machine may want to know, as plain values."""
-        known = {key: value for key, value in asdict(self).items() if key not in ("vector", "asked", "digest")}
+        known = {
+            key: value for key, value in asdict(self).items() if key not in ("vector", "content", "asked", "digest")
+        }
         return known | {
             "file": self.file.name,
             "layers": self.layers and list(self.layers),
+            "channels": [list(channel) for channel in self.channels],
             "range": self.range and list(self.range),
             "curve": [asdict(point) for point in self.curve],
         }
 
     def as_toml(self) -> dict[str, Any]:
         """The table that `read_direction` reads back; what is not known is left out."""
-        table = {key: value for key, value in self.as_json().items() if value not in (None, "", [], {}, 0.0)}
+        table = {
+            key: value
+            for key, value in self.as_json().items()
+            if value not in (None, "", [], {}, 0.0) or key == "component"
+        }
+        table = {key: value for key, value in table.items() if value is not None}
         points = [{k: v for k, v in point.items() if v is not None} for point in table.pop("curve", [])]
         effects = table.pop("effects", {})  # tables come last in TOML
         return table | ({"effects": effects} if effects else {}) | ({"curve": points} if points else {})
@@ -255,7 +275,8 @@ def _known(name: str) -> Direction:
 
 
 def find_direction(name: str | Path) -> Direction:
-    """A direction by its name in `DIRECTIONS`, its `.toml`, or a bare vector file (.npy, .npz, .pt, .safetensors).
+    """A direction by its name in `DIRECTIONS`, its `.toml`, a file of an edit (see `edit_files`), a channel of
+    StyleSpace such as "s:6:501", or a component of a file such as "pca.pt#10:0:8".
 
     Raises: UnknownDirection, with the nearest names; DirectionError, when it is damaged.
     """
@@ -263,6 +284,19 @@ def find_direction(name: str | Path) -> Direction:
         return replace(_known(str(name)), asked=str(name))
     path = Path(name).expanduser()
     if not path.is_file():
+        if part := parse_part(str(name)):
+            return Direction(
+                name=file_label(str(name)),
+                file=part.file,
+                layers=part.rows,
+                component=part.component,
+                unit=f"strength 1 is one SD along component {part.component}",
+                source=str(part.file),
+                asked=str(name),
+            )
+        if channel := parse_channel(str(name)):
+            unit = f"strength 1 is one SD of channel {channel[1]} of layer {channel[0]}"
+            return Direction(file_label(str(name)), channels=((*channel, 1.0),), unit=unit, asked=str(name))
         raise UnknownDirection(str(name), difflib.get_close_matches(str(name), DIRECTIONS), list(DIRECTIONS))
     if path.suffix == ".toml":
         return replace(read_direction(path), asked=str(name))
@@ -272,7 +306,7 @@ def find_direction(name: str | Path) -> Direction:
 
 def direction_label(direction: object) -> str:
     """The name of a direction in file names and notices, where it is still known by its name or path alone too."""
-    return direction.name if isinstance(direction, Direction) and not direction.asked else Path(str(direction)).stem
+    return direction.name if isinstance(direction, Direction) and not direction.asked else file_label(str(direction))
 
 
 def checked_name(name: str) -> str:
@@ -309,10 +343,10 @@ def read_direction(path: Path) -> Direction:
         raise DirectionError(
             f"{path} is no direction: {_said(exc)}", "see stitchedit/directions/age.toml for one"
         ) from exc
-    if direction.kind not in ("vector", "function") or direction.space not in ("W", "W+"):
+    if direction.kind not in ("vector", "function") or direction.space not in ("W", "W+", "S"):
         raise DirectionError(
             f"{path} asks for kind '{direction.kind}' in space '{direction.space}'",
-            "known are the kinds vector and function, the spaces W and W+",
+            "known are the kinds vector and function, the spaces W, W+ and S",
         )
     if direction.kind == "function" and path.parent != own_folder():
         raise DirectionError(f"{path} asks for a function", "only stitchedit's own directions do: give a vector")
@@ -339,6 +373,22 @@ def _own_vector(vector: Any) -> FloatArray:
     return own
 
 
+def _checked_channels(channels: Any) -> tuple[tuple[int, int, float], ...]:
+    """Raises DirectionError, unless they are (layer, channel) or (layer, channel, SD), some thousand at most."""
+    try:
+        found = tuple((int(c[0]), int(c[1]), float(c[2]) if len(c) > 2 else 1.0) for c in channels)
+        good = all(len(c) in (2, 3) for c in channels) and all(
+            0 <= a < 1000 and 0 <= b < 100_000 and abs(sd) <= MAX_SD for a, b, sd in found
+        )
+    except (TypeError, ValueError, LookupError, OverflowError) as exc:
+        raise DirectionError(f"channels are no list: {_said(exc)}", "give such as [[6, 501], [9, 421, -0.5]]") from exc
+    if not good or not 0 < len(found) <= MAX_CHANNELS:
+        raise DirectionError(
+            "its channels are no layers and channels, or too many", "give such as [[6, 501], [9, 421, -0.5]]"
+        )
+    return found
+
+
 def _checked_layers(layers: Any) -> tuple[int, int] | None:
     """Raises DirectionError, unless it is None or a half-open range."""
     if layers is None:
@@ -353,17 +403,28 @@ def _checked_layers(layers: Any) -> tuple[int, int] | None:
 
 
 def _parse(table: Mapping[str, Any], path: Path) -> Direction:
-    if (name := str(table["file"])) in ("", ".", "..") or not set(name).isdisjoint("/\\\0"):
-        raise ValueError("its file must lie beside it")
+    channels = table.get("channels", ())
+    name, statistics = (str(table[key]) if key in table else "" for key in ("file", "statistics"))
+    if not name and not channels:
+        raise KeyError("file")
+    for beside in (name, statistics):
+        if beside in (".", "..") or not set(beside).isdisjoint("/\\\0"):
+            raise ValueError("its file must lie beside it")
+    if name and channels:
+        raise ValueError("it gives a file and channels: one of them alone")
     layers, span = table.get("layers"), table.get("range")
     points = table.get("curve", [])
     if len(points) > MAX_POINTS:
         raise ValueError(f"its curve has more than {MAX_POINTS} points")
     return Direction(
         name=str(table["name"]),
-        file=path.parent / name,
+        file=path.parent / name if name else IN_MEMORY,
+        channels=_checked_channels(channels) if channels else (),
+        statistics=str(path.parent / statistics) if statistics else "",
+        component=int(table["component"]) if "component" in table else None,
+        absolute=bool(table.get("absolute", False)),
         kind=str(table.get("kind", "vector")),
-        space=str(table["space"]),
+        space=str(table["space"]) if name else "S",
         layers=(int(layers[0]), int(layers[1])) if layers else None,
         fidelity=float(table.get("fidelity", 1.0)),
         made_for=str(table["made_for"]),

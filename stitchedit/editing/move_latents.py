@@ -1,6 +1,7 @@
 """Latents -> EditedLatents: one fixed step in the latent space for the whole clip.
 
-A direction of kind "vector" adds its vector; one of kind "function" works its step out of the clip and the seed.
+A direction of kind "vector" adds its vector to the codes or, in StyleSpace, to the styles. One of kind "function" works
+its step out of the clip and the seed, a network out of each code.
 """
 
 from __future__ import annotations
@@ -11,15 +12,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.editing.direction import Direction, find_direction
 from stitchedit.editing.identity_change import FUNCTIONS, read_arrays
-from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, WrongShape
+from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, Refused, WrongShape
 from stitchedit.types import EditedLatents, FloatArray, Latents
+
+if TYPE_CHECKING:
+    from stitchedit.editing.edit_files import EditFile
 
 log = logging.getLogger(__name__)
 
@@ -52,22 +56,29 @@ def edit(
         space: the generator that the pivots belong to.
         seed: chooses the person of `identity`.
         force: use directions of another generator all the same.
-    Returns: ws [N, L, w_dim]; L stays 1 as long as every layer moves alike, else it is num_ws.
+    Returns: ws [N, L, w_dim]; L stays 1 as long as every layer moves alike, else it is num_ws. And the offsets of the
+        styles, where an edit is one of StyleSpace.
     Raises: ConfigError for a strength that is no number; UnknownDirection; OtherGenerator; WrongShape; HashMismatch.
     """
     ws = np.asarray(latents.ws, np.float32)
     total = np.zeros((1, 1, space.w_dim), np.float64)  # [1 or N, 1 or num_ws, w_dim]
+    offsets: NDArray[np.float64] | None = None  # [1 or N, S]
     for name, strength in edits:
         if not np.isfinite(strength).all():
             raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
-        direction = name if isinstance(name, Direction) else find_direction(name)
+        direction = load_direction(name if isinstance(name, Direction) else find_direction(name))
         check_made_for(direction, space, force)
+        if in_style_space(direction, space):
+            moved = np.reshape(strength, (-1, 1)) * load_offset(direction, space).astype(np.float64)
+            offsets = moved if offsets is None else offsets + moved
+            continue
         step = load_step(direction, latents, space, seed)
-        total = total + np.reshape(strength, (-1, 1, 1)) * step
+        total = total + (np.reshape(strength, (-1, 1, 1)) - _starting_point(direction, latents)) * step
     if total.shape[1] > ws.shape[1]:
         ws = np.broadcast_to(ws, (ws.shape[0], total.shape[1], ws.shape[2]))
     edited = (ws + total.astype(np.float32)).astype(np.float32)
-    return EditedLatents(ws=edited, edits=tuple((str(name), strength) for name, strength in edits))
+    applied = tuple((str(name), strength) for name, strength in edits)
+    return EditedLatents(edited, applied, None if offsets is None else offsets.astype(np.float32))
 
 
 def load_direction(direction: Direction) -> Direction:
@@ -75,21 +86,110 @@ def load_direction(direction: Direction) -> Direction:
 
     Raises: HashMismatch, DirectionError, and what reading a bare vector file raises.
     """
-    if direction.vector is not None:
+    if direction.vector is not None or direction.content is not None:
         return direction
     if direction.kind == "function":
         if direction.name not in FUNCTIONS:
             raise DirectionError(f"this stitchedit cannot work out '{direction.name}'", "update stitchedit")
         _checked_arrays(direction.file, direction.sha256)
         return direction
-    from stitchedit.editing.vector_files import read_vector
+    if direction.channels and not direction.statistics:
+        return direction
+    from stitchedit.editing.edit_files import read_edit
 
-    _check_hash(direction.file, direction.sha256)
-    return replace(direction, vector=read_vector(direction.file))
+    file = Path(direction.statistics) if direction.channels else direction.file
+    _check_hash(file, direction.sha256)
+    found = read_edit(file)
+    log.info("%s holds %s", file, found.said)
+    return _taken(direction, found)
+
+
+def _taken(direction: Direction, found: EditFile) -> Direction:
+    """The direction with what it means of a file. Raises DirectionError, where the file does not hold that."""
+    from stitchedit.editing.edit_files import ChannelRelevance, Components, StyleStatistics, Vector
+
+    if direction.channels and not isinstance(found, StyleStatistics):
+        raise DirectionError(f"{direction.statistics} holds {found.said}", "`statistics` names an S_mean_std")
+    if isinstance(found, StyleStatistics) and not direction.channels:
+        raise DirectionError(
+            f"{direction.file} holds {found.said}, no edit", "name it as `statistics` in a TOML with `channels`"
+        )
+    if isinstance(found, ChannelRelevance):
+        raise DirectionError(
+            f"{direction.file} holds {found.said}", "say which way with --from 'face' --to 'face with a beard'"
+        )
+    if not isinstance(found, Components):
+        if direction.component is not None:
+            raise DirectionError(f"{direction.file} holds {found.said}, no components", "leave its number out")
+        return replace(direction, **({"vector": found.numbers} if isinstance(found, Vector) else {"content": found}))
+    if direction.component is None:
+        raise DirectionError(
+            f"{direction.file} holds {found.said}",
+            f"say which one, and on which rows of W+: {direction.file.name}#10 or {direction.file.name}#10:0:8",
+        )
+    if direction.absolute and found.mean is None:
+        raise DirectionError(f"{direction.file} holds no mean of W", "leave `absolute` out: its edits are steps")
+    try:
+        vector = found.vector(direction.component)
+    except Refused as exc:
+        raise DirectionError(f"{direction.file}: {exc}", "choose one of them") from exc
+    return replace(direction, vector=vector, content=found if direction.absolute else None)
+
+
+def in_style_space(direction: Direction, space: LatentSpace) -> bool:
+    """Whether a direction that was read moves styles: it says so, or its vector is as long as the StyleSpace alone is.
+
+    A list of channels, or one vector of all of them.
+    """
+    if direction.space == "S" or direction.channels:
+        return True
+    if direction.vector is None or direction.kind == "function":
+        return False
+    size = direction.vector.size
+    if (size % space.w_dim == 0 and size // space.w_dim <= space.num_ws) or not hasattr(space, "style_layers"):
+        return False
+    from stitchedit.editing.style_space import lengths, style_space
+
+    return size in lengths(style_space(space, direction.name))
+
+
+def load_offset(direction: Direction, space: LatentSpace) -> FloatArray:
+    """What strength 1 adds to the styles, all layers one after another: [S]. Raises DirectionError."""
+    from stitchedit.editing.style_space import offset_of_channels, offset_of_vector, style_space
+
+    direction = load_direction(direction)
+    opened = style_space(space, direction.name)
+    if direction.channels:
+        return offset_of_channels(direction.channels, opened, direction.content, direction.place)
+    return offset_of_vector(direction.vector, opened, direction.place)
+
+
+def _starting_point(direction: Direction, latents: Latents) -> float:
+    """From where a strength counts: 0; or, of an absolute edit, the clip's mean coordinate along its component."""
+    if not direction.absolute or direction.content is None or direction.component is None:
+        return 0.0
+    mean = np.asarray(latents.ws[:, 0], np.float32).mean(axis=0)
+    return float(direction.content.coordinate(direction.component, mean))
+
+
+def _network_step(direction: Direction, latents: Latents, space: LatentSpace) -> NDArray[np.float64]:
+    """What a network adds to each pivot, [N, num_ws, w_dim]. Raises DirectionError, when it is another generator's."""
+    network = direction.content
+    if network.w_dim != space.w_dim or network.num_ws not in (0, space.num_ws):
+        rows = network.num_ws or "any number of"
+        raise DirectionError(
+            f"{direction.place} holds {network.said} for {rows} rows of {network.w_dim}",
+            f"this generator has {space.num_ws} rows of {space.w_dim}: take one that was trained for it",
+        )
+    ws = np.asarray(latents.ws, np.float32)
+    step: NDArray[np.float64] = network.step(np.repeat(ws, space.num_ws // ws.shape[1], axis=1)).astype(np.float64)
+    return step
 
 
 def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: int = 0) -> NDArray[np.float64]:
     """What strength 1 adds to the pivots: [1, w_dim] where all layers move alike, else [num_ws, w_dim].
+
+    Of a network it is [N, num_ws, w_dim]. Not of an edit in StyleSpace: see `load_offset`.
 
     Raises: WrongShape, and what `load_direction` raises.
     """
@@ -97,13 +197,15 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
     if direction.kind == "function":
         arrays = _checked_arrays(direction.file, direction.sha256)
         step = FUNCTIONS[direction.name](arrays, latents, seed)[None]
+    elif direction.vector is None:
+        step = _network_step(direction, latents, space)
     else:
         from stitchedit.editing.vector_files import shape_direction
 
         vector = _same_rows(direction.vector, direction.layers, space.num_ws)
         vector = shape_direction(vector, space.num_ws, space.w_dim, direction.place)
         step = np.atleast_2d(np.asarray(vector)).astype(np.float64)
-    if step.shape not in {(1, space.w_dim), (space.num_ws, space.w_dim)}:
+    if step.shape[-2:] not in {(1, space.w_dim), (space.num_ws, space.w_dim)}:
         raise WrongShape(direction.place, step.shape, space.num_ws, space.w_dim)
     if not np.isfinite(step).all():
         raise DirectionError(f"{direction.place} holds values that are no numbers", "make the vector again")
@@ -152,7 +254,6 @@ def _check_hash(path: Path, sha256: str) -> None:
 
 
 def _sha256(path: Path) -> str:
-    from stitchedit.errors import Refused
     from stitchedit.stylegan2.files import map_file
 
     try:

@@ -26,7 +26,7 @@ from stitchedit.image.arrays import require_picture, shrink, to_bytes
 from stitchedit.image.smoothing import guided_filter, smoothstep, wide_blur
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
-from stitchedit.models.generator import DrawsWindows, Generator, Window, draw_window, part_of
+from stitchedit.models.generator import DrawsWindows, Generator, Window, draw, part_of
 from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.recorded import Recorded
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
@@ -78,11 +78,12 @@ class Chain:
         content: Tensor,
         border_mask: Tensor,
         content_mask: Tensor,
+        offset: Tensor | None = None,
         window: Window | None = None,
     ) -> tuple[Tensor, Tensor]:
         """[3]: total, border and content loss of a frame, see `stitch_frame`; and its picture."""
         masked = LOSSES[self.config.norm]
-        image = draw_window(self.generator, w, window, size)
+        image = draw(self.generator, w, offset, resolution=size, window=window)
         border = masked(image, source, border_mask)
         inside = masked(image, content, content_mask)
         return torch.stack([border + self.config.content_weight * inside, border, inside]), image
@@ -129,6 +130,7 @@ def stitch_frame(
     border_mask: Tensor,
     content_mask: Tensor,
     *,
+    offset: Tensor | None = None,
     size: int | None = None,
     window: Window | None = None,
     steps: int,
@@ -138,7 +140,7 @@ def stitch_frame(
     Convention: images [1, 3, S, S] RGB in [-1, 1], masks [1, 1, S, S] in [0, 1]; of a window, where one is given.
 
     Args:
-        w: the edited code, [1, L, w_dim].
+        w: the edited code, [1, L, w_dim]; offset: what is added to its styles, [1, S].
         size: of the generator's exit; window: the part of its picture that all are of.
         source: what the border shall be; content: what the inside shall stay.
         steps: at most so many; fewer when the border loss falls below `config.border_threshold` before a step.
@@ -150,10 +152,13 @@ def stitch_frame(
         last = step == steps
         chain.optimizer.zero_grad()
         if w.is_cuda:
-            losses, image = chain.recorded(size)(w, source, content, border_mask, content_mask)
+            given = (w, source, content, border_mask, content_mask)
+            losses, image = chain.recorded(size)(*given, *(() if offset is None else (offset,)))
         else:
             with torch.set_grad_enabled(not last):
-                losses, image = chain.losses_and_picture(size, w, source, content, border_mask, content_mask, window)
+                losses, image = chain.losses_and_picture(
+                    size, w, source, content, border_mask, content_mask, offset, window
+                )
         loss, border, inside = losses.tolist()
         curve.append((loss, border, inside))
         if last or border < config.border_threshold:
@@ -185,8 +190,10 @@ def stitch(
     device = generator.w_avg.device
     for index in range(chain.done, len(batches)):
         w = torch.from_numpy(edited.ws[index : index + 1]).to(device)
+        moved = edited.offset(index)
+        offset = None if moved is None else torch.from_numpy(moved).to(device)
         with torch.no_grad():
-            content = require_picture(generator.synthesis(w, resolution=size))
+            content = require_picture(draw(generator, w, offset, resolution=size))
         ring = masks(index, to_bytes(content[0]))
         width = chain.config.border_px * size / REFERENCE_PX
         inside = interior(ring.content, width, ring.edge)
@@ -196,7 +203,7 @@ def stitch(
         added = detail(index, content, inside) if detail else torch.zeros_like(content)
         far = torch.from_numpy(inside).to(device)
         steps = chain.config.first_steps if index == 0 else chain.config.steps
-        image, curve = meeting(chain, generator, w, source - added, content, ring, far, steps)
+        image, curve = meeting(chain, generator, w, source - added, content, ring, far, steps, offset)
         chain.done = index + 1
         chain.pull_back()
         if chain.config.interior:
@@ -219,26 +226,28 @@ def meeting(
     ring: RingMasks,
     inside: Tensor,
     steps: int,
+    offset: Tensor | None = None,
 ) -> tuple[Tensor, list[tuple[float, float, float]]]:
     """The content tuned to meet the source at its border, [1, 3, S, S], and the losses of `stitch_frame`.
 
     Beyond the window that the losses look at, where nothing of the edit is shown, it is the source.
 
     Args:
-        w: the edited code, [1, L, w_dim]; content: what the tuned `generator` draws of it.
+        w: the edited code, [1, L, w_dim]; offset: what is added to its styles, [1, S]; content: what the tuned
+            `generator` draws of them.
         inside: [S, S], see `interior`; steps: at most so many.
     """
     size = content.shape[-1]
     at = stitching_exit(generator, chain.config, size)
     apart = source - content
     with torch.no_grad():
-        own = content if at == size else generator.synthesis(w, resolution=at)
+        own = content if at == size else draw(generator, w, offset, resolution=at)
     gap = shrink(apart, at)
     looked_at = [shrink(torch.from_numpy(mask)[None, None].to(content), at) for mask in (ring.border, ring.content)]
     parts = isinstance(generator, DrawsWindows) and not content.is_cuda  # there a pass is recorded as a whole
     window = acting_window(*looked_at) if parts else None
     pictures = (part_of(picture, window) for picture in (own + gap, own, *looked_at))
-    part, curve = stitch_frame(chain, w, *pictures, size=at, window=window, steps=steps)
+    part, curve = stitch_frame(chain, w, *pictures, offset=offset, size=at, window=window, steps=steps)
     moved = gap.clone()
     part_of(moved, window).copy_(part - part_of(own, window))
     if at == size:

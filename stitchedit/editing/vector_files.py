@@ -1,6 +1,6 @@
-"""Edit directions in files of strangers: a vector, and nothing but a vector, out of .npy, .npz, .pt and .safetensors.
+"""One array of numbers out of the bytes of a .npy, .npz, .pt or .safetensors of a stranger, and a direction out of it.
 
-The kind of a file is seen by its content. Nothing in it is executed, and its size is checked before memory is taken.
+Nothing in a file is executed, and its size is checked before memory is taken.
 """
 
 from __future__ import annotations
@@ -13,43 +13,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from stitchedit.errors import DirectionError, Refused, WrongShape
+from stitchedit.errors import Refused, WrongShape
 from stitchedit.files.npy import MAX_NUMBERS, as_numbers, is_npz, moving_float32, read_npy, read_npz
-from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.standins import ELEMENTS, TORCH_FILE, NumpyArray, StoredTensor
-from stitchedit.stylegan2.torchfile import is_stream, is_zip, read_torch
+from stitchedit.stylegan2.torchfile import read_torch
 from stitchedit.stylegan2.unpickle import printable
 from stitchedit.types import FloatArray
 
-MAX_FILE_BYTES = 256 << 20
 MAX_JSON_BYTES = 1 << 20
 
 _SAFETENSORS_TYPES = {"F64": "float64", "F32": "float32", "F16": "float16", "BF16": "bfloat16"}
-_GANSPACE = (
-    "it holds GANSpace components (mean, comp, std): each sets a coordinate of w, it is no direction to add; "
-    "save one row of comp as its own file to use it as a direction"
-)
-
-
-def read_vector(path: Path | str) -> FloatArray:
-    """The one array of numbers in a file, float32, in the shape that it has there.
-
-    Known are numpy's .npy and .npz, torch.save's .pt (of both formats, from any device) and .safetensors, each with one
-    array; what else a dictionary of torch.save holds, such as a name, is not looked at.
-
-    Raises: DirectionError, when the file is missing, damaged, of another kind, too large, not finite, or all 0.
-    """
-    path = Path(path)
-    try:
-        data = map_file(path)
-        if len(data) > MAX_FILE_BYTES:
-            raise Refused(f"it has {len(data) >> 20} MB, too much for a vector")
-        return _float32(_read(data))
-    except Refused as exc:
-        raise DirectionError(
-            f"cannot read a direction from {path}: {exc}",
-            "save the vector by itself: np.save('age.npy', v) or torch.save(v, 'age.pt')",
-        ) from exc
 
 
 def shape_direction(vector: FloatArray, num_ws: int, w_dim: int, path: Path | str) -> FloatArray:
@@ -83,21 +56,24 @@ def _ones(shape: tuple[int, ...]) -> int:
     return count
 
 
-def _read(data: memoryview) -> NDArray[Any]:
+def read_arrays(data: memoryview, most: int = MAX_NUMBERS) -> NDArray[Any]:
+    """The one array in the bytes of a .npy, .npz or .safetensors. Raises Refused."""
     if bytes(data[:6]) == b"\x93NUMPY":
-        return read_npy(data)
+        return read_npy(data, most=most)
     if is_npz(data):
         return read_npz(data)
-    if is_zip(data) or is_stream(data):
-        return _torch(read_torch(data, lambda _: TORCH_FILE))
     if bytes(data[8:9]) == b"{":
         return _safetensors(data)
-    if bytes(data[:1]) == b"\x80":
-        raise Refused("it is a bare pickle")
     raise Refused("it is none of .npy, .npz, .pt and .safetensors")
 
 
-def _float32(array: NDArray[Any]) -> FloatArray:
+def read_torch_tensors(data: memoryview) -> object | None:
+    """What torch.save wrote, tensors unread; None, where it is another zip. Raises Refused."""
+    return None if is_npz(data) else read_torch(data, lambda _: TORCH_FILE)
+
+
+def vector_of(array: NDArray[Any]) -> FloatArray:
+    """A float32 copy of an array that is a direction. Raises Refused, where it is none."""
     if array.dtype.kind != "f":
         raise Refused(f"it holds {array.dtype.name}, not numbers in floating point")
     if not array.size:
@@ -107,19 +83,19 @@ def _float32(array: NDArray[Any]) -> FloatArray:
     return moving_float32(array)
 
 
-def _torch(value: object) -> NDArray[Any]:
+def array_of(value: object) -> NDArray[Any]:
+    """The numbers of a tensor in a file, or of a dictionary with one. Raises Refused."""
+    if isinstance(value, np.ndarray):
+        return value
     if isinstance(value, StoredTensor):
         return _widen(value.array(), value.element)
     if isinstance(value, NumpyArray):
         return value.array
     if isinstance(value, Mapping):
-        names = [name for name in value if isinstance(name, str)]
-        if {"mean", "comp", "std"} <= set(names):
-            raise Refused(_GANSPACE)
         tensors = [part for part in value.values() if isinstance(part, StoredTensor | NumpyArray)]
         if len(tensors) == 1:
-            return _torch(tensors[0])
-        shown = ", ".join(printable(n, 20) for n in names[:4])
+            return array_of(tensors[0])
+        shown = ", ".join(printable(n, 20) for n in [name for name in value if isinstance(name, str)][:4])
         raise Refused(f"it holds a dictionary ({shown}) with {len(tensors)} tensors, not one")
     raise Refused(f"it holds a {type(value).__name__}, not one tensor")
 

@@ -13,11 +13,11 @@ from stitchedit.evaluation.cache import Tick
 from stitchedit.evaluation.clip_versions import Places, Take
 from stitchedit.evaluation.frame_passes import edited_frames
 from stitchedit.faces.alignment import crop
-from stitchedit.pipeline.face_edit import MOVES, codes_digest
+from stitchedit.pipeline.face_edit import MOVES, edit_digest
 from stitchedit.pipeline.inversion import Inversion, softened
 from stitchedit.project import artefacts
 from stitchedit.project.records import Records
-from stitchedit.types import AskedChange, FloatArray, Latents
+from stitchedit.types import AskedChange, EditedLatents, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Moves:
 
     tuned: Inversion
     edited: Inversion  # the same with its generator as the edit had it
-    codes: Latents
+    codes: EditedLatents
     asked: tuple[AskedChange, ...]
 
 
@@ -37,7 +37,7 @@ def load_moves(records: Records, tuned: Inversion) -> Moves:
     """
     path = records.path.parent / MOVES
     codes, asked = artefacts.load_moves(path, tuned.generator, len(tuned.crops.frames))
-    if codes_digest(codes.ws) != records.inputs("stitch").get("codes"):
+    if edit_digest(codes) != records.inputs("stitch").get("codes"):
         raise ProjectError(f"{path} holds the codes of a later run of this edit", "measure the video of that one")
     fidelity = float(records.inputs("stitch").get("fidelity", 1))
     return Moves(tuned, softened(tuned, fidelity), codes, tuple(asked))

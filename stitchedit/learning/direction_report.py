@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.editing.direction import SIDE_EFFECT, CurvePoint, Direction
-from stitchedit.editing.move_latents import check_made_for, load_step
+from stitchedit.editing.move_latents import check_made_for, in_style_space, load_direction, load_offset, load_step
 from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import BACKGROUND, INK, contact_sheet
@@ -57,6 +57,7 @@ def report_direction(
     check_made_for(direction, generator, force)
     make_folder(stem.parent)  # before measuring, which takes minutes
     if count:
+        direction = load_direction(direction)
         steps = person_steps(direction, generator, people(generator, count))
         direction = measured(direction, generator, steps, tick)
     return write_report(direction, generator, stem)
@@ -64,6 +65,7 @@ def report_direction(
 
 def write_report(direction: Direction, generator: Generator, stem: Path) -> dict[str, Any]:
     """STEM.png and STEM.json of what is known; gives what the latter holds. Raises NotWritable, DiskFull."""
+    direction = load_direction(direction)
     steps = person_steps(direction, generator, people(generator, PERSONS))
     save_png(draw(direction, strip(direction, generator, steps)), stem.with_name(f"{stem.name}.png"))
     facts = direction.as_json() | {"missed": missed(direction)}
@@ -72,36 +74,47 @@ def write_report(direction: Direction, generator: Generator, stem: Path) -> dict
     return facts
 
 
-def person_steps(direction: Direction, generator: Generator, w: FloatArray) -> NDArray[np.float64]:
-    """What strength 1 adds to each of the people w [N, w_dim]: [N, 1 or num_ws, w_dim].
+class Steps(NamedTuple):
+    """What strength 1 adds to each of N people."""
+
+    w: NDArray[np.float64]  # [N, 1 or num_ws, w_dim]
+    styles: FloatArray | None = None  # [1, S] to the styles; None: nothing
+
+
+def person_steps(direction: Direction, generator: Generator, w: FloatArray) -> Steps:
+    """Of the people w [N, w_dim], for a direction that was read.
 
     A function's step depends on the person; each has a seed of its own.
     """
     if direction.kind == "function":
         each = [load_step(direction, Latents(one[None, None]), generator, seed) for seed, one in enumerate(w)]
-        return np.stack(each)
-    step = load_step(direction, Latents(w[:1, None]), generator)
-    return np.broadcast_to(step, (len(w), *step.shape))
+        return Steps(np.stack(each))
+    if in_style_space(direction, generator):
+        return Steps(np.zeros((len(w), 1, generator.w_dim)), load_offset(direction, generator)[None])
+    step = load_step(direction, Latents(w[:, None]), generator)
+    return Steps(np.broadcast_to(step, (len(w), *step.shape[-2:])))
 
 
 def measured(
-    direction: Direction, generator: Generator, steps: NDArray[np.float64], tick: Callable[[], None] | None = None
+    direction: Direction, generator: Generator, steps: Steps, tick: Callable[[], None] | None = None
 ) -> Direction:
-    """The direction with effects, curve and identity distance as found on len(steps) people of the fixed seed."""
+    """The direction with effects, curve and identity distance as found on so many people of the fixed seed."""
     from stitchedit.learning.attribute_regressors import WReadings
 
-    meter = Meter.of(generator, WReadings.load().spread, len(steps), tick=tick)
-    after = meter.moved(steps, 1.0)
+    meter = Meter.of(generator, WReadings.load().spread, len(steps.w), tick=tick)
+    after = meter.moved(steps.w, 1.0, styles=steps.styles)
     points = {1.0: meter.point(1.0, after, direction.attribute)}
     for strength in curve_strengths(direction):
         if strength not in points:
-            points[strength] = meter.point(strength, meter.moved(steps, strength), direction.attribute)
+            points[strength] = meter.point(
+                strength, meter.moved(steps.w, strength, styles=steps.styles), direction.attribute
+            )
     return replace(
         direction,
         effects=meter.effects(after),
         identity_distance=points[1.0].identity_distance,
         curve=tuple(points[strength] for strength in sorted(points)),
-        checked_on=f"{len(steps)} people at {meter.size} px",
+        checked_on=f"{len(steps.w)} people at {meter.size} px",
     )
 
 
@@ -124,14 +137,15 @@ def missed(direction: Direction) -> list[str]:
     return lines
 
 
-def strip(direction: Direction, generator: Generator, steps: NDArray[np.float64]) -> ByteArray:
+def strip(direction: Direction, generator: Generator, steps: Steps) -> ByteArray:
     """Faces across the range, a person a row: [H, W, 3]."""
     low, high = direction.range or (-2.0, 2.0)
     strengths = sorted({low, low / 2, 0.0, high / 4, high / 2, 0.75 * high, high})
     cells = []
-    for one, step in zip(people(generator, PERSONS), steps, strict=False):
+    styles = None if steps.styles is None else np.array(strengths, np.float32)[:, None] * steps.styles
+    for one, step in zip(people(generator, PERSONS), steps.w, strict=False):
         codes = one + np.array(strengths)[:, None, None] * step
-        cells.append(list(render(generator, codes.astype(np.float32), drawing_size(generator))))
+        cells.append(list(render(generator, codes.astype(np.float32), drawing_size(generator), styles)))
     captions = [f"{direction.name} {s:+.3g}" if s else "as they are" for s in strengths]
     return contact_sheet(cells, captions, [""] * len(cells), CELL_PX)
 

@@ -80,10 +80,21 @@ class Meter:
             self._before = self.read(self.w)
         return self._before
 
-    def moved(self, step: Floats, strength: float, count: int | None = None, identities: int | None = None) -> Faces:
-        """The first `count` of them after strength times a step: [w_dim], [L, w_dim], or [N, L, w_dim] for each."""
+    def moved(
+        self,
+        step: Floats,
+        strength: float,
+        count: int | None = None,
+        identities: int | None = None,
+        styles: FloatArray | None = None,
+    ) -> Faces:
+        """The first `count` of them after strength times a step: [w_dim], [L, w_dim], or [N, L, w_dim] for each.
+
+        `styles`: [1, S], times strength added to the styles.
+        """
         own = step[:count] if step.ndim == 3 else np.atleast_2d(step)
-        return self.read((self.w[:count] + strength * own).astype(np.float32), identities)
+        added = None if styles is None else (strength * styles).astype(np.float32)
+        return self.read((self.w[:count] + strength * own).astype(np.float32), identities, added)
 
     def masked(self, step: Floats, layers: tuple[int, int] | None) -> Floats:
         """A step [w_dim] on a half-open range of W+ rows alone, [num_ws, w_dim]; None: on all."""
@@ -92,9 +103,9 @@ class Meter:
         mask[first:end] = 1
         return mask * step
 
-    def read(self, w: FloatArray, identities: int | None = None) -> Faces:
-        """What the faces of codes [N, L, w_dim] show."""
-        pictures = render(self.generator, w, self.size)
+    def read(self, w: FloatArray, identities: int | None = None, styles: FloatArray | None = None) -> Faces:
+        """What the faces of codes [N, L, w_dim] show; `styles` [1, S] is added to the styles of all."""
+        pictures = render(self.generator, w, self.size, styles)
         embedded = min(len(w), self.identities if identities is None else identities)
         found = read_faces(pictures, self.predictors, embedded, self.tick)
         return Faces(

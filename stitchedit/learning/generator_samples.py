@@ -13,8 +13,8 @@ from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, Predictors, appear
 from stitchedit.faces.detectors import Box, embed, landmarks
 from stitchedit.faces.expression import EXPRESSION, expression
 from stitchedit.faces.human_ratings import RATED
-from stitchedit.models.generator import Generator
-from stitchedit.types import ByteArray, FloatArray
+from stitchedit.models.generator import Generator, draw
+from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 NAMES: tuple[str, ...] = ("age", "gender", *RATED, *EXPRESSION, *GEOMETRY, *APPEARANCE)
 PICTURE_PX = 256
@@ -43,17 +43,19 @@ def draw_ws(generator: Generator, count: int, seed: list[int], psi: FloatArray |
     return pulled.astype(np.float32)
 
 
-def render(generator: Generator, w: FloatArray, size: int | None = None) -> ByteArray:
+def render(generator: Generator, w: FloatArray, size: int | None = None, styles: FloatArray | None = None) -> ByteArray:
     """Pictures [N, 256, 256, 3] of codes, drawn at `size` (an exit, default the full one) and shrunk by area.
 
     Args:
         w: [N, w_dim] in W, or [N, L, w_dim] with rows of their own.
+        styles: [N or 1, S], what is added to the styles; None: nothing is.
     """
-    pictures = []
+    pictures, edited = [], EditedLatents(w, offsets=styles)
     with torch.inference_mode():
-        for code in w:
+        for index, code in enumerate(w):
             ws = torch.from_numpy(np.asarray(code, np.float32)).reshape(1, -1, generator.w_dim)
-            image = generator.synthesis(ws, resolution=size)
+            moved = edited.offset(index)
+            image = draw(generator, ws, None if moved is None else torch.from_numpy(moved), resolution=size)
             levels = (image[0] * 127.5 + 127.5).clamp(0, 255).permute(1, 2, 0).cpu().numpy()
             levels = cv2.resize(levels, (PICTURE_PX, PICTURE_PX), interpolation=cv2.INTER_AREA)
             pictures.append(np.rint(levels).astype(np.uint8))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -76,12 +76,38 @@ class Generator(Protocol):
 Window = tuple[int, int, int, int]
 
 
-def draw_window(generator: Generator, ws: Tensor, window: Window | None, resolution: int | None = None) -> Tensor:
-    """The part of what `synthesis` draws of ws that lies in a window, [B, 3, h, w]; None: all, by any generator."""
+def draw(
+    generator: Generator,
+    ws: Tensor,
+    offset: Tensor | None = None,
+    *,
+    resolution: int | None = None,
+    window: Window | None = None,
+) -> Tensor:
+    """What `synthesis` draws of ws, or the part of it that lies in a window, [B, 3, h, w].
+
+    Args:
+        offset: [B or 1, S] is added to the styles, all layers of the full size one after another; None: nothing is.
+        window: None: all of the picture, by any generator; else by one that `DrawsWindows`.
+    """
+    if offset is not None:
+        assert isinstance(generator, HasStyleSpace)  # who made the offset has seen to it
+        more: dict[str, Any] = {} if window is None else {"window": window}
+        styles = moved_styles(generator, generator.styles(ws, resolution=resolution), offset, resolution)
+        return generator.from_styles(styles, resolution=resolution, **more)
     if window is None:
         return generator.synthesis(ws, resolution=resolution)
     assert isinstance(generator, DrawsWindows)
     return generator.synthesis_window(ws, window, resolution=resolution)
+
+
+def moved_styles(
+    generator: HasStyleSpace, styles: Sequence[Tensor], offset: Tensor, resolution: int | None = None
+) -> list[Tensor]:
+    """Styles with what is added to those layers that a picture of this size has in common with the full one."""
+    widths = [channels for _, channels in generator.style_layers(resolution)]
+    added = torch.split(offset[:, : sum(widths)], widths, dim=1)
+    return [style + part for style, part in zip(styles, added, strict=False)] + list(styles[len(added) :])
 
 
 def part_of(image: Tensor, window: Window | None) -> Tensor:
@@ -97,6 +123,28 @@ class DrawsWindows(Protocol):
     """A generator that draws a part of a picture for about its share of the work; others draw all of it."""
 
     def synthesis_window(self, ws: Tensor, window: Window, *, resolution: int | None = None) -> Tensor: ...
+
+
+@runtime_checkable
+class HasStyleSpace(Protocol):
+    """A generator whose layers take styles, a number a channel, which can be moved apart from w."""
+
+    def style_layers(self, resolution: int | None = None) -> tuple[tuple[str, int], ...]:
+        """Name and channels of each layer with a style, in the order of execution.
+
+        Those of a smaller picture are the first of the full one's.
+        """
+        ...
+
+    def styles(self, ws: Tensor, *, resolution: int | None = None) -> list[Tensor]:
+        """ws [B, num_ws or 1, w_dim] -> [B, channels] for each of `style_layers`, then those of layers that only this
+        size has.
+        """
+        ...
+
+    def from_styles(self, styles: Sequence[Tensor], *, resolution: int | None = None) -> Tensor:
+        """What `styles` gives for the same size -> images. One that `DrawsWindows` takes a `window` too."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ from stitchedit.project.folder import Project
 from stitchedit.project.records import Records, inputs_of
 from stitchedit.project.stage_runner import Stages
 from stitchedit.strength import Keyframes
-from stitchedit.types import AskedChange, ByteArray, EditedLatents, FloatArray
+from stitchedit.types import AskedChange, ByteArray, EditedLatents
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +100,7 @@ class FaceEdit:
     def inputs(self) -> dict[str, str]:
         """What the stitched crops depend on."""
         project = self.inverted.project
-        inputs = {"tune": project.records.fingerprint("tune"), "codes": codes_digest(self.edited.ws)}
+        inputs = {"tune": project.records.fingerprint("tune"), "codes": edit_digest(self.edited)}
         inputs |= {"fidelity": str(self.fidelity), "own_colours": str(self.own_colours)}
         inputs |= {"vectors": self.vectors} if self.vectors else {}  # older records have none
         return inputs | region_inputs(project, self.config.regions) | inputs_of(self.config.stitch)
@@ -113,14 +113,14 @@ class FaceEdit:
         )
 
         def work(fingerprint: str) -> None:
-            artefacts.save_moves(self.folder / MOVES, self.edited.ws, self.asked)
+            artefacts.save_moves(self.folder / MOVES, self.edited, self.asked)
             _stitch_all(self, checkpoint, fingerprint, progress)
             if self.config.stitch.steady:
                 _steady_all(self, progress)
 
         self.stages.run("stitch", self.inputs(), [self._last], work)
         if not (self.folder / MOVES).exists():  # stitched by a stitchedit that did not keep them
-            artefacts.save_moves(self.folder / MOVES, self.edited.ws, self.asked)
+            artefacts.save_moves(self.folder / MOVES, self.edited, self.asked)
         # Not before the stage is on record: a kill in between would cost it all.
         checkpoint.unlink(missing_ok=True)
         shutil.rmtree(self.folder / "drawn", ignore_errors=True)
@@ -216,9 +216,12 @@ def read_log(path: Path) -> tuple[list[float], list[float]]:
         raise ProjectError(f"{path} cannot be read: {exc!r}", f"remove {path.parent} and edit again") from exc
 
 
-def codes_digest(array: FloatArray) -> str:
-    """By which a record knows the codes of an edit."""
-    return hashlib.sha256(np.ascontiguousarray(array).tobytes()).hexdigest()
+def edit_digest(edited: EditedLatents) -> str:
+    """By which a record knows the codes of an edit, and what it adds to styles."""
+    digest = hashlib.sha256(np.ascontiguousarray(edited.ws).tobytes())
+    if edited.offsets is not None:
+        digest.update(np.ascontiguousarray(edited.offsets).tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

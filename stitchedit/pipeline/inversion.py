@@ -20,6 +20,7 @@ from stitchedit.editing.edits import Asked, Edits, all_keep_colours, chosen_regi
 from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
 from stitchedit.editing.strength_range import check_range, require_near
+from stitchedit.editing.style_space import require_drawn, style_space
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.files.image_folder import png_bytes
 from stitchedit.image.arrays import require_picture, to_bytes
@@ -29,7 +30,7 @@ from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
 from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map, opening_map
 from stitchedit.models import loading
-from stitchedit.models.generator import Generator
+from stitchedit.models.generator import Generator, draw
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import INVERT_STAGES, Project
@@ -73,6 +74,9 @@ class Inversion:
         """
         strengths = [(direction, self._over_frames(strength)) for direction, strength in edits]
         edited = move_latents(self.latents, strengths, self.generator, seed=seed, force=force)
+        if edited.offsets is not None:
+            space = style_space(self.generator, str(edited.edits[0][0]))
+            require_drawn(edited.offsets, space, self.crops.size, ", ".join(name for name, _ in edited.edits))
         if not force:
             require_near(float(np.linalg.norm(edited.ws - self.latents.ws, axis=-1).max()), self.spread)
         return edited
@@ -87,10 +91,11 @@ class Inversion:
 
     def synthesized(self, index: int, codes: Latents | EditedLatents | None = None) -> Tensor:
         """What the generator draws of a crop's code, [1, 3, S, S] in [-1, 1], without gradients; None: of its pivot."""
-        ws = (codes or self.latents).ws[index : index + 1]
+        ws, device = (codes or self.latents).ws[index : index + 1], self.generator.w_avg.device
+        moved = codes.offset(index) if isinstance(codes, EditedLatents) else None
         with torch.inference_mode():
-            w = torch.from_numpy(ws).to(self.generator.w_avg.device)
-            return self.generator.synthesis(w, resolution=self.crops.size)
+            offset = None if moved is None else torch.from_numpy(moved).to(device)
+            return draw(self.generator, torch.from_numpy(ws).to(device), offset, resolution=self.crops.size)
 
     def asked(self, edits: Edits) -> tuple[AskedChange, ...]:
         """By how much each direction that says what it is about is to move that in each frame, by its strength."""

@@ -23,8 +23,8 @@ from stitchedit.files.array_files import save_arrays, save_tensors
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.files.npy import read_npy
 from stitchedit.files.utf8_path import utf8_path
-from stitchedit.models.generator import Generator
-from stitchedit.types import AskedChange, Crops, FacePoints, FaceState, FloatArray, Latents, Tracks
+from stitchedit.models.generator import Generator, HasStyleSpace
+from stitchedit.types import AskedChange, Crops, EditedLatents, FacePoints, FaceState, FloatArray, Latents, Tracks
 
 log = logging.getLogger(__name__)
 
@@ -108,15 +108,17 @@ def load_latents(path: Path, generator: Generator, count: int) -> Latents:
     return Latents(ws)
 
 
-def save_moves(path: Path, ws: FloatArray, asked: Sequence[AskedChange]) -> None:
+def save_moves(path: Path, edited: EditedLatents, asked: Sequence[AskedChange]) -> None:
     """The codes of an edit, and what they were to do."""
-    tensors = {"ws": torch.from_numpy(np.ascontiguousarray(ws))}
+    tensors = {"ws": torch.from_numpy(np.ascontiguousarray(edited.ws))}
+    if edited.offsets is not None:
+        tensors["offsets"] = torch.from_numpy(np.ascontiguousarray(edited.offsets))
     tensors |= {f"asked.{k}": torch.from_numpy(np.array(a.amounts, np.float32)) for k, a in enumerate(asked)}
     told = [{"direction": a.direction, "attribute": a.attribute, "unit": a.unit} for a in asked]
     save_tensors(path, tensors, {"asked": json.dumps(told)})
 
 
-def load_moves(path: Path, generator: Generator, count: int) -> tuple[Latents, list[AskedChange]]:
+def load_moves(path: Path, generator: Generator, count: int) -> tuple[EditedLatents, list[AskedChange]]:
     """Raises ProjectError, when they are not of `count` frames and this generator."""
     tensors, header = load_tensors(path)
 
@@ -127,7 +129,19 @@ def load_moves(path: Path, generator: Generator, count: int) -> tuple[Latents, l
         pairs = zip(told, amounts, strict=True)
         return [AskedChange(str(t["direction"]), str(t["attribute"]), str(t["unit"]), a) for t, a in pairs]
 
-    return load_latents(path, generator, count), _understood(path, build)
+    def offsets() -> FloatArray | None:
+        if "offsets" not in tensors:
+            return None
+        _must(isinstance(generator, HasStyleSpace), "styles of a generator that has none")
+        assert isinstance(generator, HasStyleSpace)
+        moved: FloatArray = tensors["offsets"].float().numpy()
+        total = sum(channels for _, channels in generator.style_layers())
+        _must(moved.shape in {(1, total), (count, total)}, "what is added to styles and the generator do not fit")
+        _must(bool(np.isfinite(moved).all()), "what is added to styles is no number")
+        return moved
+
+    ws = load_latents(path, generator, count).ws
+    return EditedLatents(ws, offsets=_understood(path, offsets)), _understood(path, build)
 
 
 def load_into(path: Path, generator: Generator) -> None:

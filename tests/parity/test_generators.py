@@ -19,6 +19,8 @@ from golden_networks import (
 )
 from torch import Tensor, nn
 
+from stitchedit.editing.style_space import offset_of_vector
+from stitchedit.models.generator import draw
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.stylegan2.rosinality import key_map, rosinality_to_nvidia
 
@@ -225,6 +227,9 @@ def test_style_space_in_and_out(name: str, device: torch.device) -> None:
             assert error(edited[-1], io[f"style_edited.{i:02}"]) <= VALUES
         assert error(generator.synthesis.from_styles(styles), io["out.img_styles"]) <= VALUES
         assert error(generator.synthesis.from_styles(edited), io["out.img_styles_edited"]) <= VALUES
+        offset = offset_of_vector(io["in.direction_conv_only"].cpu().numpy(), generator, name)
+        moved = torch.from_numpy(offset)[None].to(device) * io["in.factor"]
+        assert error(draw(generator, wplus, moved), io["out.img_styles_edited"]) <= VALUES
         noise = [io[f"in.noise_buf_{i}"] for i in range(sum(key.startswith("in.noise_buf_") for key in io))]
         assert error(generator.synthesis(wplus, noise=noise), io["out.img_injected_noise"]) <= VALUES
 
@@ -241,6 +246,10 @@ def test_order_of_style_space_at_1024() -> None:
             found.append((f"b{resolution}.{kind}.affine", layer.weight.shape[1], kind != "torgb", row + i))
         row += len(block.convs)
     assert found == [(s["name"], s["dim"], s["is_conv"], s["w_index"]) for s in layout["layout"]]
+    layers = synthesis.style_layers()
+    assert [(f"{name}.affine", channels) for name, channels in layers] == [
+        (s["name"], s["dim"]) for s in layout["layout"]
+    ]
     assert (len(found), sum(width for _, width, _, _ in found)) == (26, layout["total_all_channels"])
     assert sum(width for _, width, conv, _ in found if conv) == layout["total_conv_channels"]
 

@@ -1,5 +1,7 @@
 """The pieces of the synthesis network: affine styles, modulated convolutions, the wavelet step, heads.
 
+A layer's `affine` makes its style of a row of ws; what draws takes the style, [B, channels].
+
 Convention: features are channels last, [B, H, W, C]: on a CPU the matrix products of the pointwise convolutions, which
 are most of the work, take half the time that they take channels first.
 """
@@ -84,8 +86,8 @@ class StyledConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("noise", drawn_weights(1, 1, size, size, scale=0.1))
 
-    def forward(self, x: Tensor, w: Tensor, use_noise: bool) -> Tensor:
-        x = (x * self.affine(w)[:, None, None, :]).permute(0, 3, 1, 2)
+    def forward(self, x: Tensor, style: Tensor, use_noise: bool) -> Tensor:
+        x = (x * style[:, None, None, :]).permute(0, 3, 1, 2)
         x = F.conv2d(x, self.weight, self.bias, padding=self.weight.shape[-1] // 2)
         return F.leaky_relu_(x.add_(self.noise) if use_noise else x, SLOPE).permute(0, 2, 3, 1)
 
@@ -106,13 +108,13 @@ class SeparableConv(nn.Module):
         self.bias = nn.Parameter(torch.zeros(out_channels))
         self.register_buffer("noise", drawn_weights(1, 1, size, size, scale=0.1))
 
-    def forward(self, x: Tensor, w: Tensor, use_noise: bool, region: Region | None = None) -> Tensor:
+    def forward(self, x: Tensor, style: Tensor, use_noise: bool, region: Region | None = None) -> Tensor:
         batch, height, width, channels = x.shape
         x = F.conv2d(x.permute(0, 3, 1, 2), self.depthwise, padding=1, groups=channels)
         x = x.permute(0, 2, 3, 1).reshape(batch, height * width, channels)
         # A style on the channels is the same before and after a depthwise convolution; put into the pointwise
         # weights it costs no pass over the features. The product is added onto noise and bias for the same reason.
-        matrix = self.affine(w)[:, :, None] * self.pointwise[:, :, 0, 0].T  # [B, C, O]
+        matrix = style[:, :, None] * self.pointwise[:, :, 0, 0].T  # [B, C, O]
         if use_noise:
             noise = self.noise if region is None else region.of(self.noise, 2)
             offset = noise.reshape(1, -1, 1) + self.bias  # [1, S * S, O], new: nobody minds what happens to it
@@ -129,8 +131,8 @@ class WaveletUp(nn.Module):
         super().__init__()
         self.affine = Affine(w_dim, channels, 1.0)
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return unscaled_inverse_haar(x * (0.5 * self.affine(w))[:, None, None, :])
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        return unscaled_inverse_haar(x * (0.5 * style)[:, None, None, :])
 
 
 class StyledHead(nn.Module):
@@ -142,15 +144,15 @@ class StyledHead(nn.Module):
         self.weight = nn.Parameter(drawn_weights(12, channels, 1, 1))
         self.bias = nn.Parameter(torch.zeros(12))
 
-    def forward(self, x: Tensor, w: Tensor) -> Tensor:
-        return _image(x, self.affine(w)[:, :, None] * self.weight[:, :, 0, 0].T, self.bias)
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        return _image(x, style[:, :, None] * self.weight[:, :, 0, 0].T, self.bias)
 
 
 class BlockExit(nn.Module):
     """A short way out of a block: separable convolutions of its own, and a styled head.
 
-    Takes what the block's wavelet gives, [B, 2 * S, 2 * S, C / 4], and one row of ws for each convolution and one for
-    the head; gives RGB [B, 3, 4 * S, 4 * S].
+    Takes what the block's wavelet gives, [B, 2 * S, 2 * S, C / 4], and the styles of `styles`; gives RGB
+    [B, 3, 4 * S, 4 * S].
 
     Args:
         channels: of the block's input, C.
@@ -165,18 +167,22 @@ class BlockExit(nn.Module):
         )
         self.head = StyledHead(w_dim, widths[-1])
 
+    def styles(self, rows: Sequence[Tensor]) -> list[Tensor]:
+        """Of one row of ws [B, w_dim] for each convolution and one for the head."""
+        return [layer.affine(row) for layer, row in zip([*self.convs, self.head], rows, strict=True)]
+
     def forward(
         self,
         x: Tensor,
-        rows: Sequence[Tensor],
+        styles: Sequence[Tensor],
         use_noise: bool,
         here: Region | None = None,
         wanted: Region | None = None,
     ) -> Tensor:
         """`here`: the region that x is of; `wanted`: that of which the image is wanted, both at 2 * S; None: all."""
-        for conv, w in zip(self.convs, rows[:-1], strict=True):
-            x = conv(x, w, use_noise, here)
-        image: Tensor = self.head(cut(x, here, wanted), rows[-1])
+        for conv, style in zip(self.convs, styles[:-1], strict=True):
+            x = conv(x, style, use_noise, here)
+        image: Tensor = self.head(cut(x, here, wanted), styles[-1])
         return image
 
 

@@ -32,6 +32,7 @@ from stitchedit.mobilestylegan.layers import (
 FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
 FFHQ_HEADS: dict[int | str, str] = {256: "narrow", 512: "deep", 1024: "styled"}
 # Widths of an exit's convolutions, by those of the block that it stands for.
+Layer = StyledConv | SeparableConv | WaveletUp | StyledHead  # has an `affine`, which makes its style of a row of ws
 WIDTHS = {"narrow": (0.5, 0.5), "deep": (0.875, 0.875, 0.875)}
 
 
@@ -59,12 +60,10 @@ class SynthesisBlock(nn.Module):
         self.conv1 = SeparableConv(w_dim, channels // 4, out_channels, size)
         self.conv2 = SeparableConv(w_dim, out_channels, out_channels, size)
 
-    def forward(
-        self, x: Tensor, w_first: Tensor, w_second: Tensor, use_noise: bool, here: Region | None = None
-    ) -> Tensor:
-        """`here`: the region at S that the wavelet's output is of; None: all."""
-        x = self.conv1(self.up(x, w_first), w_first, use_noise, here)
-        out: Tensor = self.conv2(x, w_second, use_noise, here)
+    def forward(self, x: Tensor, styles: Sequence[Tensor], use_noise: bool, here: Region | None = None) -> Tensor:
+        """`styles`: of up, conv1 and conv2; `here`: the region at S that the wavelet's output is of; None: all."""
+        x = self.conv1(self.up(x, styles[0]), styles[1], use_noise, here)
+        out: Tensor = self.conv2(x, styles[2], use_noise, here)
         return out
 
 
@@ -96,45 +95,83 @@ class SynthesisNetwork(nn.Module):
 
     def forward(self, ws: Tensor, resolution: int, use_noise: bool = True, window: Region | None = None) -> Tensor:
         """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution], or a window of it, its numbers even."""
+        return self.from_styles(self.styles(ws, resolution), resolution, use_noise, window)
+
+    def style_layers(self, resolution: int) -> list[tuple[str, Layer]]:
+        """What takes a style on the way to an image of this size, with its name, in the order of execution.
+
+        The layers of a `BlockExit` are left out: of those of the full size none are like them.
+        """
+        head = self.heads[str(resolution)]
+        cut_short = isinstance(head, BlockExit)
+        layers: list[tuple[str, Layer]] = [("first", self.first)]
+        for number in range(_blocks_to(resolution // (4 if cut_short else 2))):
+            block = self.blocks[number]
+            assert isinstance(block, SynthesisBlock)
+            layers += [(f"blocks.{number}.{name}", getattr(block, name)) for name in ("up", "conv1", "conv2")]
+        if cut_short:
+            number = _blocks_to(resolution // 4)
+            return [*layers, (f"blocks.{number}.up", self.blocks[number].up)]  # type: ignore[list-item]
+        return [*layers, (f"heads.{resolution}", head)]  # type: ignore[list-item]
+
+    def styles(self, ws: Tensor, resolution: int) -> list[Tensor]:
+        """ws [B, num_ws, w_dim] -> [B, channels] for each of `style_layers`, then for those of a `BlockExit`."""
+        layers = self.style_layers(resolution)
+        rows = [0, *(1 + (place // 3) * 2 + (place % 3 == 2) for place in range(len(layers) - 1))]
+        out: list[Tensor] = [layer.affine(ws[:, row]) for (_, layer), row in zip(layers, rows, strict=True)]
+        head = self.heads[str(resolution)]
+        if isinstance(head, BlockExit):
+            out += head.styles(ws[:, rows[-1] : rows[-1] + len(head.convs) + 1].unbind(1))
+        return out
+
+    def from_styles(
+        self, styles: Sequence[Tensor], resolution: int, use_noise: bool = True, window: Region | None = None
+    ) -> Tensor:
+        """What `styles` gives for this size -> image, as `forward`."""
         image: Tensor
         head = self.heads[str(resolution)]
         wanted = None if window is None else window.halved()
         if isinstance(head, BlockExit):
             here = None if wanted is None else wanted.grown(len(head.convs), resolution // 2)
-            x, row = self.to_exit(ws, resolution, use_noise, here)
-            image = head(x, ws[:, row : row + len(head.convs) + 1].unbind(1), use_noise, here, wanted)
+            x, used = self.to_exit(styles, resolution, use_noise, here)
+            image = head(x, styles[used:], use_noise, here, wanted)
         else:
-            x, row = self.features(ws, resolution // 2, use_noise, wanted)
-            image = head(x, ws[:, row])
+            x, used = self.features(styles, resolution // 2, use_noise, wanted)
+            image = head(x, styles[used])
         return image
 
     def features(
-        self, ws: Tensor, size: int, use_noise: bool = True, wanted: Region | None = None
+        self, styles: Sequence[Tensor], size: int, use_noise: bool = True, wanted: Region | None = None
     ) -> tuple[Tensor, int]:
-        """The features of `size` pixels [B, size, size, C], or a region of them, and the row of ws that comes next."""
-        x = self.first(self.const.expand(len(ws), -1, -1, -1).permute(0, 2, 3, 1), ws[:, 0], use_noise)
+        """The features of `size` pixels [B, size, size, C], or a region of them, and how many styles they took."""
+        x = self.first(self.const.expand(len(styles[0]), -1, -1, -1).permute(0, 2, 3, 1), styles[0], use_noise)
         steps: list[tuple[int, Region | None, Region | None]] = []  # a block, what it works on, what is wanted of it
-        for number in reversed(range((size // 8).bit_length())):
+        for number in reversed(range(_blocks_to(size))):
             here = None if wanted is None else wanted.grown(2, 8 << number)  # it has two convolutions
             steps.append((number, here, wanted))
             wanted = None if here is None else here.halved()
-        x, row = cut(x, Region(0, 0, 4, 4), wanted), 1
+        x, used = cut(x, Region(0, 0, 4, 4), wanted), 1
         for number, here, wanted in reversed(steps):
-            x = cut(self.blocks[number](x, ws[:, row], ws[:, row + 1], use_noise, here), here, wanted)
-            row += 2
-        return x, row
+            x = cut(self.blocks[number](x, styles[used : used + 3], use_noise, here), here, wanted)
+            used += 3
+        return x, used
 
     def to_exit(
-        self, ws: Tensor, resolution: int, use_noise: bool = True, wanted: Region | None = None
+        self, styles: Sequence[Tensor], resolution: int, use_noise: bool = True, wanted: Region | None = None
     ) -> tuple[Tensor, int]:
-        """What a `BlockExit` takes: the wavelet's output in the block of half the size, and the block's row of ws.
+        """What a `BlockExit` takes: the wavelet's output in the block of half the size; and how many styles it took.
 
         `wanted`: of that output, at half the size, its numbers even; None: all.
         """
-        x, row = self.features(ws, resolution // 4, use_noise, None if wanted is None else wanted.halved())
-        block = self.blocks[(resolution // 16).bit_length() - 1]
+        x, used = self.features(styles, resolution // 4, use_noise, None if wanted is None else wanted.halved())
+        block = self.blocks[_blocks_to(resolution // 4)]
         assert isinstance(block, SynthesisBlock)
-        return block.up(x, ws[:, row]), row
+        return block.up(x, styles[used]), used + 1
+
+
+def _blocks_to(size: int) -> int:
+    """How many blocks there are up to features of `size` pixels."""
+    return (size // 8).bit_length()
 
 
 class MobileStyleGAN(nn.Module):
@@ -220,7 +257,7 @@ class MobileStyleGAN(nn.Module):
         noise_mode: "const" adds the stored noise constants, "none" leaves them out.
         Raises: ValueError, for another shape, noise mode or resolution.
         """
-        return self._drawn(ws, noise_mode, resolution, None)
+        return self.from_styles(self.styles(ws, resolution=resolution), noise_mode=noise_mode, resolution=resolution)
 
     def synthesis_window(
         self, ws: Tensor, window: tuple[int, int, int, int], *, resolution: int | None = None
@@ -230,20 +267,46 @@ class MobileStyleGAN(nn.Module):
         Args:
             window: top, left, bottom and right edge in pixels of the image, all even; the last two lie beyond it.
         """
-        return self._drawn(ws, "const", resolution, Region(*window))
+        return self.from_styles(self.styles(ws, resolution=resolution), resolution=resolution, window=window)
 
-    def _drawn(self, ws: Tensor, noise_mode: str, resolution: int | None, window: Region | None) -> Tensor:
+    def style_layers(self, resolution: int | None = None) -> tuple[tuple[str, int], ...]:
+        """Name and channels of each layer with a style, in the order of execution: 23 at 1024 px.
+
+        Those of a smaller image are the first of them.
+        """
+        layers = self.synthesis_network.style_layers(self._size(resolution))
+        return tuple((name, len(layer.affine.bias)) for name, layer in layers)
+
+    def styles(self, ws: Tensor, *, resolution: int | None = None) -> list[Tensor]:
+        """ws [B, num_ws or 1, w_dim] -> StyleSpace: [B, channels] for each of `style_layers`.
+
+        Of an exit with layers of its own, theirs follow. Raises: ValueError, for another shape or resolution.
+        """
         if ws.ndim != 3 or ws.shape[1] not in (1, self.num_ws) or ws.shape[2] != self.w_dim:
             raise ValueError(f"ws must be [B, 1 or {self.num_ws}, {self.w_dim}], not {list(ws.shape)}")
+        return self.synthesis_network.styles(ws.expand(-1, self.num_ws, -1), self._size(resolution))
+
+    def from_styles(
+        self,
+        styles: Sequence[Tensor],
+        *,
+        noise_mode: str = "const",
+        resolution: int | None = None,
+        window: tuple[int, int, int, int] | None = None,
+    ) -> Tensor:
+        """What `styles` gives for the same size -> images; a window of them as `synthesis_window` has it."""
         if noise_mode not in ("const", "none"):
             raise ValueError(f"noise_mode must be 'const' or 'none', not {noise_mode!r}")
+        size, region = self._size(resolution), None if window is None else Region(*window)
+        if region is not None and (any(e % 2 for e in region) or not _within(region, size)):
+            raise ValueError(f"a window must have even edges within {size} px, not {tuple(region)}")
+        return self.synthesis_network.from_styles(styles, size, noise_mode == "const", region)
+
+    def _size(self, resolution: int | None) -> int:
         size = self.resolution if resolution is None else resolution
         if size not in self.exits:
             raise ValueError(f"resolution must be one of {self.exits}, not {size}")
-        if window is not None and (any(e % 2 for e in window) or not _within(window, size)):
-            raise ValueError(f"a window must have even edges within {size} px, not {tuple(window)}")
-        image: Tensor = self.synthesis_network(ws.expand(-1, self.num_ws, -1), size, noise_mode == "const", window)
-        return image
+        return size
 
 
 def _within(window: Region, size: int) -> bool:

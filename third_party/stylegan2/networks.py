@@ -136,6 +136,23 @@ class StyleGAN2(nn.Module):
         """Pixels at which the layer of a parameter works, by the parameter's name; 0 in the mapping network."""
         return 0 if name.startswith("mapping") else int(name.split(".")[1].removeprefix("b"))
 
+    def style_layers(self, resolution: int | None = None) -> tuple[tuple[str, int], ...]:
+        """Name and channels of each layer with a style, in the order of execution: 26 at 1024 px.
+
+        Those of a smaller picture are the first of them; the names are NVIDIA's, such as "b4.conv1" and "b4.torgb".
+        """
+        return self.synthesis.style_layers(resolution)
+
+    def styles(self, ws: Tensor, *, resolution: int | None = None) -> list[Tensor]:
+        """ws [B, num_ws or 1, w_dim] -> StyleSpace: [B, channels] for each of `style_layers`."""
+        return self.synthesis.styles(ws, resolution=resolution)
+
+    def from_styles(
+        self, styles: Sequence[Tensor], *, noise_mode: str = "const", resolution: int | None = None
+    ) -> Tensor:
+        """What `styles` gives for the same size -> RGB [B, 3, R, R]."""
+        return self.synthesis.from_styles(styles, noise_mode=noise_mode, resolution=resolution)
+
     def forward(
         self, z: Tensor, c: Tensor | None = None, *, truncation_psi: float = 1.0, noise_mode: str = "const"
     ) -> Tensor:

@@ -338,6 +338,7 @@ _PERSISTENCE: AllowList = {
 
 STORAGE_ONLY: AllowList = dict.fromkeys(STORAGE_TYPES, Stand())
 TENSOR_FILE: AllowList = {"collections.OrderedDict": _PYTHON["collections.OrderedDict"], **_TENSORS, **STORAGE_ONLY}
+PLAIN_FILE: AllowList = {**_NUMPY, **_PYTHON}  # a pickle of numpy arrays and plain values
 TORCH_FILE: AllowList = {
     **_NUMPY,
     **_PYTHON,

@@ -218,6 +218,15 @@ class SynthesisNetwork(nn.Module):
             row += len(block.convs)  # torgb shares its row with the next block's first convolution
         return out
 
+    def style_layers(self, resolution: int | None = None) -> tuple[tuple[str, int], ...]:
+        """Name and number of channels of each layer that takes a style, in the order of `styles`."""
+        return tuple(
+            (f"b{r}.{name}", layer.affine.bias.numel())
+            for r in self._up_to(resolution)
+            for name in ("conv0", "conv1", "torgb")
+            if (layer := getattr(self.block(r), name)) is not None
+        )
+
     def from_styles(
         self,
         styles: Sequence[Tensor],

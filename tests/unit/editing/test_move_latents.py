@@ -193,7 +193,7 @@ def test_a_missing_vector_or_wrong_shape_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["name = 3", "{", "name='a'\nspace='S'\nfile='a.npy'\nunit=''\nmade_for=''", "name='a'\nlayers=5"]
+    "text", ["name = 3", "{", "name='a'\nspace='Z'\nfile='a.npy'\nunit=''\nmade_for=''", "name='a'\nlayers=5"]
 )
 def test_a_broken_toml_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.toml"

@@ -12,7 +12,8 @@ import torch
 from checkpoint_files import torch_file
 from safetensors.torch import save as save_safetensors
 
-from stitchedit.editing.vector_files import read_vector, shape_direction
+from stitchedit.editing.edit_files import Vector, read_edit
+from stitchedit.editing.vector_files import shape_direction
 from stitchedit.errors import DirectionError, WrongShape
 from stitchedit.files.npy import MAX_NUMBERS
 
@@ -41,7 +42,9 @@ def header(text: str, version: int = 1) -> bytes:
 def read(tmp_path: Path, data: bytes) -> np.ndarray:
     path = tmp_path / "direction"  # no ending: the content tells
     path.write_bytes(data)
-    return read_vector(path)
+    found = read_edit(path)
+    assert isinstance(found, Vector)
+    return found.numbers
 
 
 class Evil:
@@ -92,11 +95,9 @@ def test_a_slice_of_a_larger_tensor(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(tmp_path, torch_file(whole.T[3])), whole.numpy()[:, 3])
 
 
-GANSPACE = {"mean": torch.zeros(1, 8), "comp": torch.zeros(80, 1, 8), "std": torch.ones(80)}
 REFUSED = {
     "empty": (b"", "the file is empty"),
     "text": (b"0.1, 0.2", "none of .npy, .npz, .pt and .safetensors"),
-    "GANSpace": (torch_file(GANSPACE), "GANSpace components .mean, comp, std.: each sets a coordinate"),
     "dictionary": (torch_file({"a": torch.ones(3), "b": torch.ones(3)}), r"dictionary \(a, b\) with 2 tensors"),
     "zeros": (npy(np.zeros(8, np.float32)), "all its numbers are 0"),
     "nothing": (npy(np.zeros(0, np.float32)), "it holds no number"),
@@ -104,7 +105,8 @@ REFUSED = {
     "two arrays": (npz(np.savez, a=BASE, b=BASE), r"2 arrays \(a, b\), not one"),
     "npz bomb": (npz(np.savez_compressed, a=np.zeros(1 << 23)), "too many numbers"),
     "npz cut": (npz(np.savez, a=BASE)[:-40], "its zip is damaged"),
-    "list": (torch_file([torch.zeros(3)]), "a list, not one tensor"),
+    "list": (torch_file([torch.zeros(3)]), "all its numbers are 0"),
+    "list of lists": (torch_file([[torch.zeros(3)]]), "a layer is no tensor"),
     "integers": (npy(np.zeros(8, np.int64)), "it holds int64"),
     "complex": (npy(np.zeros(8, np.complex64)), "Python objects, texts"),
     "objects": (npy(np.array([{}], object), allow_pickle=True), "header describes no plain array"),
@@ -125,7 +127,7 @@ REFUSED = {
     ),
     "npy header beyond the file": (b"\x93NUMPY\x02\x00\xff\xff\xff\xff{}", "longer than the file"),
     "npy unknown type": (header("{'descr': '<q9', 'fortran_order': False, 'shape': (1,), }") + b"0123", "unknown type"),
-    "many numbers": (npy(np.zeros(MAX_NUMBERS + 1, np.float16)), "too many numbers"),
+    "many numbers": (npy(np.zeros(MAX_NUMBERS + 1, np.float16)), "too many for a vector"),
     "nan": (npy(np.array([1, np.nan], np.float32)), "not finite"),
     "inf": (torch_file(torch.tensor([1.0, torch.inf])), "not finite"),
     "beyond float32": (npy(np.array([1e300])), "not finite"),
@@ -183,9 +185,9 @@ def test_damaged_safetensors(tmp_path: Path, data: bytes) -> None:
 
 def test_no_file(tmp_path: Path) -> None:
     with pytest.raises(DirectionError, match="no such file"):
-        read_vector(tmp_path / "absent.npy")
+        read_edit(tmp_path / "absent.npy")
     with pytest.raises(DirectionError, match="a folder"):
-        read_vector(tmp_path)
+        read_edit(tmp_path)
 
 
 SIX = vector(6, 8)
@@ -242,7 +244,7 @@ def test_every_truncation_and_many_mutations_end_in_one_line(tmp_path: Path) -> 
         for case in cases:
             path.write_bytes(case)
             try:
-                found = read_vector(path)
+                found = read(tmp_path, case)
             except DirectionError as exc:
                 messages.append(str(exc))
                 continue

@@ -14,12 +14,12 @@ from stitchedit.errors import ProjectError
 from stitchedit.evaluation.clip_versions import Places
 from stitchedit.evaluation.edit_effect import Moves, load_moves, made_and_seen
 from stitchedit.masks.region_shape import Shape
-from stitchedit.pipeline.face_edit import MOVES, codes_digest
+from stitchedit.pipeline.face_edit import MOVES, edit_digest
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.project.artefacts import save_moves
 from stitchedit.project.records import Records
 from stitchedit.stylegan2 import StyleGAN2
-from stitchedit.types import FloatArray, Latents
+from stitchedit.types import EditedLatents, FloatArray, Latents
 
 SIZE, COUNT = 64, 2
 QUAD = np.float32([[0, 0], [0, SIZE], [SIZE, SIZE], [SIZE, 0]])
@@ -58,10 +58,10 @@ def test_codes_of_another_run_are_not_measured(tmp_path: Path, tiny_generator: S
     ws = np.zeros((COUNT, 1, tiny_generator.w_dim), np.float32)
     crops: Any = SimpleNamespace(frames=np.array([0, 2]))
     tuned = Inversion(nothing, nothing, nothing, crops, nothing, Latents(ws), tiny_generator)
-    save_moves(tmp_path / MOVES, ws + 1, [])
+    save_moves(tmp_path / MOVES, EditedLatents(ws + 1), [])
 
     def of(codes: FloatArray) -> Records:
-        stitch = {"fingerprint": "", "inputs": {"codes": codes_digest(codes)}}
+        stitch = {"fingerprint": "", "inputs": {"codes": edit_digest(EditedLatents(codes))}}
         return Records(tmp_path / "edit.toml", {"stages": {"stitch": stitch}})
 
     np.testing.assert_array_equal(load_moves(of(ws + 1), tuned).codes.ws, ws + 1)

@@ -80,8 +80,9 @@ def test_each_row_reaches_its_layers_only(small: MobileStyleGAN) -> None:
         changed = ws.clone()
         changed[:, row] += 1
         assert not torch.equal(small.synthesis(changed), image)
-        before, _ = small.synthesis_network.features(ws, 8)
-        after, _ = small.synthesis_network.features(changed, 8)
+        network = small.synthesis_network
+        before, _ = network.features(network.styles(ws, 64), 8)
+        after, _ = network.features(network.styles(changed, 64), 8)
         assert torch.equal(before, after) == (row >= 3)
 
 
@@ -134,7 +135,7 @@ def test_separable_convolution_equals_its_definition(batch: int, use_noise: bool
     y = F.conv2d(F.conv2d(styled, layer.depthwise, padding=1, groups=4), layer.pointwise)
     y = y + layer.noise * use_noise + layer.bias[:, None, None]
     expected = F.leaky_relu(y, 0.2).permute(0, 2, 3, 1)
-    found = layer(x, w, use_noise)
+    found = layer(x, layer.affine(w), use_noise)
     torch.testing.assert_close(found, expected)
 
     weight = torch.randn_like(expected)

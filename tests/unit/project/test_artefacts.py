@@ -15,7 +15,7 @@ from stitchedit.inversion.pivotal_tuning import tune
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.project import artefacts
 from stitchedit.stylegan2 import StyleGAN2
-from stitchedit.types import AskedChange, Crops, FacePoints, Latents, Tracks
+from stitchedit.types import AskedChange, Crops, EditedLatents, FacePoints, Latents, Tracks
 
 
 def test_tracks_come_back(tmp_path: Path) -> None:
@@ -164,13 +164,20 @@ def test_a_picture_of_another_size_is_refused(tmp_path: Path) -> None:
 def test_the_codes_of_an_edit_come_back_with_what_was_asked(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
     ws = np.random.default_rng(0).normal(size=(3, 1, tiny_generator.w_dim)).astype(np.float32)
     asked = [AskedChange("age", "age", "years", np.float32([0, 10, 20]))]
-    artefacts.save_moves(tmp_path / "m.safetensors", ws, asked)
+    total = sum(channels for _, channels in tiny_generator.style_layers())
+    offsets = np.random.default_rng(1).normal(size=(1, total)).astype(np.float32)
+    artefacts.save_moves(tmp_path / "m.safetensors", EditedLatents(ws, offsets=offsets), asked)
     codes, again = artefacts.load_moves(tmp_path / "m.safetensors", tiny_generator, 3)
     np.testing.assert_array_equal(codes.ws, ws)
+    np.testing.assert_array_equal(codes.offsets, offsets)
     assert (again[0].direction, again[0].attribute, again[0].unit) == ("age", "age", "years")
     assert again[0].amounts.tolist() == [0, 10, 20]
     with pytest.raises(ProjectError):
         artefacts.load_moves(tmp_path / "m.safetensors", tiny_generator, 4)
+    wrong = EditedLatents(ws, offsets=offsets[:, 1:])
+    artefacts.save_moves(tmp_path / "m.safetensors", wrong, asked)
+    with pytest.raises(ProjectError, match="styles and the generator do not fit"):
+        artefacts.load_moves(tmp_path / "m.safetensors", tiny_generator, 3)
     save_tensors(tmp_path / "m.safetensors", {"ws": torch.from_numpy(ws)}, {"asked": '[{"direction": "age"}]'})
     with pytest.raises(ProjectError, match="damaged"):
         artefacts.load_moves(tmp_path / "m.safetensors", tiny_generator, 3)
