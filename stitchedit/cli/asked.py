@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from stitchedit.errors import ConfigError
 
 if TYPE_CHECKING:
+    from stitchedit.editing.direction import Direction
     from stitchedit.strength import Strength
 
 
@@ -83,6 +84,35 @@ def asked_edits(
             "it counts `age` alone: give a --strength for the other, or leave it out",
         )
     return (older, *(paired(directions, given) if directions or given else ()))
+
+
+def by_text(
+    edits: Sequence[tuple[str, Strength]], texts: tuple[str | None, str | None], beta: float, clip: str
+) -> tuple[tuple[str | Direction, Strength], ...]:
+    """The edits, StyleCLIP's table among them made a direction by two texts; it is read here.
+
+    Raises: ConfigError, where one text is missing or nothing takes them; and what `text_direction` raises.
+    """
+    neutral, target = texts
+    if neutral is None and target is None:
+        return tuple(edits)
+    if neutral is None or target is None:
+        raise ConfigError("--from and --to go together", "give both, such as --from face --to 'face with a beard'")
+    from stitchedit.editing.edit_files import ChannelRelevance, read_edit
+    from stitchedit.editing.text_direction import text_direction
+
+    tables = {name for name, _ in edits if _is_file(name) and isinstance(read_edit(name), ChannelRelevance)}
+    if len(tables) != 1:
+        told = "none of --direction is" if not tables else "several of --direction are"
+        raise ConfigError(
+            f"--from and --to are given, and {told} a StyleCLIP table (fs3.npy)", "name one table beside two texts"
+        )
+    made = text_direction(Path(next(iter(tables))), neutral, target, beta=beta, clip=clip)
+    return tuple((made if name in tables else name, strength) for name, strength in edits)
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).is_file() and Path(name).suffix != ".toml"
 
 
 def refuse_same(edits: Sequence[tuple[str, Strength]], only: Sequence[tuple[int, ...]]) -> None:

@@ -48,6 +48,14 @@ Uncalibrated = Annotated[
     bool,
     typer.Option("--uncalibrated", help="Apply vectors as they are; else strengths are solved for on a few frames."),
 ]
+FromText = Annotated[
+    str | None, typer.Option("--from", help="With --to, for a StyleCLIP table (fs3.npy) as direction: such as 'face'.")
+]
+ToText = Annotated[str | None, typer.Option("--to", help="Such as 'face with a beard'. Needs stitchedit[clip].")]
+Beta = Annotated[float, typer.Option(help="Of texts: how much a channel must have to do with them, 0..1.")]
+Clip = Annotated[
+    str, typer.Option("--clip", help="Of texts: folder of CLIP's text model, or a name in transformers' cache.")
+]
 Source = Annotated[
     Path | None,
     typer.Option(

@@ -1,4 +1,4 @@
-"""`stitchedit directions`: list, report, learn."""
+"""`stitchedit directions`: list, report, inspect, export, text, learn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from stitchedit.cli.console import Device, Json, keep_memory, print_json, running
+from stitchedit.cli.console import Beta, Clip, Device, Json, keep_memory, print_json, running
+from stitchedit.config import BETA, DEFAULT_CLIP
 from stitchedit.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -67,6 +68,70 @@ def report(
     for line in _facts(facts):
         typer.echo(line)
     typer.echo(f"report: {output / found.name}.png {output / found.name}.json")
+
+
+@app.command()
+def inspect(
+    file: Annotated[Path, typer.Argument(help="A file of an edit.", show_default=False)], json_: Json = False
+) -> None:
+    """Say what a file of an edit holds; nothing in it is executed."""
+    keep_memory()
+    from stitchedit.editing.edit_files import read_edit
+
+    found = read_edit(file)
+    if json_:
+        print_json({"file": str(file), "kind": type(found).__name__, "said": found.said})
+        return
+    typer.echo(f"{file}: {found.said}")
+
+
+@app.command()
+def export(
+    direction: Annotated[str, typer.Argument(help="Name, TOML or file of an edit.", show_default=False)],
+    form: Annotated[str, typer.Option("--format", help="interfacegan, e4e, ganspace or stylespace.")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for what is written.")] = Path(),
+    generator: GeneratorName = "default",
+    force: Annotated[bool, typer.Option(help="Take a direction made for another generator.")] = False,
+    json_: Json = False,
+) -> None:
+    """Write a direction as the file that another repository reads: a step of length 1 (stylespace: as it is)."""
+    keep_memory()
+    from stitchedit.editing.direction import find_direction
+    from stitchedit.editing.export_direction import export_direction
+    from stitchedit.models import loading
+
+    with running(False):
+        found = find_direction(direction)
+        network, _ = loading.generator(generator, loading.device("cpu"))
+        done = export_direction(found, network, form, output, force=force)
+    if json_:
+        print_json({"file": str(done.path), "shape": list(done.shape), "length": done.length, "rows": done.rows})
+        return
+    for line in done.lines():
+        typer.echo(line)
+
+
+@app.command()
+def text(
+    name: Annotated[str, typer.Argument(help="What to call it.", show_default=False)],
+    table: Annotated[Path, typer.Argument(help="StyleCLIP's fs3.npy.", show_default=False)],
+    from_: Annotated[str, typer.Option("--from", help="Such as 'face'.")],
+    to: Annotated[str, typer.Option("--to", help="Such as 'face with a beard'.")],
+    beta: Beta = BETA,
+    clip: Clip = DEFAULT_CLIP,
+    made_for: Annotated[str, typer.Option(help="The generator that the table belongs to.")] = "",
+    output: Annotated[Path, typer.Option("-o", "--output", help="Folder for what is written.")] = Path(),
+) -> None:
+    """Keep an edit by two texts as a direction of its own: NAME.toml and NAME.npy. Needs stitchedit[clip]."""
+    keep_memory()
+    from stitchedit.editing.direction import checked_name
+    from stitchedit.editing.text_direction import keep_direction, text_direction
+    from stitchedit.files.atomic import require_place
+
+    checked_name(name)
+    require_place(output / name)
+    found = text_direction(table, from_, to, beta=beta, clip=clip, name=name)
+    typer.echo(f"wrote: {keep_direction(found, output, made_for)}")
 
 
 @app.command()

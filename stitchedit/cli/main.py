@@ -12,6 +12,7 @@ import typer
 
 from stitchedit.cli.asked import (
     asked_edits,
+    by_text,
     paired,
     refuse_same,
     require_directions,
@@ -22,12 +23,16 @@ from stitchedit.cli.asked import (
 from stitchedit.cli.console import (
     EDIT,
     INVERT,
+    Beta,
+    Clip,
     Device,
     DryRun,
+    FromText,
     Json,
     Preset,
     Region,
     Source,
+    ToText,
     Uncalibrated,
     Verbose,
     either,
@@ -43,6 +48,8 @@ from stitchedit.cli.streams import require_working_folder
 from stitchedit.cli.weights import app as weights_app
 from stitchedit.config import (
     AUDIO,
+    BETA,
+    DEFAULT_CLIP,
     DEFAULT_FPS,
     PRESETS,
     SPACES,
@@ -58,6 +65,7 @@ from stitchedit.errors import ConfigError
 from stitchedit.project.log_file import record_ending
 from stitchedit.registry import BLENDERS, EMBEDDERS, ENCODERS, LANDMARKS, added
 
+DIRECTION = "Name, file of an edit, FILE#COMPONENT[:FIRST:END], or s:LAYER:CHANNEL"
 STIT = edit_preset("stit")
 YES = {True: "yes", False: "no"}
 
@@ -174,7 +182,7 @@ def edit(
         Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
     ] = None,
     source: Source = None,
-    direction: Annotated[list[str] | None, typer.Option(help="Name or vector file; may be repeated.")] = None,
+    direction: Annotated[list[str] | None, typer.Option(help=f"{DIRECTION}; may be repeated.")] = None,
     strength: Annotated[
         list[str] | None,
         typer.Option(help="One for each direction: a number, or keyframes such as 0:0,48:2 (frames) or 0s:0,1.5s:2."),
@@ -182,6 +190,10 @@ def edit(
     years: Annotated[
         str | None, typer.Option(help="Make the face so much older, such as +20 or 0:0,48:20: `age`, counted in years.")
     ] = None,
+    from_: FromText = None,
+    to: ToText = None,
+    beta: Beta = BETA,
+    clip: Clip = DEFAULT_CLIP,
     only: Annotated[
         list[str] | None,
         typer.Option(help="Of several inverted faces that one, 2, or those, 1,3; may be given for each direction."),
@@ -276,6 +288,7 @@ def edit(
     config = edit_only(edit_stitch(config, detail=detail, steady=steady), only or ())
     refuse_same(edits, config.only)
     keep_memory()
+    config = replace(config, edits=by_text(edits, (from_, to), beta, clip))
     from stitchedit.pipeline.edit_clip import run_edit
     from stitchedit.pipeline.edit_plan import plan_edit
 
@@ -294,11 +307,15 @@ def preview(
         Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
     ] = None,
     source: Source = None,
-    direction: Annotated[str, typer.Option(help="Name or vector file.")] = "age",
+    direction: Annotated[str, typer.Option(help=f"{DIRECTION}.")] = "age",
     strength: Annotated[
         list[float] | None, typer.Option(help="May be repeated.", show_default="-2 -1 1 2, within the range")
     ] = None,
     years: Annotated[list[float] | None, typer.Option(help="Strengths of `age` in years; may be repeated.")] = None,
+    from_: FromText = None,
+    to: ToText = None,
+    beta: Beta = BETA,
+    clip: Clip = DEFAULT_CLIP,
     region: Region = None,
     frames: Annotated[int, typer.Option(min=1, max=12, help="How many frames.")] = 3,
     output: Annotated[
@@ -332,10 +349,11 @@ def preview(
     keep_memory()
     from stitchedit.pipeline import preview_sheet as previews
 
+    ((asked, _),) = by_text(((direction, 1.0),), (from_, to), beta, clip)
     with running(verbose) as progress:
         path = previews.preview(
             open_project(project),
-            direction,
+            asked,
             strengths or None,
             output,
             frames=frames,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from stitchedit.editing.direction import Change, direction_label, own_regions
+from stitchedit.editing.direction import Change, Direction, direction_label, own_regions
 from stitchedit.editing.edits import Asked, load_edits
 from stitchedit.editing.strength_range import check_range, within_range
 from stitchedit.files.atomic import make_folder
@@ -43,7 +43,7 @@ class Sheet:
 
 def preview(
     project: Project,
-    direction: str,
+    direction: str | Direction,
     strengths: Sequence[float] | None,
     output: Path | None,
     *,

@@ -15,6 +15,7 @@ sys.path.append(str(Path(__file__).parent))
 from killed_runs import FRAMES, INVERT, prepare
 
 import stitchedit as se
+from stitchedit.evaluation.edit_effect import load_moves
 from stitchedit.files.locks import Lock
 from stitchedit.project.records import Records
 from stitchedit.provenance.manifest import read_back
@@ -78,6 +79,20 @@ def test_a_vector_in_memory_works_through_the_whole_edit(folder: Path, clip: se.
     named = [replace(mine, name="nose"), se.Direction(vector=-mine.vector, name="nose")]
     first, second = (frames(se.edit(clip, nose, folder / "nose.mkv", overwrite=True, **FEW).output) for nose in named)
     assert any((a != b).any() for a, b in zip(first, second, strict=True)), "the name alone does not say which"
+
+
+def test_an_edit_in_style_space_works_through_the_whole_edit(folder: Path, clip: se.Inversion) -> None:
+    (folder / "two.toml").write_text('name = "two"\nmade_for = ""\nunit = "x"\nchannels = [[2, 3, 5.0], [5, 1]]\n')
+    channel = se.direction("s:3:5")
+    done = se.edit(clip, [channel.at({0: 0, FRAMES - 1: 6}), folder / "two.toml"], folder / "styles.mkv", **FEW)
+    source = frames(clip.project.source)
+    assert all((a != b).any() for a, b in zip(frames(done.output), source, strict=True))
+    moves = load_moves(Records.read(done.folder / "edit.toml"), clip)
+    assert moves.codes.offsets is not None
+    assert [len(np.flatnonzero(row)) for row in moves.codes.offsets] == [2, *[3] * (FRAMES - 1)]
+    assert (clip.draw(2, [6 * channel]) != clip.draw(2)).any()
+    with pytest.raises(se.StitcheditError, match="names layer 99"):
+        se.edit(clip, [("s:99:0", 1.0)], **FEW)
 
 
 def test_a_sum_is_an_edit_and_so_are_its_terms(folder: Path, clip: se.Inversion, mine: se.Direction) -> None:

@@ -104,6 +104,29 @@ class Vector(Alone):
         move(str(path))
 
 
+class EditFile(Alone):
+    """Edits as the repositories of this field write them: components, mappers, statistics, tables."""
+
+    def make(self, good: Path) -> list[str]:
+        import edit_files
+
+        good.mkdir()
+        for number, write in enumerate(edit_files.WRITTEN.values()):
+            (good / f"{number}").write_bytes(write())
+        return sorted(path.name for path in good.iterdir())
+
+    def use(self, case: Path) -> None:
+        from edit_files import LAYERS, WIDTH
+
+        from stitchedit.editing.edit_files import ChannelRelevance, Components, StyleStatistics, read_edit
+
+        (path,) = case.iterdir()
+        found = read_edit(path)
+        assert "\n" not in found.said
+        if not isinstance(found, StyleStatistics | ChannelRelevance):
+            move(f"{path}#1:0:8" if isinstance(found, Components) else str(path), WIDTH, LAYERS)
+
+
 class Toml:
     """A direction of a stranger: its description, its vector beside it."""
 
@@ -258,20 +281,23 @@ class Pictures(Alone):
         write_video(case / "out", source, frames, metadata=notice("age +2"))
 
 
-def move(direction: str) -> None:
-    """The step of `stitchedit edit`, on a generator of 64 numbers in W."""
+def move(direction: str, w_dim: int = 64, channels: tuple[int, ...] = (64, 64)) -> None:
+    """The step of `stitchedit edit`, on a generator of so many numbers in W and so many channels in each layer."""
     from types import SimpleNamespace
 
     from stitchedit.editing.move_latents import edit
     from stitchedit.types import Latents
 
-    space = SimpleNamespace(made_for="any", num_ws=10, w_dim=64)
-    edit(Latents(np.zeros((2, 1, 64), np.float32)), [(direction, 1.5)], space, force=True)
+    layers = tuple((f"b{k}.conv", n) for k, n in enumerate(channels))
+    space = SimpleNamespace(made_for="any", num_ws=10, w_dim=w_dim, style_layers=lambda resolution=None: layers)
+    space.styles = space.from_styles = space.style_layers  # nothing is drawn here
+    edit(Latents(np.zeros((2, 1, w_dim), np.float32)), [(direction, 1.5)], space, force=True)
 
 
 KINDS: dict[str, Callable[[], Kind]] = {
     "checkpoint": Checkpoint,
     "vector": Vector,
+    "edit": EditFile,
     "toml": Toml,
     "project": Project,
     "video": Video,

@@ -1,8 +1,10 @@
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from stitchedit.cli import asked
+from stitchedit.cli.asked import by_text
 from stitchedit.errors import ConfigError
 
 
@@ -57,3 +59,28 @@ def test_a_sheet_is_a_png_whatever_it_is_called(tmp_path: Path) -> None:
         asked.require_own_file(tmp_path / "sheet.jpg", ".png")
     asked.require_own_file(tmp_path / "sheet.PNG", ".png")
     asked.require_own_file(None, ".png")
+
+
+def test_texts_need_each_other_and_a_table(tmp_path: Path) -> None:
+    np.save(tmp_path / "fs3.npy", np.ones((200, 8), np.float32))
+    np.save(tmp_path / "v.npy", np.ones(8, np.float32))
+    table, other = str(tmp_path / "fs3.npy"), str(tmp_path / "v.npy")
+    assert by_text(((other, 2.0),), (None, None), 0.2, "x") == ((other, 2.0),)
+    with pytest.raises(ConfigError, match="--from and --to go together"):
+        by_text(((table, 2.0),), ("face", None), 0.2, "x")
+    with pytest.raises(ConfigError, match="none of --direction is a StyleCLIP table"):
+        by_text(((other, 2.0), ("age", 1.0)), ("face", "beard"), 0.2, "x")
+
+
+def test_the_table_becomes_a_direction(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    np.save(tmp_path / "fs3.npy", np.ones((200, 8), np.float32))
+    table, calls = str(tmp_path / "fs3.npy"), []
+
+    def made(*args: object, **more: object) -> str:
+        calls.append((args, more))
+        return "made"
+
+    monkeypatch.setattr("stitchedit.editing.text_direction.text_direction", made)
+    found = by_text((("age", 1.0), (table, 2.0)), ("face", "beard"), 0.1, "here")
+    assert found == (("age", 1.0), ("made", 2.0))
+    assert calls == [((Path(table), "face", "beard"), {"beta": 0.1, "clip": "here"})]

@@ -86,3 +86,24 @@ def test_bad_input(generator: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
     assert refused("learn", "../x", "--pca", 1).exit_code == 2
     assert refused("report", "nobody").exit_code == 8
+
+
+def test_a_file_is_named_and_a_direction_exported(generator: Path, tmp_path: Path) -> None:
+    np.save(tmp_path / "nose.npy", np.arange(1, 9, dtype=np.float32))
+    assert "a vector of shape [8]" in run("inspect", tmp_path / "nose.npy")
+    assert json.loads(run("inspect", tmp_path / "nose.npy", "--json"))["kind"] == "Vector"
+    options = ("--generator", generator, "-o", tmp_path / "out")
+    told = run("export", tmp_path / "nose.npy", "--format", "interfacegan", *options)
+    assert "strength 1 here is 14.28 there" in told
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "nose.interfacegan.npy") * 204**0.5, [np.arange(1, 9)])
+    done = json.loads(run("export", "s:1:2", "--format", "stylespace", *options, "--json"))
+    assert done["shape"] == [16 + 2 * (16 + 4 + 16) + 16]
+    assert refused("export", "s:1:2", "--format", "e4e", *options).exit_code == 8
+    assert refused("export", "age", "--format", "onnx", *options).exit_code in (2, 8)
+    assert refused("inspect", tmp_path / "out").exit_code == 8
+
+
+def test_texts_are_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
+    np.save(tmp_path / "nose.npy", np.ones(8, np.float32))
+    told = refused("text", "beard", tmp_path / "nose.npy", "--from", "face", "--to", "beard", "-o", tmp_path)
+    assert "holds a vector" in str(told)

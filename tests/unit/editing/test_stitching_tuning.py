@@ -21,7 +21,7 @@ from stitchedit.image.arrays import to_bytes
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.mobilestylegan import MobileStyleGAN
-from stitchedit.models.generator import part_of
+from stitchedit.models.generator import draw, part_of
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Crops, EditedLatents, FloatArray
 
@@ -239,3 +239,22 @@ def test_what_the_generator_lacks_is_added_and_the_border_meets_the_source_with_
         assert crop.steps == 0, "with it the border meets the source from the start"
         off = np.abs(crop.image.astype(float) - batches.crops.images[crop.index])
         assert off.mean() < 1
+
+
+def test_an_offset_of_the_styles_is_drawn_and_stitched(tiny_generator: StyleGAN2) -> None:
+    """Of each frame its own; the border meets the source as without."""
+    edited = codes(tiny_generator)
+    crops = targets(tiny_generator, edited)
+    total = sum(channels for _, channels in tiny_generator.style_layers())
+    offsets = np.zeros((5, total), np.float32)
+    offsets[:, 40] = np.linspace(0, 8, 5)
+    moved = EditedLatents(edited.ws, offsets=offsets)
+    chain = Chain(tiny_generator, replace(CONFIG, membrane=False, steps=2, first_steps=6))
+    done = list(stitch(chain, tiny_generator, moved, Batches(crops), lambda i, edited: MASKS, size=128))
+    for k in (0, 4):
+        with torch.no_grad():
+            wanted = draw(tiny_generator, torch.from_numpy(edited.ws[k : k + 1]), torch.from_numpy(offsets[k : k + 1]))
+        inside = np.s_[56:72, 56:72]
+        np.testing.assert_array_equal(done[k].image[inside], to_bytes(wanted[0])[inside])
+    plain = to_bytes(draw(tiny_generator, torch.from_numpy(edited.ws[4:]))[0].detach())
+    assert (done[4].image[inside] != plain[inside]).any()

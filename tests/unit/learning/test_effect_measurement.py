@@ -34,7 +34,7 @@ def _read(codes: Any, predictors: Any, identities: int | None, tick: Any) -> Rea
 
 @pytest.fixture
 def meter(monkeypatch: pytest.MonkeyPatch) -> Meter:
-    monkeypatch.setattr(module, "render", lambda generator, w, size: w)
+    monkeypatch.setattr(module, "render", lambda generator, w, size, styles: w)
     monkeypatch.setattr(module, "read_faces", _read)
     monkeypatch.setattr(module, "detect", lambda picture: [1] if picture[0, 0] < 50 else [])
     w = np.array([[10.0, 0], [20, 0], [30, 0], [40, 0], [50, 0]], np.float32)
