@@ -127,7 +127,9 @@ def _read(data: memoryview) -> EditFile:
 
 def _vector(array: Any) -> Vector:
     numbers = vector_of(array)
-    return Vector(numbers, f"a vector of shape {list(numbers.shape)}")
+    rows = numbers.reshape(-1, numbers.shape[-1])
+    alike = len(rows) > 1 and bool((rows == rows[0]).all())
+    return Vector(numbers, f"a vector of shape {list(numbers.shape)}{', all rows alike' if alike else ''}")
 
 
 def _of_torch(value: object) -> EditFile:

@@ -28,8 +28,8 @@ _NAMES: tuple[tuple[str, str], ...] = (
     ("cp.resnet.", "it is the face parser BiSeNet, which stitchedit does not need: its masks come from a face mesh"),
     ("hypernet.", "it is a HyperStyle network, which is not known here"),
     ("inverter.", "it is an encoder of StyleFeatureEditor, which is not known here"),
-    ("editing_w", "it is a StyleGANEX model, which is not known here"),
-    ("mapper.", "it is a StyleCLIP mapper, which is not known here"),
+    ("editing_w", "it is a StyleGANEX model, of which --direction takes the edit alone"),
+    ("mapper.", "it is a StyleCLIP mapper, an edit: give it to --direction"),
 )
 
 
