@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 NO_LIMIT = 10**9  # steps
 FEWEST = 0.4  # of the steps of tuning that any clip gets; half as many frames take 1 / sqrt 2 of them
 SPACES = ("W", "W+")
-DEFAULT_LANDMARKS = "mediapipe"  # one of LANDMARKS
+DEFAULT_LANDMARKS = "dlib"  # one of LANDMARKS
+OLD_LANDMARKS = {"mediapipe": "dlib"}  # what earlier versions called them
 BETA = 0.2  # of an edit by texts: channels of less relevance stay; 0.05 to 0.3 in the field
 DEFAULT_CLIP = "openai/clip-vit-base-patch32"  # ViT-B/32, StyleCLIP's, as transformers' cache names it
 REGIONS = ("head", "face", "mouth", "eyes")  # each of the first two holds those after it
@@ -155,7 +156,7 @@ class InvertConfig:
     preset: str = "balanced"
     generator: str = "default"  # a name of `stitchedit weights list` or a file
     encoder: str = "default"
-    landmarks: str = DEFAULT_LANDMARKS  # model of the face mesh, one of LANDMARKS
+    landmarks: str = DEFAULT_LANDMARKS  # whose landmarks place the crops, or whose mesh: one of LANDMARKS
     device: str = "auto"  # auto, cpu or cuda
     seed: int = 0
     max_size: int = 1024  # no crop is worked on above this many pixels
@@ -169,6 +170,7 @@ class InvertConfig:
     def __post_init__(self) -> None:
         _one_of("preset", self.preset, PRESETS)
         _one_of("device", self.device, DEVICES)
+        object.__setattr__(self, "landmarks", OLD_LANDMARKS.get(self.landmarks, self.landmarks))
         _one_of("landmark model", self.landmarks, LANDMARKS)
         _in_range(self, max_size=(4, 4096), seed=(0, 2**63 - 1))
         if self.fps is not None and not 0 < self.fps <= 1000:

@@ -213,7 +213,17 @@ GENERATORS: Registry[Any] = Registry(
 )
 
 # crop [S, S, 3] -> (mesh [468, 2] in crop sides, probability): `faces.mesh.LandmarkModel`
-LANDMARKS: Registry[Any] = Registry("landmark model", "landmarks", {"mediapipe": "stitchedit.faces.mesh:crop_mesh"})
+# and, where it has a `place`, the 68 landmarks that place the crops: `faces.landmark_choice.Placement`
+LANDMARKS: Registry[Any] = Registry(
+    "landmark model",
+    "landmarks",
+    {
+        "dlib": "stitchedit.faces.mesh:crop_mesh",
+        "mesh": "stitchedit.faces.landmark_choice:MESH",
+        "fan": "stitchedit.faces.landmark_choice:FAN",
+        "fan3d": "stitchedit.faces.landmark_choice:FAN3D",
+    },
+)
 
 # (picture, landmarks [68, 2]) -> identity embedding [E]: `evaluation.face_readings.Embedder`
 EMBEDDERS: Registry[Any] = Registry("identity embedding", "embedders", {"dlib": "stitchedit.faces.detectors:embed"})

@@ -115,7 +115,9 @@ def invert(
             help=f"{', '.join(ENCODERS)}, a name of `weights list`, or a file. network: default generator only."
         ),
     ] = INVERT.encoder,
-    landmarks: Annotated[str, typer.Option(help=f"Model of the face mesh: {either(LANDMARKS)}.")] = INVERT.landmarks,
+    landmarks: Annotated[
+        str, typer.Option(help=f"Whose landmarks place the crops: {either(LANDMARKS)} (a plug-in: whose mesh).")
+    ] = INVERT.landmarks,
     space: Annotated[
         str, typer.Option(help=f"{either(SPACES)}: whether a frame's code may differ by layer.")
     ] = INVERT.encode.space,

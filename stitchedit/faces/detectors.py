@@ -125,7 +125,7 @@ def face_box(points: FloatArray) -> Box:
 
 def identity_chip(rgb: ByteArray, points: FloatArray) -> ByteArray:
     """The aligned face [150, 150, 3] that `embed_chips` takes, from a picture and its 68 landmarks [68, 2]."""
-    window, scale, offset = _face_window(rgb, face_box(points), max(_CROP_FACE_PX, 150))
+    window, scale, offset = face_window(rgb, face_box(points), max(_CROP_FACE_PX, 150))
     parts = [dlib.point(round(x), round(y)) for x, y in (points - offset) * scale - 0.5]
     shape = dlib.full_object_detection(dlib.rectangle(0, 0, window.shape[1], window.shape[0]), parts)
     chip: ByteArray = dlib.get_face_chip(window, shape, size=150, padding=0.25)
@@ -174,7 +174,7 @@ def person(square: ByteArray) -> FloatArray:
 
 
 def _mean_prediction(rgb: ByteArray, box: Box, repeats: int) -> FloatArray:
-    window, scale, offset = _face_window(rgb, box, _CROP_FACE_PX)
+    window, scale, offset = face_window(rgb, box, _CROP_FACE_PX)
     x, y = (box.center - offset) * scale
     predictions = []
     for dx, dy, grow in _starts(repeats) * _JITTER:
@@ -187,7 +187,7 @@ def _mean_prediction(rgb: ByteArray, box: Box, repeats: int) -> FloatArray:
     return points
 
 
-def _face_window(rgb: ByteArray, box: Box, face_px: int) -> tuple[ByteArray, float, NDArray[np.float64]]:
+def face_window(rgb: ByteArray, box: Box, face_px: int) -> tuple[ByteArray, float, NDArray[np.float64]]:
     """The surroundings of a box with the box `face_px` wide. Source = window / scale + offset, positions as ever."""
     scale = face_px / box.width
     side = round(face_px * (1 + 2 * _CROP_MARGIN))

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import align
+from stitchedit.faces.landmark_choice import placed
 from stitchedit.faces.mesh import landmark_inputs, mesh_points
 from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import make_folder
@@ -76,9 +77,10 @@ def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, pr
 
     def do_align(fingerprint: str) -> None:
         keep = partial(_keep_crops, project.crops, len(tracks.frames))
+        own = placed(iter_rgb(source, tracks.frames), tracks, config.landmarks, plan.device.type, progress)
         crops = align(
             iter_rgb(source, tracks.frames),
-            tracks,
+            own,
             config.align,
             exits=generator.exits,
             max_size=config.max_size,

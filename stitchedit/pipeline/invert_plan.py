@@ -11,6 +11,7 @@ import torch
 
 from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import exit_for
+from stitchedit.faces.landmark_choice import require_ready
 from stitchedit.faces.mesh import landmark_model
 from stitchedit.files.atomic import require_place
 from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
@@ -131,6 +132,7 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     source = open_video(clip, config.fps)
     generator, generator_sha = loading.generator(config.generator, device)
     landmark_model(config.landmarks)  # one that cannot be loaded is refused here
+    require_ready(config.landmarks, device.type)
     encoder, encoder_sha = encoder_registry.encoder(config.encoder, device, generator, config.encode.space)
     root = root or default_root(clip)
     record = root / "project.toml"

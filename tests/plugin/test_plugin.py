@@ -68,7 +68,7 @@ def test_help_and_errors_name_plug_ins_without_importing_them(plugged: Environme
         assert "torch" not in done.stderr
         texts[command] = "".join(done.stdout.split())  # lines are broken at hyphens too
     assert "optimize,network,plug-mean,aname" in texts["invert"]
-    assert "mediapipeorplug-average." in texts["invert"]
+    assert "dlib,mesh,fan,fan3dorplug-average(aplug-in" in texts["invert"]
     assert "multiband,noneorplug-hard." in texts["edit"]
     assert "dliborplug-mean-colour." in texts["evaluate"]
     assert "measuredtoo:plug-darkening." in texts["evaluate"]
