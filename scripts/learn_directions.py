@@ -33,6 +33,7 @@ from sample_tables import Table, load_table, read_chunk, sample_chunk
 
 from stitchedit.editing.direction import CurvePoint, read_direction
 from stitchedit.faces.attributes import Predictors
+from stitchedit.learning.asked_step import Asked, asked_step
 from stitchedit.learning.attribute_regressors import WEIGHTS, WReadings
 from stitchedit.learning.effect_measurement import PEOPLE_SEED, people
 from stitchedit.learning.generator_samples import NAMES, draw_ws, render
@@ -48,6 +49,7 @@ from stitchedit.learning.picture_change import (
 from stitchedit.learning.picture_change import (
     WEIGHTS as CHANGE,
 )
+from stitchedit.learning.targets import TARGETS, Target
 from stitchedit.models.generator import Generator, load_default_generator
 from stitchedit.models.perceptual import MobileNetPerceptual
 
@@ -61,123 +63,60 @@ FOLLOWED = 60  # people whose identity is followed
 
 @dataclass(frozen=True)
 class Spec:
-    """What a direction is to do."""
+    """What a direction is to do, beside its `Target`."""
 
     attribute: str
-    amount: float  # change of the attribute at strength 1; 0: one standard deviation
-    measured_in: str
     says: str  # the unit in words
     range: tuple[float, float]
-    region: str  # what the edit needs to change
-    labels: tuple[str, ...] = ()  # readings whose mean, in SD, is learned; default: the attribute
-    free: tuple[str, ...] = ()  # readings that may follow, being part of the same thing
     extra: dict[str, float] = field(default_factory=dict)  # SD to aim at for others
     still: dict[str, float] = field(default_factory=dict)  # parts of the head that are to change little: weights
-    likely: float = 1.0  # how much the step's likelihood counts against the change of the picture
     slope: bool = False  # the unit is half of what lies between strength -1 and 1
 
     @property
+    def target(self) -> Target:
+        return TARGETS[self.attribute]
+
+    @property
     def taught(self) -> tuple[str, ...]:
-        return self.labels or (self.attribute,)
+        return self.target.labels or (self.attribute,)
+
+    # what a direction's file says of it
+    amount = property(lambda self: self.target.amount)
+    measured_in = property(lambda self: self.target.measured_in)
+    region = property(lambda self: self.target.region or "face")
 
 
 SD = "strength 1 is one standard deviation of the attribute over samples at psi 0.7"
-MOUTH = ("mouth_open", "mouth_width", "mouth_curve", "jaw_open")
-EYES = ("eyes_open", "lids_open")
 SPECS: dict[str, Spec] = {
-    "age": Spec(
-        "age",
-        10.0,
-        "years",
-        "strength 1 is 10 years older, by the mean of faceres and of the fit to human ratings",
-        (-2.5, 3.5),
-        "head",
-        labels=("age", "age_rated"),
-        free=("hair_colour",),
-        extra={"glasses": -0.3},  # old people in FFHQ wear them
-    ),
-    "smile": Spec(
-        "smile",
-        0.25,
-        "smile coefficient",
-        "strength 1 is 0.25 of the smile coefficients, half of what lies between -1 and 1",
-        (-3, 4),
-        "face",
-        labels=("smile", "smile_rated"),
-        free=(*MOUTH, *EYES),  # who smiles narrows the eyes
-        extra={"glasses": -0.2},
-        still={"hair": 0.3},
-        slope=True,
-    ),
-    "gender": Spec(
-        "gender",
-        2.5,
-        "log odds",
-        "strength 1 is 2.5 of the log odds (0.8 SD), toward male, half of what lies between -1 and 1",
-        (-1, 1),
-        "head",
-        slope=True,
-    ),
-    "yaw": Spec(
-        "yaw",
-        10.0,
-        "degrees",
-        "strength 1 turns the head by 10 degrees toward the picture's right",
-        (-1.5, 1.5),
-        "head",
-        free=("gaze", "gaze_across"),  # eyes that look into the camera stay behind the head
-        likely=10.0,  # a head that turns uncovers what was behind it: held harder, the face falls to pieces
-    ),
-    "pitch": Spec(
-        "pitch",
-        5.0,
-        "degrees",
-        "strength 1 turns the head down by 5 degrees",
-        (-2, 2),
-        "head",
-        free=("gaze_up", "mouth_curve"),  # corners seem to rise as the face turns away from the camera
-        extra={"glasses": -0.2},
-    ),
-    "eyes_open": Spec(
-        "eyes_open",
-        0.0,
-        "eye distances",
-        f"{SD} (gap of the lids)",
-        (-2, 2),
-        "eyes",
-        labels=EYES,
-        still={"hair": 0.3},
-    ),
-    "mouth_open": Spec(
-        "mouth_open",
-        0.0,
-        "eye distances",
-        f"{SD} (gap of the inner lips)",
-        (-1, 3),
-        "face",
-        labels=("mouth_open", "jaw_open"),
-        free=("mouth_width", "mouth_curve"),
-        still={"hair": 0.3},
-    ),
-    "hair_colour": Spec(
-        "hair_colour",
-        0.0,
-        "rating points",
-        f"{SD} (lightness as people rate it)",
-        (-1.5, 1.5),
-        "head",
-        still={"face": 1.0},
-        likely=3.0,
-    ),
-    "weight": Spec(
-        "weight",
-        0.0,
-        "rating points",
-        f"{SD} (as people rate it), toward heavy",
-        (-2, 2),
-        "head",
-        extra={"glasses": -0.15},
-    ),
+    spec.attribute: spec
+    for spec in (
+        Spec(
+            "age",
+            "strength 1 is 10 years older, by the mean of faceres and of the fit to human ratings",
+            (-2.5, 3.5),
+            extra={"glasses": -0.3},  # old people in FFHQ wear them
+        ),
+        Spec(
+            "smile",
+            "strength 1 is 0.25 of the smile coefficients, half of what lies between -1 and 1",
+            (-3, 4),
+            extra={"glasses": -0.2},
+            still={"hair": 0.3},
+            slope=True,
+        ),
+        Spec(
+            "gender",
+            "strength 1 is 2.5 of the log odds (0.8 SD), toward male, half of what lies between -1 and 1",
+            (-1, 1),
+            slope=True,
+        ),
+        Spec("yaw", "strength 1 turns the head by 10 degrees toward the picture's right", (-1.5, 1.5)),
+        Spec("pitch", "strength 1 turns the head down by 5 degrees", (-2, 2), extra={"glasses": -0.2}),
+        Spec("eyes_open", f"{SD} (gap of the lids)", (-2, 2), still={"hair": 0.3}),
+        Spec("mouth_open", f"{SD} (gap of the inner lips)", (-1, 3), still={"hair": 0.3}),
+        Spec("hair_colour", f"{SD} (lightness as people rate it)", (-1.5, 1.5), still={"face": 1.0}),
+        Spec("weight", f"{SD} (as people rate it), toward heavy", (-2, 2), extra={"glasses": -0.15}),
+    )
 }
 
 
@@ -216,7 +155,7 @@ class Lab:
         """The least step [w_dim] that changes what is taught by asked[0], and the readings `held` as asked, SD."""
         own = self.readings.rows[[NAMES.index(name) for name in spec.taught]].mean(0)
         rows = np.concatenate([own[None], self.readings.rows[held]])
-        return smallest_step(self.spread(spec.still, spec.likely), rows, asked)
+        return smallest_step(self.spread(spec.still, spec.target.likely), rows, asked)
 
     def effect(self, step: Floats) -> Floats:
         """[K] half of what lies between strength -1 and 1 of a step [w_dim], median over people, SD."""
@@ -236,27 +175,18 @@ def calibrate(lab: Lab, name: str, spec: Spec, rounds: int) -> Floats:
     path = lab.folder / f"step_{name}.npy"
     if path.exists():
         return np.asarray(np.load(path), np.float64)
-    held = [i for i, other in enumerate(NAMES) if other not in (*spec.free, *spec.taught, spec.attribute)]
+    held = [i for i, other in enumerate(NAMES) if other not in (*spec.target.free, *spec.taught, spec.attribute)]
     taught = [NAMES.index(label) for label in spec.taught]
     goal = np.array([spec.extra.get(NAMES[i], 0.0) for i in held])
-    response = lab.readings.correlation[held]
-    asked = np.concatenate([[1.0], goal])
-    best: tuple[float, Floats] | None = None
-    for turn in range(rounds + 1):
-        step = lab.step(spec, asked, held)
-        if not rounds:
-            return step
-        effect = lab.effect(step)
-        scale = float(np.clip(1 / max(effect[taught].mean(), 0.05), 0.4, 2.5))
-        print(f"{name} round {turn}: {_show(scale * effect)}", file=sys.stderr, flush=True)
-        miss = float(np.abs(goal - scale * effect[held]).max())
-        if best is None or miss < best[0]:
-            best = miss, scale * step
-        asked[0] *= scale
-        asked[1:] += 0.8 * np.minimum(1, 1.1 * response) * (goal - effect[held])
-    assert best is not None
-    np.save(path, best[1])
-    return best[1]
+    asked = Asked(taught, held, goal, lab.readings.correlation[held])
+
+    def tell(turn: int, effect: Floats) -> None:
+        print(f"{name} round {turn}: {_show(effect)}", file=sys.stderr, flush=True)
+
+    step = asked_step(asked, lambda wanted: lab.step(spec, wanted, held), lab.effect, rounds, tell)
+    if rounds:
+        np.save(path, step)
+    return step
 
 
 def to_unit(lab: Lab, spec: Spec, step: Floats) -> tuple[Floats, dict[str, float], CurvePoint]:

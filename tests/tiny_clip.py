@@ -25,3 +25,16 @@ def write_clip(folder: Path, width: int = 8) -> Path:
     transformers.CLIPTextModelWithProjection(config).save_pretrained(folder)
     tokens.save_pretrained(folder)
     return folder
+
+
+def write_whole_clip(folder: Path, width: int = 8) -> Path:
+    """The same with a model of pictures of 32 px beside it, as a whole CLIP is saved."""
+    import transformers
+
+    write_clip(folder, width)
+    text = transformers.CLIPTextConfig.from_pretrained(folder).to_dict()
+    sizes = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1, "num_attention_heads": 2}
+    vision = {**sizes, "image_size": 32, "patch_size": 16, "projection_dim": width}
+    config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=width)
+    transformers.CLIPModel(config).save_pretrained(folder)
+    return folder

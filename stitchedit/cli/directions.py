@@ -14,6 +14,7 @@ from stitchedit.errors import ConfigError
 
 if TYPE_CHECKING:
     from stitchedit.learning.labelled_faces import Encode
+    from stitchedit.learning.own_samples import Reader
     from stitchedit.models.generator import Generator
     from stitchedit.progress import Progress
 
@@ -145,6 +146,17 @@ def learn(
     negative: Annotated[Path | None, typer.Option(help="Folder of pictures that do not.")] = None,
     pca: Annotated[int, typer.Option(help="So many principal components of W.")] = 0,
     factorise: Annotated[int, typer.Option(help="So many closed-form factors of the affine weights (SeFa).")] = 0,
+    attribute: Annotated[
+        str,
+        typer.Option(help="From the generator's own samples: age, smile, yaw .., or a coefficient such as jawOpen."),
+    ] = "",
+    text_: Annotated[
+        str, typer.Option("--text", help="The same by a text, such as 'face with a beard'. Needs stitchedit[clip].")
+    ] = "",
+    from_: Annotated[str, typer.Option("--from", help="With --text: from which text.")] = "face",
+    clip: Clip = DEFAULT_CLIP,
+    samples: Annotated[int, typer.Option(help="Of --attribute and --text: how many are drawn and read.")] = 1000,
+    people: Annotated[int, typer.Option(min=2, help="Of the same: on how many the step is tried.")] = 12,
     hold: Annotated[
         list[str] | None,
         typer.Option(help="Leave alone: a column of the table, or, in FFHQ's W, an attribute or `identity`."),
@@ -168,19 +180,22 @@ def learn(
     device: Device = "auto",
     json_: Json = False,
 ) -> None:
-    """Learn a direction from labelled faces or two sets of pictures, or find some without labels.
+    """Learn a direction from labelled faces, two sets of pictures or the generator's own samples, or find some.
 
     Writes NAME.safetensors, NAME.toml and the report NAME.png, NAME.json; `edit --direction NAME.toml` takes it.
     """
+    own = attribute or text_
     ways = [labels is not None, positive is not None or negative is not None, pca != 0, factorise != 0]
+    ways += [bool(attribute), bool(text_)]
     if sum(ways) != 1 or (positive is None) != (negative is None):
         raise ConfigError(
-            "it is not clear what to learn from", "give --labels, --positive with --negative, --pca or --factorise"
+            "it is not clear what to learn from",
+            "give --labels, --positive with --negative, --attribute, --text, --pca or --factorise",
         )
     keep_memory()
     from stitchedit.editing.direction import checked_name
     from stitchedit.files.atomic import require_place
-    from stitchedit.learning import labelled_faces, learn_direction
+    from stitchedit.learning import labelled_faces, learn_attribute, learn_direction
     from stitchedit.models import loading
 
     with running(False) as progress:
@@ -195,7 +210,12 @@ def learn(
         network, _ = loading.generator(generator, where)
         rows = learn_direction.checked_layers(layers, network)
         job = learn_direction.Output(output, rows, measure, _counter(progress, "measure", 0))
-        if pca or factorise:
+        if own:
+            read = _reader(attribute, text_, from_, clip)
+            effort = learn_attribute.Effort(samples, people)
+            tick = _counter(progress, "sample", samples)
+            found = [learn_attribute.learn_attribute(name, read, network, job, effort, tick)]
+        elif pca or factorise:
             found = learn_direction.learn_axes(name, network, job, components=pca, factors=factorise)
         else:
             held = [h for h in hold or () if h not in columns]
@@ -213,6 +233,17 @@ def learn(
         for line in _facts(direction.as_json()):
             typer.echo(line)
         typer.echo(f"wrote: {direction.file.with_suffix('.toml')}")
+
+
+def _reader(attribute: str, text: str, neutral: str, clip: str) -> Reader:
+    """What reads an attribute, or how near a face is to a text, off the generator's samples."""
+    from stitchedit.learning.own_samples import reader_of
+
+    if not text:
+        return reader_of(attribute)
+    from stitchedit.learning.text_label import text_label
+
+    return reader_of(text, text_label(neutral, text, clip))
 
 
 def _encoder(name: str, generator: Generator) -> Encode | None:

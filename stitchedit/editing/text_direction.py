@@ -38,10 +38,7 @@ def text_direction(
         clip: see `clip_text.text_encoder`.
     Raises: DirectionError, when the table is none, fits not the CLIP or leaves no channel; ConfigError, WeightsError.
     """
-    if not (neutral.strip() and target.strip()) or neutral.strip() == target.strip():
-        raise ConfigError(
-            f"--from is '{neutral}' and --to is '{target}'", "give two texts, such as 'face' and 'face with a beard'"
-        )
+    check_texts(neutral, target)
     if not 0 <= beta <= 1:  # true for NaN
         raise ConfigError(f"--beta is {beta}", "give a number from 0 to 1, such as 0.2")
     found = read_edit(table)
@@ -78,6 +75,14 @@ def keep_direction(direction: Direction, folder: Path, made_for: str) -> Path:
     path = vector.with_suffix(".toml")
     write_file(path, lambda temp: temp.write_text(tomli_w.dumps(table), encoding="utf-8"))
     return path
+
+
+def check_texts(neutral: str, target: str) -> None:
+    """Raises ConfigError, where they are no two texts."""
+    if not (neutral.strip() and target.strip()) or neutral.strip() == target.strip():
+        raise ConfigError(
+            f"--from is '{neutral}' and --to is '{target}'", "give two texts, such as 'face' and 'face with a beard'"
+        )
 
 
 def class_embedding(text: str, encode: TextEncoder) -> FloatArray:

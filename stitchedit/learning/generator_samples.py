@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -74,9 +74,7 @@ def read_faces(
     values, embeddings, points = [], [], []
     for index, picture in enumerate(pictures):
         found = aligned_landmarks(picture)
-        shown = {"age": predictors.age(picture, found), "gender": predictors.gender(picture, found)}
-        shown |= {**predictors.rated(picture, found), **expression(picture, found).named()}
-        shown |= geometry(found) | appearance(picture, found)
+        shown = named_readings(picture, found, predictors)
         values.append([shown[name] for name in NAMES])
         unread = identities is not None and index >= identities
         embeddings.append(np.full(EMBEDDING, np.nan, np.float32) if unread else embed(picture, found))
@@ -84,6 +82,15 @@ def read_faces(
         if tick is not None:
             tick()
     return Readings(np.array(values, np.float32), np.stack(embeddings), np.stack(points))
+
+
+def named_readings(
+    picture: ByteArray, found: FloatArray, predictors: Predictors, left_out: Sequence[str] = ()
+) -> dict[str, float]:
+    """The readings of `NAMES` of a face with landmarks [68, 2], but for those left out."""
+    shown = {name: getattr(predictors, name)(picture, found) for name in ("age", "gender") if name not in left_out}
+    shown |= {**predictors.rated(picture, found), **expression(picture, found).named()}
+    return {name: float(value) for name, value in (shown | geometry(found) | appearance(picture, found)).items()}
 
 
 def aligned_landmarks(picture: ByteArray) -> FloatArray:

@@ -102,7 +102,7 @@ def learn_labelled(
         measured_in=measured_in,
         held_out_r=r,
     )
-    return _finish(direction, step, generator, output)
+    return finish_direction(direction, step, generator, output)
 
 
 def learn_axes(
@@ -128,7 +128,7 @@ def learn_axes(
             unit="strength 1 is one standard deviation of w along it",
             source=f"{what} number {index}, {100 * share:.1f} % of {of}",
         )
-        found.append(_finish(direction, step, generator, output))
+        found.append(finish_direction(direction, step, generator, output))
     return found
 
 
@@ -170,8 +170,8 @@ def _held(hold: Sequence[str], generator: Generator) -> tuple[Floats, Floats | N
     return np.stack(rows) if rows else empty, soft
 
 
-def _finish(direction: Direction, step: Floats, generator: Generator, output: Output) -> Direction:
-    """Writes the vector, measures what it does where that is asked for, writes TOML and report."""
+def finish_direction(direction: Direction, step: Floats, generator: Generator, output: Output) -> Direction:
+    """Writes the vector, measures what it does where that is asked for, writes TOML and report; the direction."""
     make_folder(output.folder)
     tensor = {"direction": torch.from_numpy(step.astype(np.float32))}
     header = {"made_for": generator.made_for, "unit": direction.unit}

@@ -37,6 +37,7 @@ WEIGHTS = "picture_change_ffhq_1024.safetensors"
 SIZE = 256  # pixels at which pictures are compared
 BORDER_PX = 12  # around the head, of SIZE: counts as neither side, as the stitching ring of 50 px of 1024
 REACH = 0.5  # of a step along one axis of W to each side; the differences hardly depend on it below 1
+SKETCH_PX = 64  # at which a sketch compares
 FEWEST = 0.005  # part of the picture below which a part of it says nothing
 
 
@@ -80,6 +81,33 @@ def picture_grams(
                     total[key] = total.get(key, np.zeros(1)) + np.mean(grams, axis=0, dtype=np.float64)
                     count[key] = count.get(key, 0) + 1
     return {key: value / count[key] for key, value in total.items()}
+
+
+def outside_sketch(generator: Generator, w: Tensor, parts: Sequence[FloatArray], draws: int = 16) -> Floats:
+    """`picture_grams` of grey levels outside of the head, by a sketch: [w_dim, w_dim], of any generator, in minutes.
+
+    J' J is the mean of (J' v) (J' v)' over random signs v, and J' v is one pass backward; with 16 draws for each of 8
+    people the sum has rank 128 at most, so it says where steps change the picture much, and nothing of where little.
+
+    Args:
+        w: [N, w_dim] people; parts: of each, [S, S] in 0..1 how much a place counts.
+    """
+    device, total = generator.w_avg.device, np.zeros((generator.w_dim, generator.w_dim))
+    random = torch.Generator().manual_seed(0)
+    size = next((s for s in generator.exits if s >= SIZE), generator.resolution)
+    for code, part in zip(w.to(device), parts, strict=True):
+        if part.mean() < FEWEST:
+            continue
+        here = code[None, None].clone().requires_grad_(True)
+        levels = F.adaptive_avg_pool2d(generator.synthesis(here, resolution=size)[0] * (127.5 / 3**0.5), SKETCH_PX)
+        weight = F.adaptive_avg_pool2d(torch.from_numpy(part)[None].to(device), SKETCH_PX)[0]
+        weight = (weight / weight.sum()).sqrt()
+        for draw in range(draws):
+            signs = torch.randint(0, 2, levels.shape, generator=random).to(device) * 2.0 - 1.0
+            pulled = torch.autograd.grad((levels * weight * signs).sum(), here, retain_graph=draw + 1 < draws)[0]
+            row = pulled[0, 0].double().cpu().numpy()
+            total += np.outer(row, row) / draws
+    return total / max(len(parts), 1)
 
 
 def _differences(

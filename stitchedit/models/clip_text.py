@@ -26,25 +26,31 @@ def text_encoder(place: str = DEFAULT_CLIP) -> TextEncoder:
     Raises: ConfigError, where transformers is not installed; WeightsError, where the weights are not there or are of
         another model.
     """
+    tokens, model = load_parts(place, "CLIPTokenizer", "CLIPTextModelWithProjection")
+    return lambda texts: _embedded(model, tokens, texts)
+
+
+def load_parts(place: str, *names: str) -> list[Any]:
+    """Classes of transformers, loaded from a folder or its cache; see `text_encoder`."""
     try:
-        from transformers import CLIPTextModelWithProjection, CLIPTokenizer
-    except ImportError as exc:
+        import transformers
+
+        classes = [getattr(transformers, name) for name in names]
+    except (ImportError, AttributeError) as exc:
         raise ConfigError(
-            "an edit by text needs CLIP's text model, and transformers is not installed",
-            "pip install 'stitchedit[clip]'",
+            "an edit by text needs CLIP, and transformers is not installed", "pip install 'stitchedit[clip]'"
         ) from exc
     try:
-        tokens = CLIPTokenizer.from_pretrained(place, local_files_only=True)
-        model = CLIPTextModelWithProjection.from_pretrained(place, local_files_only=True).eval()
+        loaded = [kind.from_pretrained(place, local_files_only=True) for kind in classes]
     except Exception as exc:  # whatever transformers and what it builds on raise for a folder that is none
         here = os.path.isdir(place)
         raise WeightsError(
-            f"cannot load CLIP's text model from {place}: {_short(exc)}",
+            f"cannot load CLIP from {place}: {_short(exc)}",
             "the folder must be one that transformers' save_pretrained wrote"
             if here
             else f"fetch it once: `hf download {place}`, or name its folder with --clip",
         ) from exc
-    return lambda texts: _embedded(model, tokens, texts)
+    return [part.eval() if hasattr(part, "eval") else part for part in loaded]
 
 
 def _embedded(model: Any, tokens: Any, texts: Sequence[str]) -> FloatArray:

@@ -15,14 +15,17 @@ from stitchedit.learning import picture_change
 from stitchedit.learning.linear_regression import smallest_step
 from stitchedit.learning.picture_change import (
     SIZE,
+    SKETCH_PX,
     even,
     outside_change,
+    outside_sketch,
     picture_grams,
     save_outside_change,
     spread_within,
 )
 from stitchedit.models.generator import Generator
 from stitchedit.models.perceptual import MobileNetPerceptual
+from stitchedit.stylegan2 import StyleGAN2
 
 
 class _TwoHalves:
@@ -84,3 +87,23 @@ def test_a_file_of_change_goes_round(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_bytes(b"no tensors")
     with pytest.raises(UnknownCheckpoint):
         outside_change()
+
+
+def test_a_sketch_says_where_steps_change_the_outside() -> None:
+    """Against the definition, J' J by differences; the part that does not count has no say."""
+    torch.manual_seed(0)
+    sizes = {"img_resolution": 16, "mapping_layers": 2, "channels": {4: 8, 8: 8, 16: 8}}
+    generator = StyleGAN2(made_for="x", z_dim=8, w_dim=8, **sizes).eval().requires_grad_(False)  # type: ignore[arg-type]
+    w, part = torch.randn(1, 8), np.zeros((16, 16), np.float32)
+    part[:, :8] = 1
+    found = outside_sketch(generator, w, [part], draws=120)
+    levels = []
+    for axis in torch.eye(8):
+        there, back = (generator.synthesis((w[0] + sign * 1e-2 * axis)[None, None]) for sign in (1, -1))
+        change = (there - back)[0] * (127.5 / 3**0.5 / 2e-2)
+        levels.append(torch.nn.functional.adaptive_avg_pool2d(change, SKETCH_PX)[:, :, : SKETCH_PX // 2].flatten())
+    jacobian = torch.stack(levels).double().numpy() / (SKETCH_PX * SKETCH_PX / 2) ** 0.5
+    wanted = jacobian @ jacobian.T
+    assert np.corrcoef(found.ravel(), wanted.ravel())[0, 1] > 0.9
+    assert np.trace(found) == pytest.approx(np.trace(wanted), rel=0.25)
+    assert not outside_sketch(generator, w, [0 * part]).any()

@@ -34,7 +34,7 @@ def test_a_text_that_is_too_long(folder: Path) -> None:
 
 def test_weights_that_are_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
-    with pytest.raises(WeightsError, match="cannot load CLIP's text model from nobody/clip") as caught:
+    with pytest.raises(WeightsError, match="cannot load CLIP from nobody/clip") as caught:
         text_encoder("nobody/clip")
     assert "\n" not in str(caught.value)
     assert "hf download nobody/clip" in caught.value.hint
