@@ -33,7 +33,8 @@ def encoder_content(encoder_type: str = "Encoder4Editing", width: int = 1, **cha
     """An e4e or pSp checkpoint of a 16 px generator, 64 / `width` times narrower than a true one."""
     g = torch.Generator().manual_seed(0)
     state: dict[str, Tensor] = {}
-    for name, shape in encoder_shapes(6, width).items():
+    restyle = encoder_type.endswith("BackboneEncoder")
+    for name, shape in encoder_shapes(6, width, restyle=restyle).items():
         count = name.endswith("num_batches_tracked")
         state[f"encoder.{name}"] = torch.tensor(7) if count else torch.randn(shape, generator=g)
     state["decoder.input.input"] = torch.ones(1, 512, 4, 4)

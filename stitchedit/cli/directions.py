@@ -249,7 +249,7 @@ def _reader(attribute: str, text: str, neutral: str, clip: str) -> Reader:
 def _encoder(name: str, generator: Generator) -> Encode | None:
     """What makes w of pictures. None, where the one that comes along does not fit the generator."""
     from stitchedit.inversion import encoder_initialization
-    from stitchedit.inversion.encoder import check_fit
+    from stitchedit.inversion.encoder import check_fit, codes_of
     from stitchedit.models import weights
     from stitchedit.models.w_encoder import load_w_encoder
 
@@ -258,7 +258,7 @@ def _encoder(name: str, generator: Generator) -> Encode | None:
         return load_w_encoder().to(device) if encoder_initialization.fits(generator) else None
     network = weights.load_encoder(name).to(device)
     check_fit(network, generator, name, "W")
-    return network.one_row
+    return lambda images: codes_of(network, generator, images, "W")
 
 
 def _facts(facts: dict[str, Any]) -> list[str]:

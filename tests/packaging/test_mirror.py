@@ -40,7 +40,6 @@ WITHOUT_TEST = {
     "files/image_folder",
     "image/signed_distance",
     "image/similarity",
-    "inversion/encoder",
     "inversion/encoder_initialization",
     "inversion/encoder_registry",
     "learning/attribute_regressors",

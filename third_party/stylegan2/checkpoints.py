@@ -61,6 +61,8 @@ class Kind(StrEnum):
     STIT = "stit"  # model_*.pt of "Stitch it in Time"
     E4E = "e4e"
     PSP = "psp"
+    RESTYLE_E4E = "restyle-e4e"
+    RESTYLE_PSP = "restyle-psp"
     ALEXNET = "alexnet"  # torchvision's, the trunk of LPIPS
     LPIPS = "lpips"  # the heads for that trunk
     TENSORS = "tensors"  # bare tensors with the names of one of the above
@@ -225,6 +227,8 @@ def _from_encoder(value: Mapping[object, object], size: int) -> Checkpoint:
     stored = _stored({n.removeprefix("encoder."): t for n, t in names.items() if n.startswith("encoder.")})
     options = _plain(value.get("opts"))
     kinds = {"Encoder4Editing": Kind.E4E, "GradualStyleEncoder": Kind.PSP}
+    restyle = {"ProgressiveBackboneEncoder": Kind.RESTYLE_E4E, "BackboneEncoder": Kind.RESTYLE_PSP}
+    kinds |= restyle
     told = options.get("encoder_type")
     if told not in kinds:
         raise Refused(f"its encoder is {printable(told, 40)}; known are {' and '.join(kinds)}")
@@ -234,6 +238,10 @@ def _from_encoder(value: Mapping[object, object], size: int) -> Checkpoint:
         raise Refused("its latent_avg is no tensor")
     latent_avg = None if average is None else _finite({"latent_avg": _to_tensor(average)})["latent_avg"]
     _check_latent_avg(latent_avg, stored)
+    if (stored["input_layer.0.weight"].shape[1] == 6) != (told in restyle):
+        raise Refused(f"its encoder is {told} by name, and another one by its tensors")
+    if told in restyle and latent_avg is None:
+        raise Refused("it lacks latent_avg, from which its codes start")
     state = _finite(_to_tensors(stored, size))
     return Checkpoint(kinds[str(told)], "encoder", config, state, latent_avg=latent_avg, options=options)
 

@@ -4,8 +4,9 @@
                              -> feature pyramid p2 = up(c3) + c2, p1 = up(p2) + c1
                              -> one head a row of W+: rows 0-2 read c3, 3-6 p2, the rest p1
 
-Both have the same tensors under the same names. In pSp every head gives its row. In e4e the first head gives w, and
-every other one how much its row departs from it. Neither holds or runs a generator.
+e4e and pSp have the same tensors under the same names. In pSp every head gives its row. In e4e the first head gives w,
+and every other one how much its row departs from it. ReStyle's two see what is drawn of their codes too, and all their
+heads read c3. None holds or runs a generator.
 Source: Tov et al. 2021, arXiv:2102.02766 (e4e); Richardson et al. 2021, arXiv:2008.00951 (pSp); body: Deng et al. 2019,
 arXiv:1801.07698, with squeeze-and-excitation.
 """
@@ -183,8 +184,56 @@ class Encoder4Editing(GradualStyleEncoder):
         return self.forward(images, stage=0)[:, :1]
 
 
+class RestyleEncoder(GradualStyleEncoder):
+    """ReStyle over pSp: how far each row of W+ is to go from where it is, seen in the picture and in what is drawn now.
+
+    All heads read c3. Source: Alaluf et al. 2021, arXiv:2104.02699.
+    """
+
+    kind = "restyle-psp"
+
+    def __init__(self, num_styles: int = 18, *, width: int = 64) -> None:
+        super().__init__(num_styles, width=width)
+        self.input_layer[0] = nn.Conv2d(6, width, 3, 1, 1, bias=False)
+        self.styles = nn.ModuleList(Head(self.w_dim, convs=4) for _ in range(num_styles))
+        del self.latlayer1, self.latlayer2
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Two RGB pictures [B, 6, 256, 256] in [-1, 1] -> steps [B, num_styles, w_dim].
+
+        The first is the one wanted, the second what a generator draws of the codes so far.
+        """
+        return torch.stack(self._steps(images), dim=1)
+
+    def nearest_row(self, ws: Tensor) -> Tensor:
+        """The W nearest to all rows of codes [B, num_styles, w_dim], [B, 1, w_dim]."""
+        return ws.mean(1, keepdim=True)
+
+    def _steps(self, images: Tensor) -> list[Tensor]:
+        if images.ndim != 4 or images.shape[1:] != (6, PICTURE_SIZE, PICTURE_SIZE):
+            raise ValueError(f"images must be [B, 6, {PICTURE_SIZE}, {PICTURE_SIZE}], not {list(images.shape)}")
+        x = self.input_layer(images)
+        for unit in self.body:
+            x = unit(x)
+        return [head(x) for head in self.styles]
+
+
+class RestyleEncoder4Editing(RestyleEncoder):
+    """ReStyle over e4e: a step for all rows, and how far each other row's departs from it."""
+
+    kind = "restyle-e4e"
+
+    def forward(self, images: Tensor) -> Tensor:
+        first, *departures = self._steps(images)
+        return torch.stack([first, *(first + d for d in departures)], dim=1)
+
+    def nearest_row(self, ws: Tensor) -> Tensor:
+        """The row that the others depart from."""
+        return ws[:, :1]
+
+
 ENCODERS: dict[str, type[GradualStyleEncoder]] = {
-    network.kind: network for network in (Encoder4Editing, GradualStyleEncoder)
+    network.kind: network for network in (Encoder4Editing, GradualStyleEncoder, RestyleEncoder4Editing, RestyleEncoder)
 }
 
 

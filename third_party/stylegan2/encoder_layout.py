@@ -22,7 +22,7 @@ def read_encoder_config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, obje
     stem = shapes.get("input_layer.0.weight", ())
     if not stem or not 1 <= heads <= _MAX_STYLES:
         raise Refused("it holds no IR-SE50 encoder with heads")
-    expected = encoder_shapes(heads, stem[0])
+    expected = encoder_shapes(heads, stem[0], restyle=len(stem) > 1 and stem[1] == 6)
     for name, shape in expected.items():
         if name not in shapes:
             raise Refused(f"its encoder lacks {name}")
@@ -34,9 +34,12 @@ def read_encoder_config(shapes: Mapping[str, tuple[int, ...]]) -> dict[str, obje
     return {"num_styles": heads}
 
 
-def encoder_shapes(num_styles: int, width: int = WIDTH) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of every tensor, in the order of execution. `width` other than 64 is for tests."""
-    shapes: dict[str, tuple[int, ...]] = {"input_layer.0.weight": (width, 3, 3, 3)}
+def encoder_shapes(num_styles: int, width: int = WIDTH, *, restyle: bool = False) -> dict[str, tuple[int, ...]]:
+    """Name -> shape of every tensor, in the order of execution. `width` other than 64 is for tests.
+
+    restyle: of ReStyle, which sees two pictures, and whose heads all read 16 px.
+    """
+    shapes: dict[str, tuple[int, ...]] = {"input_layer.0.weight": (width, 6 if restyle else 3, 3, 3)}
     shapes |= {**_norm("input_layer.1", width), "input_layer.2.weight": (width,)}
     before, index = width, 0
     for step, count in enumerate(_UNITS):
@@ -45,12 +48,12 @@ def encoder_shapes(num_styles: int, width: int = WIDTH) -> dict[str, tuple[int, 
             shapes |= _unit(f"body.{index}", before, depth)
             before, index = depth, index + 1
     for head in range(num_styles):
-        convs = 4 if head < _COARSE else 5 if head < _MIDDLE else 6
+        convs = 4 if restyle or head < _COARSE else 5 if head < _MIDDLE else 6
         for k in range(convs):
             shapes |= {f"styles.{head}.convs.{2 * k}.weight": (before, before, 3, 3)}
             shapes |= {f"styles.{head}.convs.{2 * k}.bias": (before,)}
         shapes |= {f"styles.{head}.linear.weight": (before, before), f"styles.{head}.linear.bias": (before,)}
-    for layer, depth in ((1, 4 * width), (2, 2 * width)):
+    for layer, depth in () if restyle else ((1, 4 * width), (2, 2 * width)):
         shapes |= {f"latlayer{layer}.weight": (before, depth, 1, 1), f"latlayer{layer}.bias": (before,)}
     return shapes
 

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from stitchedit.stylegan2 import ENCODERS, Encoder4Editing, GradualStyleEncoder, encoder_picture
+from stitchedit.stylegan2.encoder import RestyleEncoder, RestyleEncoder4Editing
 from stitchedit.stylegan2.encoder_layout import encoder_shapes
 
 
@@ -75,8 +76,9 @@ def test_the_average_is_added_and_not_saved(image: torch.Tensor, shape: tuple[in
     assert encoder.to(torch.float64).latent_avg.dtype == torch.float64  # it goes where the encoder goes
 
 
-def test_both_kinds_are_known() -> None:
-    assert {"e4e": Encoder4Editing, "psp": GradualStyleEncoder} == ENCODERS
+def test_all_kinds_are_known() -> None:
+    kinds = {"e4e": Encoder4Editing, "psp": GradualStyleEncoder}
+    assert kinds | {"restyle-e4e": RestyleEncoder4Editing, "restyle-psp": RestyleEncoder} == ENCODERS
 
 
 @pytest.mark.parametrize("stage", [-1, 10])
@@ -94,3 +96,22 @@ def test_pictures_are_shrunk() -> None:
     flat = torch.full((1, 3, 1024, 1024), 0.25)
     for antialias in (True, False):
         torch.testing.assert_close(encoder_picture(flat, antialias=antialias), torch.full((1, 3, 256, 256), 0.25))
+
+
+@pytest.mark.parametrize("kind", ["restyle-psp", "restyle-e4e"])
+def test_restyle_sees_two_pictures_and_gives_steps_from_16_px(kind: str) -> None:
+    torch.manual_seed(0)
+    network = ENCODERS[kind](10, width=8).eval()
+    assert {n: tuple(t.shape) for n, t in network.state_dict().items()} == encoder_shapes(10, width=8, restyle=True)
+    both = torch.randn(2, 6, 256, 256)
+    with torch.no_grad():
+        x = network.input_layer(both)
+        for unit in network.body:
+            x = unit(x)
+        assert x.shape == (2, 64, 16, 16)
+        rows = torch.stack([head(x) for head in network.styles], dim=1)
+        if kind == "restyle-e4e":  # the first one's for all, and how far the others depart
+            rows = torch.cat([rows[:, :1], rows[:, :1] + rows[:, 1:]], dim=1)
+        torch.testing.assert_close(network(both), rows)
+        with pytest.raises(ValueError, match=r"must be \[B, 6"):
+            network(both[:, :3])
