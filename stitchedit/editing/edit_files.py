@@ -32,7 +32,7 @@ from stitchedit.stylegan2.torchfile import is_stream, is_zip
 from stitchedit.stylegan2.unpickle import load, printable
 from stitchedit.types import FloatArray
 
-MAX_FILE_BYTES = 512 << 20  # a mapper's file holds a generator of 1024 px beside it: 135 MB
+MAX_FILE_BYTES = 4 << 30  # mapped, not read: a StyleGANEX holds its networks beside the edit, over 1 GB
 MAX_LAYERS = 64  # with a style; 26 at 1024 px
 TABLE_ROWS = 65  # from which on a matrix is StyleCLIP's table, not the rows of a W+
 MAX_TABLE = 1 << 24  # numbers of it; fs3.npy has 6048 x 512
@@ -150,7 +150,15 @@ def _of_torch(value: object) -> EditFile:
         if both.ndim != 3:
             raise Refused(f"its editing_w is {list(both.shape)}, not [2, rows, w_dim]")
         return Vector(moving_float32(both[0]), "the edit of a StyleGANEX, the first of its editing_w")
-    return _network(named) or _vector(array_of(value))
+    found = _network(named)
+    if found is None and any(_holds_tensors(part) for part in named.values()):
+        shown = ", ".join(printable(name, 20) for name in list(named)[:4])
+        raise Refused(f"it holds networks ({shown}), no edit: an encoder goes to --encoder, a generator to --generator")
+    return found or _vector(array_of(value))
+
+
+def _holds_tensors(part: object) -> bool:
+    return isinstance(part, Mapping) and any(isinstance(value, StoredTensor) for value in part.values())
 
 
 def _network(named: Mapping[str, object]) -> LatentNetwork | None:

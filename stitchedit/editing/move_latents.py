@@ -100,7 +100,7 @@ def load_direction(direction: Direction) -> Direction:
     file = Path(direction.statistics) if direction.channels else direction.file
     _check_hash(file, direction.sha256)
     found = read_edit(file)
-    log.info("%s holds %s", file, found.said)
+    log.log(logging.DEBUG if direction.made_for else logging.INFO, "%s holds %s", file, found.said)
     return _taken(direction, found)
 
 

@@ -324,6 +324,7 @@ def _key(
         peak,
         regions,
         sorted(ruler.readings) if ruler else (),
+        *((direction.component, direction.absolute, direction.layers) if direction.component is not None else ()),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 

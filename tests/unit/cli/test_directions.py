@@ -107,3 +107,12 @@ def test_texts_are_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
     np.save(tmp_path / "nose.npy", np.ones(8, np.float32))
     told = refused("text", "beard", tmp_path / "nose.npy", "--from", "face", "--to", "beard", "-o", tmp_path)
     assert "holds a vector" in str(told)
+
+
+def test_an_attribute_needs_a_generator_of_faces(generator: Path, tmp_path: Path) -> None:
+    options = ("--generator", generator, "-o", tmp_path / "out")
+    told = refused("learn", "grin", "--attribute", "jawOpen", *options)
+    assert "show a face in 0 of 12 pictures" in str(told)
+    assert "unknown attribute" in str(refused("learn", "grin", "--attribute", "grin", *options))
+    assert "not clear" in str(refused("learn", "grin", "--attribute", "smile", "--pca", 2, *options))
+    assert not (tmp_path / "out").exists()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from checkpoint_files import torch_file
+from checkpoint_files import encoder_content, torch_file
 from edit_files import LAYERS, PLUS, ROWS, WIDTH, WRITTEN, ganspace, mapper, npy, numbers, statistics, transformer
 
 from stitchedit.editing.edit_files import ChannelRelevance, Components, EditFile, StyleStatistics, Vector, read_edit
@@ -52,6 +52,11 @@ def test_vectors_of_every_shape_hold_their_numbers(tmp_path: Path) -> None:
     styles = read(tmp_path, WRITTEN["styles"]())
     assert isinstance(styles, Vector)
     np.testing.assert_array_equal(styles.numbers, np.concatenate([numbers(n, seed=n) for n in LAYERS]))
+
+
+def test_settings_beside_a_vector_are_not_looked_at(tmp_path: Path) -> None:
+    found = read(tmp_path, torch_file({"direction": torch.ones(8), "opts": {"lr": 0.1}, "name": "age"}))
+    assert isinstance(found, Vector)
 
 
 def test_a_component_is_one_deviation_long(tmp_path: Path) -> None:
@@ -109,7 +114,8 @@ REFUSED = {
     ),
     "a table that is not finite": (npy(np.full((200, 4), np.inf, np.float32)), "not finite"),
     "an edit of a StyleGANEX in one row": (torch_file({"editing_w": torch.ones(3)}), r"not \[2, rows, w_dim\]"),
-    "a generator": (torch_file({"g_ema": {"a": torch.ones(3)}, "latent_avg": 3}), "a dictionary .* with 0 tensors"),
+    "a generator": (torch_file({"g_ema": {"a": torch.ones(3)}, "latent_avg": 3}), "networks .g_ema, latent_avg., no"),
+    "an encoder": (torch_file(encoder_content()), "networks .state_dict, latent_avg, opts., no"),
 }  # fmt: skip
 
 
