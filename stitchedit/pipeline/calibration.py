@@ -266,7 +266,8 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     elif best != nearest[0]:
         note = "further out it is hardly one person any more"
     elif tried[best] < (1 - 2 * CLOSE) * goal:
-        note = "further out faces fall to pieces" if best >= limit else "more could not be had"
+        ended = "further out faces fall to pieces" if direction.range else "it tells no range, so no more was tried"
+        note = ended if best >= limit else "more could not be had"
     reached, curve = way * tried[best], _curve(tried, best)
     return replace(answer, reached=reached, applied=curve, identity_distance=distance, note=note)
 

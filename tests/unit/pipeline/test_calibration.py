@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -117,6 +118,13 @@ def test_a_clip_that_answers_less_is_edited_further_as_long_as_it_shows_one_pers
     answer = ask(clip, "2.9")
     assert answer.reached == pytest.approx(2 * 3 * calibration.FURTHER)
     assert "faces fall to pieces" in str(answer)
+
+
+def test_without_a_range_nothing_beyond_the_strength_is_tried(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = answers(monkeypatch, lambda strength: 4 * strength)
+    (answer,) = calibrate(clip, ((replace(AGE, range=None), 2.0),), ("face",), keep=False)
+    assert tried == [2.0]
+    assert "it tells no range, so no more was tried" in str(answer)
 
 
 def test_what_cannot_be_read_is_applied_as_it_is_and_told(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
