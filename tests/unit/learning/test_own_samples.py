@@ -42,17 +42,17 @@ def test_what_is_read_without_the_fetched_networks() -> None:
 
 
 def test_people_are_drawn_and_read(generator: Generator, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(own_samples, "LOOKED_AT", 3)
+    monkeypatch.setattr(own_samples, "LOOKED_AT", 2)
     ticks: list[None] = []
-    drawn = draw_samples(generator, reader_of("jawOpen", predictors=NONE), 6, lambda: ticks.append(None))
-    assert len(ticks) == 6
-    assert drawn.values.shape == (6, len(drawn.names))
-    assert drawn.psi.tolist() == pytest.approx([0.7, 0.7, 1, 0.7, 0.7, 1])
+    drawn = draw_samples(generator, reader_of("jawOpen", predictors=NONE), 3, lambda: ticks.append(None))
+    assert len(ticks) == 3
+    assert drawn.values.shape == (3, len(drawn.names))
+    assert drawn.psi.tolist() == pytest.approx([0.7, 0.7, 1])
     assert np.isfinite(drawn.values).all()
     column = drawn.names.index("jaw_open")
     np.testing.assert_allclose(drawn.values[:, column], drawn.values[:, -1], err_msg="the same coefficient")
-    again = read_moved(generator, reader_of("jawOpen", predictors=NONE), drawn.w[:2, None].astype(np.float32))
-    np.testing.assert_allclose(again, drawn.values[:2], atol=1e-3)
+    again = read_moved(generator, reader_of("jawOpen", predictors=NONE), drawn.w[:1, None].astype(np.float32))
+    np.testing.assert_allclose(again, drawn.values[:1], atol=1e-3)
     assert (drawn.spread > 0).all()
 
 
