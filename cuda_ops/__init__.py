@@ -1,7 +1,8 @@
-"""upfirdn2d and bias_act, the two ops that StyleGAN2 is made of: plain torch, or own CUDA kernels.
+"""upfirdn2d, bias_act and filtered_lrelu, the ops that StyleGAN2 and 3 are made of: plain torch, or own CUDA kernels.
 
     y = upfirdn2d(x, setup_filter([1, 3, 3, 1]), up=2, padding=(2, 1, 2, 1), gain=4)
     y = bias_act(y, b, act="lrelu")
+    y = filtered_lrelu(y, fu=fu, fd=fd, b=b, up=2, down=2, padding=(11, 10, 11, 10), clamp=256)
 
 `impl="auto"` runs the kernels on CUDA input, built at the first such call, and `reference` on any other input or where
 the build failed (one warning says why); "cuda" raises `OpsBuildError` where they cannot be had; "ref" is always there.
@@ -18,12 +19,13 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from stitchedit.cuda_ops import reference
+from stitchedit.cuda_ops import _filtered_lrelu, reference
 from stitchedit.cuda_ops._autograd import Implementation, apply_bias_act, apply_upfirdn2d
 from stitchedit.cuda_ops._spec import (
     ACTIVATIONS,
     IMPLEMENTATIONS,
     BiasActSpec,
+    FilteredLreluSpec,
     Resampling,
     filter_size,
     parse_factor,
@@ -36,6 +38,7 @@ __all__ = [
     "bias_act",
     "downsample2d",
     "filter2d",
+    "filtered_lrelu",
     "setup_filter",
     "upfirdn2d",
     "upsample2d",
@@ -163,6 +166,59 @@ def bias_act(
     _check(x, b, impl)
     spec = BiasActSpec(known, dim, alpha, known.gain if gain is None else float(gain), clamp)
     return apply_bias_act(x, b, spec, _implementation(x, impl))
+
+
+def filtered_lrelu(
+    x: Tensor,
+    fu: Tensor | None = None,
+    fd: Tensor | None = None,
+    b: Tensor | None = None,
+    *,
+    up: int = 1,
+    down: int = 1,
+    padding: int | Sequence[int] = 0,
+    gain: float = math.sqrt(2),
+    slope: float = 0.2,
+    clamp: float | None = None,
+    flip_filter: bool = False,
+    impl: str = "auto",
+) -> Tensor:
+    """Add b, enlarge with fu, leaky ReLU times gain, clamp, shrink with fd: an activation that makes no aliases.
+
+    Args:
+        x: pictures, [N, C, H, W], float16, bfloat16, float32 or float64. First and second gradients in x and b.
+        fu, fd: float32 filters, [taps] or [fh, fw], for `upfirdn2d`; None is one tap of 1. Constants.
+        b: [C] of x's type, added where the picture is, not to the padding; None adds nothing.
+        up, down: factors of the two resamplings; the first keeps the brightness.
+        padding: as for `upfirdn2d`, of the enlarged picture.
+        gain: after the activation, positive. slope: of the leaky ReLU below zero, not negative.
+        clamp: limits the activation to [-clamp, clamp]; None does not.
+    Returns: [N, C, (H * up + pad - (fuh - 1) - (fdh - 1) + down - 1) // down, likewise W] of x's type.
+    Raises: ValueError for arguments that do not fit together; OpsBuildError with impl="cuda".
+    Source: filtered_lrelu of NVIDIA stylegan3, Karras et al. 2021, arXiv:2106.12423.
+    """
+    if x.ndim != 4:
+        raise ValueError(f"x must be [N, C, H, W], not of shape {list(x.shape)}")
+    if b is not None and (b.shape != (x.shape[1],) or b.dtype != x.dtype):
+        raise ValueError(f"b must be {x.dtype} [{x.shape[1]}], not {b.dtype} {list(b.shape)}")
+    if gain <= 0 or slope < 0 or (clamp is not None and clamp < 0):
+        raise ValueError(f"gain must be positive, slope and clamp not negative: {gain}, {slope}, {clamp}")
+    filters = []
+    for f in (fu, fd):
+        f = torch.ones(1, 1, device=x.device) if f is None else f
+        if f.ndim not in (1, 2) or f.dtype != torch.float32 or f.numel() == 0 or f.requires_grad:
+            raise ValueError(f"a filter must be a constant, float32 [taps] or [fh, fw], not {f.dtype} {list(f.shape)}")
+        _check(x, f, impl)
+        filters.append(f)
+    _check(x, b, impl)
+    factors = parse_factor("up", up), parse_factor("down", down)
+    spec = FilteredLreluSpec(*factors, parse_padding(padding), float(slope), float(gain), clamp, flip_filter)
+    size = spec.enlarge.output_size(x.shape[2], x.shape[3], *filter_size(filters[0])[::-1])
+    if min(size) < 1 or min(spec.shrink.output_size(*size, *filter_size(filters[1])[::-1])) < 1:
+        raise ValueError(f"nothing is left of {list(x.shape)} with up={up}, down={down} and padding={padding}")
+    run = _implementation(x, impl)
+    own = _filtered_lrelu if run is reference else run
+    return _filtered_lrelu.apply_filtered_lrelu(x, b, *filters, spec, own)
 
 
 def filter2d(

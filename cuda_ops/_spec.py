@@ -87,6 +87,28 @@ class Resampling(NamedTuple):
         return Resampling(self.down, self.up, pad, not self.flip_filter, self.gain)
 
 
+class FilteredLreluSpec(NamedTuple):
+    """Everything of a `filtered_lrelu` call that is not a tensor."""
+
+    up: tuple[int, int]  # x, y
+    down: tuple[int, int]  # x, y
+    pad: tuple[int, int, int, int]  # x before, x after, y before, y after, in samples of the enlarged picture
+    slope: float  # of the leaky ReLU, not negative
+    gain: float  # after the activation, positive
+    clamp: float | None
+    flip_filter: bool
+
+    @property
+    def enlarge(self) -> Resampling:
+        """What comes before the activation."""
+        return Resampling(self.up, (1, 1), self.pad, self.flip_filter, float(self.up[0] * self.up[1]))
+
+    @property
+    def shrink(self) -> Resampling:
+        """What comes after it."""
+        return Resampling((1, 1), self.down, (0, 0, 0, 0), self.flip_filter, 1.0)
+
+
 def parse_factor(name: str, value: int | Sequence[int]) -> tuple[int, int]:
     """An up or down factor -> (x, y). Raises ValueError unless it is one or two positive integers."""
     pair = (value, value) if isinstance(value, int) else tuple(value)

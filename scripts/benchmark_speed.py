@@ -33,7 +33,12 @@ from stitchedit.files.atomic import write_file
 from stitchedit.metrics import METRICS
 
 ROOT = Path(__file__).resolve().parents[1]
-LINKS = {"stylegan2": "third_party", "mobilestylegan": "third_party", "cuda_ops": ""}  # packages that live elsewhere
+LINKS = {
+    "stylegan2": "third_party",
+    "stylegan3": "third_party",
+    "mobilestylegan": "third_party",
+    "cuda_ops": "",
+}  # packages that live elsewhere
 JOBS = ("invert", "edit", "second edit")
 Costs = dict[str, float]  # wall, cpu: seconds; peak: GB
 

@@ -19,6 +19,7 @@ MAPPED = {"stitchedit": ROOT / "stitchedit"} | {
     f"stitchedit.{name}": ROOT / folder
     for name, folder in (
         ("stylegan2", "third_party/stylegan2"),
+        ("stylegan3", "third_party/stylegan3"),
         ("mobilestylegan", "third_party/mobilestylegan"),
         ("cuda_ops", "cuda_ops"),
     )

@@ -8,6 +8,7 @@ ROOT = Path(__file__).parents[2]
 SOURCES = {
     "": ROOT / "stitchedit",
     "stylegan2": ROOT / "third_party" / "stylegan2",
+    "stylegan3": ROOT / "third_party" / "stylegan3",
     "mobilestylegan": ROOT / "third_party" / "mobilestylegan",
     "cuda_ops": ROOT / "cuda_ops",
 }
@@ -74,7 +75,6 @@ WITHOUT_TEST = {
     "stylegan2/files",
     "stylegan2/layers",
     "stylegan2/layout",
-    "stylegan2/mapping",
     "stylegan2/nvidia",
     "stylegan2/others",
     "stylegan2/rosinality",

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from stitchedit.cuda_ops import ACTIVATIONS, bias_act, downsample2d, filter2d, setup_filter, upfirdn2d, upsample2d
 from stitchedit.stylegan2.conv import conv2d_resample, modulated_conv2d
-from stitchedit.stylegan2.layers import FullyConnected
+from stitchedit.stylegan3.mapping import FullyConnected
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 ARRAYS = np.load(GOLDEN / "ops.npz")

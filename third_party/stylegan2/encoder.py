@@ -19,7 +19,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from stitchedit.stylegan2.layers import FullyConnected
+from stitchedit.stylegan3.mapping import FullyConnected
 
 PICTURE_SIZE = 256  # pixels of the side that the encoders were trained on
 

@@ -11,39 +11,7 @@ from torch import Tensor, nn
 from stitchedit.cuda_ops import ACTIVATIONS, bias_act, setup_filter
 from stitchedit.stylegan2.conv import conv2d_resample, modulated_conv2d
 from stitchedit.stylegan2.styled_conv import StyledConv, styled_conv
-
-
-class FullyConnected(nn.Module):
-    """Linear layer with weights stored at unit variance and scaled when used.
-
-    Args:
-        activation: a name of `cuda_ops.ACTIVATIONS`.
-        lr_multiplier: the stored numbers are larger by its inverse, so that they learn more slowly.
-        bias_init: the bias in use at the start.
-    """
-
-    def __init__(
-        self,
-        in_features: int,
-        out_features: int,
-        *,
-        activation: str = "linear",
-        lr_multiplier: float = 1.0,
-        bias_init: float = 0.0,
-    ) -> None:
-        super().__init__()
-        self.activation = activation
-        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
-        self.bias = nn.Parameter(torch.full([out_features], bias_init / lr_multiplier))
-        self.weight_gain = lr_multiplier / math.sqrt(in_features)
-        self.bias_gain = lr_multiplier
-
-    def forward(self, x: Tensor) -> Tensor:
-        """[B, in] -> [B, out]."""
-        bias = self.bias if self.bias_gain == 1 else self.bias * self.bias_gain
-        if self.activation == "linear":
-            return torch.addmm(bias, x, self.weight.t(), alpha=self.weight_gain)
-        return bias_act(torch.mm(x, self.weight.t() * self.weight_gain), bias, act=self.activation)
+from stitchedit.stylegan3.mapping import FullyConnected
 
 
 class SynthesisLayer(nn.Module):

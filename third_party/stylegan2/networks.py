@@ -1,6 +1,6 @@
 """StyleGAN2's generator: z -> w -> styles -> picture. Tensors in, tensors out.
 
-    mapping.py      z [B, z_dim] -> ws [B, num_ws, w_dim]
+    mapping         z [B, z_dim] -> ws [B, num_ws, w_dim]: `stylegan3/mapping.py`, which is the same network
     synthesis.py    ws -> styles, one tensor [B, Cin] a convolution (StyleSpace: 26 tensors, 9,088 numbers at 1024 px);
                     styles and noise -> blocks b4, b8, ... -> RGB in about [-1, 1]
     layers.py       what blocks are made of; conv.py has their convolutions in the plain form
@@ -16,8 +16,8 @@ from collections.abc import Mapping, Sequence
 
 from torch import Tensor, nn
 
-from stitchedit.stylegan2.mapping import MappingNetwork
 from stitchedit.stylegan2.synthesis import SynthesisNetwork
+from stitchedit.stylegan3.mapping import MappingNetwork
 
 _SMALLEST_EXIT = 64
 
