@@ -11,7 +11,8 @@ import torch
 from torch import Tensor
 
 from stitchedit.cuda_ops import _build
-from stitchedit.cuda_ops._spec import BiasActSpec, Resampling, filter_size
+from stitchedit.cuda_ops._filtered_lrelu import transposed
+from stitchedit.cuda_ops._spec import BiasActSpec, FilteredLreluSpec, Resampling, filter_size
 from stitchedit.errors import OpsBuildError
 
 _TYPES = {torch.float16: 0, torch.float32: 1, torch.float64: 2, torch.bfloat16: 3}
@@ -48,6 +49,28 @@ class _BiasActArgs(ctypes.Structure):
     )
 
 
+class _PassArgs(ctypes.Structure):
+    """struct Pass of filtered_lrelu.cu."""
+
+    _fields_ = (
+        ("f", ctypes.c_void_p),
+        ("gain", ctypes.c_double),
+        *((name, ctypes.c_int) for name in ("fw", "fh", "factor_x", "factor_y", "pad_x", "pad_y", "flip", "unused")),
+    )
+
+
+class _FilteredLreluArgs(ctypes.Structure):
+    """struct FilteredLrelu of filtered_lrelu.cu."""
+
+    _fields_ = (
+        *((name, ctypes.c_void_p) for name in ("x", "b", "s", "y")),
+        *((name, _PassArgs) for name in ("x_up", "s_up", "out")),
+        *((name, ctypes.c_double) for name in ("slope", "gain", "clamp")),
+        *((name, ctypes.c_int) for name in ("type", "n", "c", "in_h", "in_w", "s_h", "s_w", "mid_h", "mid_w")),
+        *((name, ctypes.c_int) for name in ("out_h", "out_w", "tile_w", "tile_h")),
+    )
+
+
 class Kernels:
     """The functions of one built library.
 
@@ -63,7 +86,8 @@ class Kernels:
             raise OpsBuildError(f"cannot load {path}: {exc}") from exc
         self._library.stitchedit_error.restype = ctypes.c_char_p
         self._library.stitchedit_error.argtypes = [ctypes.c_int]
-        for function in (self._library.stitchedit_upfirdn2d, self._library.stitchedit_bias_act):
+        library = self._library
+        for function in (library.stitchedit_upfirdn2d, library.stitchedit_bias_act, library.stitchedit_filtered_lrelu):
             function.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
 
     def upfirdn2d(self, x: Tensor, f: Tensor, spec: Resampling) -> Tensor:
@@ -87,6 +111,57 @@ class Kernels:
         self, ddx: Tensor, dy: Tensor, x: Tensor, b: Tensor | None, y: Tensor | None, spec: BiasActSpec
     ) -> Tensor:
         return self._pointwise(2, spec, like=x, dx=ddx, dy=dy, x=x, b=b, y=y)
+
+    def filtered_lrelu(self, x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec) -> Tensor:
+        return self._filtered(x, b, None, (fu, spec.enlarge), (fu, spec.enlarge), (fd, spec.shrink), spec)
+
+    def filtered_lrelu_grad(
+        self, dy: Tensor, x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec
+    ) -> Tensor:
+        back_down, back_up = transposed(x, fu, fd, spec)
+        return self._filtered(x, b, dy, (fu, spec.enlarge), (fd, back_down), (fu, back_up), spec)
+
+    def filtered_lrelu_grad2(
+        self, ddx: Tensor, x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec
+    ) -> Tensor:
+        return self._filtered(x, b, ddx, (fu, spec.enlarge), (fu, spec.enlarge), (fd, spec.shrink), spec)
+
+    def _filtered(
+        self,
+        x: Tensor,
+        b: Tensor | None,
+        s: Tensor | None,
+        x_up: tuple[Tensor, Resampling],
+        s_up: tuple[Tensor, Resampling],
+        out: tuple[Tensor, Resampling],
+        spec: FilteredLreluSpec,
+    ) -> Tensor:
+        """x, a gradient or None for x itself, how both are enlarged, and how the result is shrunk."""
+        given = [None if t is None else t.contiguous() for t in (x, b, s)]
+        x_up, s_up, out = ((f.contiguous(), way) for f, way in (x_up, s_up, out))
+        mid = x_up[1].output_size(x.shape[2], x.shape[3], *filter_size(x_up[0])[::-1])
+        size = out[1].output_size(*mid, *filter_size(out[0])[::-1])
+        y = torch.empty(*x.shape[:2], *size, dtype=x.dtype, device=x.device)
+        if y.numel() == 0:
+            return y
+        s_size = (0, 0) if s is None else s.shape[2:]
+        args = _FilteredLreluArgs(
+            *(None if t is None else t.data_ptr() for t in given),
+            y.data_ptr(),
+            _pass_args(*x_up),
+            _pass_args(*s_up),
+            _pass_args(*out),
+            spec.slope,
+            spec.gain,
+            -1.0 if spec.clamp is None else spec.clamp,
+            _TYPES[x.dtype],
+            *x.shape,
+            *s_size,
+            *mid,
+            *size,
+        )
+        self._launch(self._library.stitchedit_filtered_lrelu, args, x)
+        return y
 
     def _pass(self, x: Tensor, f: Tensor, spec: Resampling) -> Tensor:
         n, c, h, w = x.shape
@@ -159,6 +234,14 @@ class Kernels:
             code = function(ctypes.addressof(args), torch.cuda.current_stream(on.device).cuda_stream)
         if code != 0:
             raise RuntimeError(f"{function.__name__}: {self._library.stitchedit_error(code).decode()}")
+
+
+def _pass_args(f: Tensor, way: Resampling) -> _PassArgs:
+    """A resampling with a factor on one side: of the enlarging pass `up`, of the shrinking one `down`."""
+    factor = way.up if way.down == (1, 1) else way.down
+    fw, fh = filter_size(f)
+    alone = f.ndim == 1
+    return _PassArgs(f.data_ptr(), way.gain, fw, 0 if alone else fh, *factor, way.pad[0], way.pad[2], way.flip_filter)
 
 
 def load(device: torch.device) -> Kernels:

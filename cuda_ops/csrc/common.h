@@ -1,4 +1,4 @@
-// What both kernels share. Nothing of torch is included: the library speaks C, pointers and a stream come in as void*.
+// What the kernels share. Nothing of torch is included: the library speaks C, pointers and a stream come in as void*.
 #pragma once
 
 #ifdef STITCHEDIT_HOST
@@ -28,8 +28,28 @@ struct Wide<double> {
     using type = double;
 };
 
+constexpr int kUnknownType = -1, kTooLarge = -2;  // results that are no number of CUDA
+
 inline long long ceil_div(long long a, long long b) { return (a + b - 1) / b; }
 
 inline int launch_error() { return static_cast<int>(cudaGetLastError()); }
+
+#ifndef STITCHEDIT_HOST
+// A kernel of several steps: the threads of a block wait for each other after each, and share `bytes` of memory.
+template <class Steps, class Args>
+__global__ void __launch_bounds__(256) run_steps(Args p) {
+    extern __shared__ double memory[];
+#pragma unroll
+    for (int step = 0; step < Steps::kSteps; step++) {
+        Steps::run(p, step, memory);
+        __syncthreads();
+    }
+}
+
+template <class Steps, class Args>
+void launch_steps(const Args& p, dim3 grid, dim3 block, int bytes, void* stream) {
+    run_steps<Steps, Args><<<grid, block, bytes, static_cast<cudaStream_t>(stream)>>>(p);
+}
+#endif
 
 }  // namespace stitchedit

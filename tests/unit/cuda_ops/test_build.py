@@ -41,7 +41,9 @@ def test_compiles_for(arch: str, tmp_path: Path) -> None:
     if arch not in known_to_nvcc():
         pytest.skip("nvcc is not here, or does not know this architecture")
     _build.build(arch, tmp_path / "ops.so")
-    assert b"stitchedit_upfirdn2d" in (tmp_path / "ops.so").read_bytes()
+    built = (tmp_path / "ops.so").read_bytes()
+    assert b"stitchedit_upfirdn2d" in built
+    assert b"stitchedit_filtered_lrelu" in built
     assert [p.name for p in tmp_path.iterdir()] == ["ops.so"]
 
 

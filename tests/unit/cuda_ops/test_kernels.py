@@ -13,10 +13,18 @@ from hypothesis import given, settings
 from ops_cases import passes, picture
 from torch import Tensor
 
-from stitchedit.cuda_ops import ACTIVATIONS, bias_act, reference, setup_filter, upfirdn2d
+from stitchedit.cuda_ops import (
+    ACTIVATIONS,
+    _filtered_lrelu,
+    bias_act,
+    filtered_lrelu,
+    reference,
+    setup_filter,
+    upfirdn2d,
+)
 from stitchedit.cuda_ops._build import SOURCES
 from stitchedit.cuda_ops._kernels import Kernels
-from stitchedit.cuda_ops._spec import BiasActSpec, Resampling
+from stitchedit.cuda_ops._spec import BiasActSpec, FilteredLreluSpec, Resampling
 
 LAYOUTS = ["contiguous", "channels_last", "strided", "transposed"]
 # (values, gradients) allowed of max(1, largest): the sum of a few products in another order
@@ -121,6 +129,68 @@ def test_bias_act_on_the_processor(
             if known.curved:
                 second = host.bias_act_grad2(ddx, dy, laid_out(x, layout), bias, y, spec)
                 agree(second, reference.bias_act_grad2(ddx, dy, x, bias, y, spec), tolerance)
+
+
+LINE = torch.arange(1.0, 13) / 78
+ROUND = torch.outer(LINE, LINE) + 0.01 * torch.eye(12)  # no outer product
+FILTERED = {
+    "2/2": (LINE, LINE, FilteredLreluSpec((2, 2), (2, 2), (11, 10, 11, 10), 0.2, 2**0.5, None, False)),
+    "4/2": (LINE.repeat(2), LINE, FilteredLreluSpec((4, 4), (2, 2), (18, 17, 15, 16), 0.2, 2**0.5, 0.7, False)),
+    "round": (LINE, ROUND, FilteredLreluSpec((2, 2), (2, 2), (-3, 14, 9, 10), 0.5, 1.3, None, False)),
+    "flipped": (ROUND, LINE, FilteredLreluSpec((2, 1), (1, 3), (15, 14, 19, 10), 0.2, 1.0, 0.5, True)),
+    "rgb": (torch.ones(1, 1), torch.ones(1, 1), FilteredLreluSpec((1, 1), (1, 1), (0, 0, 0, 0), 1.0, 1.0, 1.5, False)),
+}
+
+
+@pytest.mark.parametrize("case", FILTERED)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_filtered_lrelu_on_the_processor(host: HostKernels, case: str, dtype: torch.dtype) -> None:
+    """The op and both gradients, over several tiles, their edges in all places; float64 has smaller ones."""
+    fu, fd, spec = FILTERED[case]
+    x, b = picture(2, 3, 37, 41, dtype=dtype), picture(3, dtype=dtype, seed=1)
+    y = host.filtered_lrelu(x, b, fu, fd, spec)
+    agree(y, _filtered_lrelu.filtered_lrelu(x, b, fu, fd, spec), TOLERANCE[dtype][0] * 10)
+    dy, ddx = picture(*y.shape, dtype=dtype, seed=2), picture(*x.shape, dtype=dtype, seed=3)
+    for name, other in (("filtered_lrelu_grad", dy), ("filtered_lrelu_grad2", ddx)):
+        expected = getattr(_filtered_lrelu, name)(other, x, b, fu, fd, spec)
+        agree(getattr(host, name)(other, x, b, fu, fd, spec), expected, TOLERANCE[dtype][1] * 10)
+        if case == "2/2" and dtype == torch.float64:
+            last = other.contiguous(memory_format=torch.channels_last)
+            agree(
+                getattr(host, name)(last, laid_out(x, "transposed"), None, fu, fd, spec),
+                getattr(_filtered_lrelu, name)(other, x, None, fu, fd, spec),
+                1e-11,
+            )
+
+
+def test_filters_beyond_shared_memory_are_refused(host: HostKernels) -> None:
+    spec = FilteredLreluSpec((1, 1), (1, 1), (150, 150, 150, 150), 0.2, 1.0, None, False)
+    with pytest.raises(AssertionError):
+        host.filtered_lrelu(torch.zeros(1, 1, 8, 8), None, torch.ones(1, 1), torch.ones(150, 150), spec)
+    assert b"too large" in host._library.stitchedit_error(-2)
+
+
+@pytest.mark.gpu
+@needs_gpu
+@pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
+@pytest.mark.parametrize("case", FILTERED)
+def test_filtered_lrelu_on_the_gpu(dtype: torch.dtype, case: str) -> None:
+    """Values, first and second gradients."""
+    fu, fd, spec = FILTERED[case]
+    if spec.up[0] != spec.up[1] or (dtype in HALVES and spec.clamp is not None):
+        return  # not asked for by the op; rounding to half precision decides which elements are clamped
+    options = {"up": spec.up[0], "down": spec.down[0], "padding": spec.pad, "slope": spec.slope, "gain": spec.gain}
+    results = []
+    for impl, kind in (("cuda", dtype), ("ref", torch.float64 if dtype in HALVES else dtype)):
+        x = picture(2, 5, 37, 41, dtype=dtype).to(kind).cuda().requires_grad_()
+        b = picture(5, dtype=dtype, seed=1).to(kind).cuda().requires_grad_()
+        y = filtered_lrelu(x, fu.cuda(), fd.cuda(), b, **options, clamp=spec.clamp, impl=impl)
+        dy = picture(*y.shape, dtype=dtype, seed=2).to(kind).cuda().requires_grad_()
+        dx, db = torch.autograd.grad(y, (x, b), dy, create_graph=True)
+        (ddy,) = torch.autograd.grad(dx.square().sum(), dy)
+        results.append([t.detach().to(dtype) for t in (y, dx, db, ddy)])
+    for got, expected in zip(*results, strict=True):
+        agree(got, expected, TOLERANCE[dtype][1] * 20)
 
 
 @pytest.mark.gpu
