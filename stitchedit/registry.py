@@ -208,6 +208,7 @@ GENERATORS: Registry[Any] = Registry(
     {
         "mobilestylegan": "stitchedit.models.generator:MOBILESTYLEGAN",
         "stylegan2": "stitchedit.models.generator:STYLEGAN2",
+        "stylegan3": "stitchedit.models.generator:STYLEGAN3",
     },
     holds="stitchedit.models.generator:GeneratorFamily",
 )

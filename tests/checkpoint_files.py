@@ -17,6 +17,7 @@ from torch import Tensor
 from stitchedit.stylegan2.encoder_layout import encoder_shapes
 from stitchedit.stylegan2.layout import tensor_shapes
 from stitchedit.stylegan2.rosinality import kernel
+from stitchedit.stylegan3 import StyleGAN3
 
 CONFIG = {"z_dim": 6, "c_dim": 0, "w_dim": 8, "mapping_layers": 2, "channels": {4: 5, 8: 4, 16: 3}}
 CONFIG |= {"img_resolution": 16, "architecture": "skip"}
@@ -116,7 +117,7 @@ class Persistent:
 
 
 def nvidia_module(state: Mapping[str, Tensor], source: str = "", conv_clamp: float | None = None) -> Persistent:
-    """The generator whose tensors these are, as NVIDIA's classes hold it."""
+    """The generator whose tensors these are, as NVIDIA's classes hold it, of StyleGAN2 or 3."""
     root = Persistent("Generator", source)
     for name, tensor in state.items():
         *path, leaf = name.split(".")
@@ -124,15 +125,17 @@ def nvidia_module(state: Mapping[str, Tensor], source: str = "", conv_clamp: flo
         for depth, part in enumerate(path):
             if part not in module.modules:
                 child = Persistent(_class_name(path[: depth + 1]), source)
-                if child.class_name == "SynthesisLayer":
+                if child.class_name == "SynthesisLayer" and part.startswith("L"):
+                    child.attributes = {"out_size": np.array([36, 36]), "in_cutoff": np.float64(2), "conv_clamp": 256}
+                elif child.class_name == "SynthesisLayer":
                     child.attributes = {"use_noise": True, "activation": "lrelu", "act_gain": np.float64(2**0.5)}
-                if child.class_name in ("SynthesisLayer", "ToRGBLayer"):
+                if child.class_name in ("SynthesisLayer", "ToRGBLayer") and not part.startswith("L"):
                     child.attributes["conv_clamp"] = conv_clamp
                 if part.startswith("fc"):
                     child.attributes = {"activation": "lrelu", "bias_gain": 0.01, "weight_gain": np.float64(0.00125)}
                 module.modules[part] = child
             module = module.modules[part]
-        if leaf in ("w_avg", "noise_const", "resample_filter"):
+        if leaf in _BUFFERS:
             module.buffers[leaf] = tensor
             module.buffers["scratch"] = torch.zeros(3)  # not persistent: no part of the state dict
         else:
@@ -140,12 +143,28 @@ def nvidia_module(state: Mapping[str, Tensor], source: str = "", conv_clamp: flo
     return root
 
 
+_BUFFERS = ("w_avg", "noise_const", "resample_filter", "magnitude_ema", "up_filter", "down_filter")
+_BUFFERS += ("freqs", "phases", "transform")
+
+
+def stylegan3_state(**changes: Any) -> dict[str, Tensor]:
+    """The tensors of a small StyleGAN3 with random weights."""
+    torch.manual_seed(0)
+    config = {"z_dim": 4, "w_dim": 4, "img_resolution": 16, "num_layers": 4, "num_critical": 1, "channel_max": 3}
+    return StyleGAN3(**config | changes).state_dict()
+
+
 def _class_name(path: list[str]) -> str:
     leaf = path[-1]
-    known = {"synthesis": "SynthesisNetwork", "mapping": "MappingNetwork", "torgb": "ToRGBLayer"}
+    known = {
+        "synthesis": "SynthesisNetwork",
+        "mapping": "MappingNetwork",
+        "torgb": "ToRGBLayer",
+        "input": "SynthesisInput",
+    }
     if re.fullmatch(r"b\d+", leaf):
         return "SynthesisBlock"
-    if leaf.startswith("conv"):
+    if leaf.startswith(("conv", "L")):
         return "SynthesisLayer"
     return known.get(leaf, "FullyConnectedLayer")
 

@@ -21,6 +21,7 @@ from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.bundled_weights import packaged_file
 from stitchedit.registry import Registry
 from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.stylegan3 import StyleGAN3
 
 FORMAT = "stitchedit-generator-1"  # in the header of a generator's safetensors file
 
@@ -31,7 +32,7 @@ class Generator(Protocol):
     Implementations are `torch.nn.Module`s; their networks know nothing of files.
     """
 
-    architecture: str  # "mobilestylegan" or "stylegan2"
+    architecture: str  # "mobilestylegan", "stylegan2" or "stylegan3"
     made_for: str  # what directions name in `made_for`, such as "ffhq-1024"
     z_dim: int
     w_dim: int
@@ -153,12 +154,13 @@ class GeneratorFamily:
 
     build: Callable[..., Generator]  # one with random weights, from the plain values of its `config`
     # One from a file in a format of the family's own, in eval mode on the CPU; None, where the file is not of it. Asked
-    # when the file is neither of `save_generator` nor a StyleGAN2 checkpoint; not needed otherwise.
+    # when the file is neither of `save_generator` nor a StyleGAN2 or 3 checkpoint; not needed otherwise.
     read: Callable[[Path], Generator | None] | None = None
 
 
 MOBILESTYLEGAN = GeneratorFamily(MobileStyleGAN)
 STYLEGAN2 = GeneratorFamily(StyleGAN2)  # its files are read by `stylegan2.checkpoints`, see `weights.load_generator`
+STYLEGAN3 = GeneratorFamily(StyleGAN3)  # likewise
 GENERATORS: Registry[GeneratorFamily] = registry.GENERATORS  # by architecture
 
 

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stitchedit.errors import ConfigError, NotFetched, UnknownCheckpoint, WeightsError
 from stitchedit.files.atomic import atomic, make_folder
@@ -133,7 +133,7 @@ def import_file(
         name=name,
         role=checkpoint.role,
         kind=str(checkpoint.kind),
-        architecture="stylegan2" if is_generator else str(checkpoint.kind),
+        architecture=checkpoint.architecture if is_generator else str(checkpoint.kind),
         made_for=made_for,
         resolution=int(checkpoint.config["img_resolution"]) if is_generator else 0,
         parameters=sum(tensor.numel() for tensor in checkpoint.state.values()),
@@ -227,11 +227,11 @@ def load_generator(name: Path | str = DEFAULT, device: torch.device | str = "cpu
     if checkpoint.role != "generator":
         raise UnknownCheckpoint(name, f"it holds {_a(checkpoint.role)}, no generator")
     if made_for:
-        return _build(checkpoint.config, checkpoint.state, made_for).to(device)
+        return _build(checkpoint, checkpoint.state, made_for).to(device)
     for note in checkpoint.notes:  # of what was imported they were told then
         log.info("%s: %s", name, note)
     copied = {key: tensor.clone() for key, tensor in checkpoint.state.items()}  # a user's file may change under us
-    return _build(checkpoint.config, copied, generator_name(checkpoint)).to(device)
+    return _build(checkpoint, copied, generator_name(checkpoint)).to(device)
 
 
 def read_by_family(path: Path) -> Generator | None:
@@ -341,14 +341,16 @@ def _find(name: Path | str) -> tuple[Checkpoint, str]:
     return read_file(path), ""
 
 
-def _build(config: Mapping[str, Any], state: Mapping[str, Tensor], made_for: str) -> Generator:
-    """The network with these tensors as its parameters: no second copy, no random start."""
+def _build(checkpoint: Checkpoint, state: Mapping[str, Tensor], made_for: str) -> Generator:
+    """The checkpoint's network with these tensors as its parameters: no second copy, no random start."""
     import torch
 
     from stitchedit.stylegan2 import StyleGAN2
+    from stitchedit.stylegan3 import StyleGAN3
 
+    family = StyleGAN3 if checkpoint.architecture == StyleGAN3.architecture else StyleGAN2
     with torch.device("meta"):
-        network = StyleGAN2(made_for=made_for, **config)
+        network: StyleGAN2 | StyleGAN3 = family(made_for=made_for, **checkpoint.config)
     network.load_state_dict(state, assign=True)
     return network.eval()
 

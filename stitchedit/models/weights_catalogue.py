@@ -40,6 +40,22 @@ KNOWN: tuple[Known, ...] = (
         use="stitchedit weights import stylegan2-ffhq-config-f.pt",
     ),
     Known(
+        file="stylegan3-t-ffhq-1024x1024.pkl",
+        what="StyleGAN3 generator, configuration T, FFHQ faces, 1024 px",
+        where="api.ngc.nvidia.com/v2/models/nvidia/research/stylegan3, stylegan3-t-ffhq-1024x1024.pkl",
+        licence="NVIDIA Source Code License, non-commercial",
+        size=300_000_000,
+        use="stitchedit weights import stylegan3-t-ffhq-1024x1024.pkl; not tried here with NVIDIA's own file",
+    ),
+    Known(
+        file="sg3-r-ffhq-1024.pt",
+        what="StyleGAN3 generator, configuration R, FFHQ faces, 1024 px, as stylegan3-editing keeps it",
+        where="github.com/yuval-alaluf/stylegan3-editing, README",
+        licence="NVIDIA Source Code License, non-commercial",
+        size=60_000_000,
+        use="stitchedit weights import sg3-r-ffhq-1024.pt; not tried here with the file itself",
+    ),
+    Known(
         file="e4e_ffhq_encode.pt",
         what="e4e encoder for that generator",
         where="github.com/omertov/encoder4editing, README",

@@ -31,6 +31,16 @@ SMALL: dict[str, dict[str, Any]] = {
         "mapping_layers": 2,
         "channels": {4: 8, 8: 8, 16: 8, 32: 8},
     },
+    "stylegan3": {
+        "made_for": "small",
+        "z_dim": 8,
+        "w_dim": 8,
+        "img_resolution": 32,
+        "num_layers": 5,
+        "channel_max": 8,
+        "conv_kernel": 1,
+        "use_radial_filters": True,
+    },
 }
 
 

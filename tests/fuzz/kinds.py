@@ -85,6 +85,30 @@ class Checkpoint(Alone):
         generator.synthesis(generator.mapping(torch.zeros(1, generator.z_dim)))
 
 
+class StyleGAN3(Checkpoint):
+    """The same door, for StyleGAN3: NVIDIA's pickles, torch files of bare tensors and of a training run, and ours."""
+
+    def make(self, good: Path) -> list[str]:
+        from checkpoint_files import nvidia_module, nvidia_pickle, stylegan3_state, torch_file
+
+        from stitchedit.models import weights
+        from stitchedit.models.generator import save_generator
+        from stitchedit.stylegan2.checkpoints import read_checkpoint
+        from stitchedit.stylegan2.stored import write_stored
+
+        good.mkdir()
+        state = stylegan3_state(num_critical=2)
+        module = nvidia_module(state)
+        module.modules["synthesis"].attributes = {"num_critical": 2, "num_fp16_res": 2, "output_scale": 0.25}
+        (good / "p2.pkl").write_bytes(nvidia_pickle(module, 2))
+        (good / "p4.pkl").write_bytes(nvidia_pickle(module, 4))
+        (good / "bare.pt").write_bytes(torch_file(state))
+        (good / "trained.pt").write_bytes(torch_file({"g_ema": state}, zipped=False))
+        save_generator(weights.load_generator(good / "bare.pt"), good / "saved.safetensors", licence="none")
+        write_stored(read_checkpoint(good / "p4.pkl"), good / "stored.safetensors", {})
+        return sorted(path.name for path in good.iterdir())
+
+
 class Vector(Alone):
     def make(self, good: Path) -> list[str]:
         from safetensors.numpy import save_file
@@ -296,6 +320,7 @@ def move(direction: str, w_dim: int = 64, channels: tuple[int, ...] = (64, 64)) 
 
 KINDS: dict[str, Callable[[], Kind]] = {
     "checkpoint": Checkpoint,
+    "stylegan3": StyleGAN3,
     "vector": Vector,
     "edit": EditFile,
     "toml": Toml,

@@ -11,6 +11,7 @@ from torch import Tensor
 
 import stitchedit
 from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.stylegan3 import StyleGAN3
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 TOLERANCE = 5e-5  # tests/golden/README.md: tiny networks
@@ -42,6 +43,21 @@ def test_an_nvidia_pickle(form: str, device: torch.device) -> None:
     assert state.keys() == expected.keys()
     assert all(torch.equal(state[name].cpu(), tensor) for name, tensor in expected.items())
     assert torch.equal(generator.w_avg.cpu(), expected["mapping.w_avg"])
+    assert (generator.num_ws, generator.resolution) == (8, 32)
+
+
+@pytest.mark.parametrize("form", ["stripped.p4.pkl", "stripped.legacy_p3.pkl", "canary_src.pkl"])
+def test_an_nvidia_pickle_of_stylegan3(form: str, device: torch.device) -> None:
+    io = golden("pkl_sg3t_r32", device)
+    generator = stitchedit.load_generator(GOLDEN / f"pkl_sg3t_r32.{form}", device)
+    assert isinstance(generator, StyleGAN3)
+    with torch.no_grad():
+        ws = generator.mapping(io["in.z"], truncation_psi=0.7)
+        assert_close(ws, io["out.ws_psi0.7"])
+        assert_close(generator.synthesis(ws), io["out.img_psi0.7"])
+        assert_close(generator.synthesis(io["in.wplus"]), io["out.img_wplus"])
+        moved = generator.synthesis(io["in.wplus"], transform=io["in.transform"])
+    assert_close(moved, io["out.img_wplus_transform"])
     assert (generator.num_ws, generator.resolution) == (8, 32)
 
 

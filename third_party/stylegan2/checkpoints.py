@@ -1,4 +1,4 @@
-"""Checkpoints of the StyleGAN2 family, recognised by what is in them, never by their name.
+"""Checkpoints of the StyleGAN family, recognised by what is in them, never by their name.
 
 `read_checkpoint` is the one door: bytes in, a `Checkpoint` of named tensors out. Nothing in a file is executed, every
 size is compared with the file before memory is taken, and what does not fit ends in `UnknownCheckpoint` and one line.
@@ -31,6 +31,7 @@ from stitchedit.stylegan2.entries import (
     known_names,
     seen,
     with_buffers,
+    with_mean_w,
 )
 from stitchedit.stylegan2.files import map_file
 from stitchedit.stylegan2.others import refuse_other, refuse_start
@@ -47,6 +48,9 @@ from stitchedit.stylegan2.standins import (
 from stitchedit.stylegan2.stored import is_stored, parts_of
 from stitchedit.stylegan2.torchfile import is_stream, is_zip, load_storage, read_torch
 from stitchedit.stylegan2.unpickle import AllowList, load, printable
+from stitchedit.stylegan3.layout import OPTIONS, is_stylegan3
+from stitchedit.stylegan3.layout import read_config as read_stylegan3
+from stitchedit.stylegan3.layout import with_buffers as stylegan3_buffers
 
 MAX_SAFETENSORS_HEADER = 16 << 20  # bytes
 MAX_TEXT = 1_000  # characters kept of an option's text
@@ -74,13 +78,21 @@ class Checkpoint:
 
     kind: Kind
     role: str  # "generator", "encoder" or "features"
-    config: dict[str, Any]  # generator: arguments of StyleGAN2; encoder: arguments of the encoder's network
+    config: dict[str, Any]  # generator: arguments of its network; encoder: arguments of the encoder's network
     state: dict[str, Tensor]  # generator: NVIDIA's names; encoder: names without "encoder."; float32, may view the file
     latent_avg: Tensor | None = None  # encoder: [L, w_dim] or [w_dim], added to its codes
     pivots: Tensor | None = None  # STIT: [N, L, w_dim]
     quads: NDArray[np.float64] | None = None  # STIT: [N, 4, 2] in source pixels, corners TL BL BR TR
     options: dict[str, Any] = field(default_factory=dict)  # what training said about itself: texts and numbers
     notes: tuple[str, ...] = ()  # what a user should be told
+    architecture: str = "stylegan2"  # generator: or "stylegan3"
+
+    @property
+    def rows(self) -> int:
+        """Generator: rows of W+."""
+        if self.architecture == "stylegan3":
+            return int(self.config["num_layers"]) + 2
+        return 2 * int(self.config["img_resolution"]).bit_length() - 4
 
 
 def read_checkpoint(path: Path | str) -> Checkpoint:
@@ -157,10 +169,10 @@ def _as_trained(key: str) -> tuple[str, ...]:
 
 def _from_module(module: Module, size: int, kind: Kind) -> Checkpoint:
     stored = nvidia.state_dict(module)
-    if layout.is_stylegan3(stored):
-        refuse_other(stored)
+    if is_stylegan3(stored):
+        return _generator(kind, _to_tensors(stored, size), nvidia.stylegan3_options(module))
     if not layout.is_stylegan2(stored):
-        raise Refused(f"its {printable(module.class_name, 30)} is no StyleGAN2 generator")
+        raise Refused(f"its {printable(module.class_name, 30)} is no StyleGAN2 or StyleGAN3 generator")
     options = nvidia.generator_options(module)
     return _generator(kind, _to_tensors(stored, size), options)
 
@@ -187,7 +199,9 @@ def _from_torch(value: object, size: int) -> Checkpoint:
         return _from_encoder(value, size)
     if any(isinstance(part, dict | Module) for part in value.values()):
         looked_for = ", ".join((*RUNNING_MEANS, *AS_TRAINED))
-        raise Refused(f"none of its entries ({seen(value)}) is a StyleGAN2 generator, by itself or as {looked_for}")
+        raise Refused(
+            f"none of its entries ({seen(value)}) is a StyleGAN2 or StyleGAN3 generator, by itself or as {looked_for}"
+        )
     stored = _stored(value)
     refuse_other(stored)
     return _tensors(_to_tensors(_trunk(stored), size), {}, Kind.TENSORS)
@@ -202,7 +216,7 @@ def _from_stit(value: Mapping[object, object], size: int) -> Checkpoint:
     generator = _from_module(module, size, Kind.STIT)
     if not isinstance(pivots, StoredTensor) or len(pivots.shape) != 3 or pivots.nbytes > size:
         raise Refused("its pivots are no tensor [frames, layers, w_dim]")
-    rows = 2 * generator.config["img_resolution"].bit_length() - 4
+    rows = generator.rows
     if pivots.shape[1] not in (1, rows) or pivots.shape[2] != generator.config["w_dim"]:
         raise Refused(f"its pivots have shape {list(pivots.shape)}, its generator takes {rows} rows")
     items = list(quads) if isinstance(quads, list) else [quads]
@@ -215,7 +229,7 @@ def _from_stit(value: Mapping[object, object], size: int) -> Checkpoint:
     if len(corners) != pivots.shape[0] or not np.isfinite(corners).all():
         raise Refused("its quads are not one finite array [4, 2] a frame")
     finite = _finite({"pivots": _to_tensor(pivots)})["pivots"]
-    return Checkpoint(Kind.STIT, "generator", generator.config, generator.state, pivots=finite, quads=corners)
+    return replace(generator, pivots=finite, quads=corners)
 
 
 def _from_encoder(value: Mapping[object, object], size: int) -> Checkpoint:
@@ -278,6 +292,9 @@ def _tensors(
     if is_rosinality(state):
         state = rosinality_to_nvidia(state, extras.get("latent_avg"))
         kind = Kind.ROSINALITY
+    if is_stylegan3(state):
+        state, more = with_mean_w(state)
+        return _generator(Kind.TENSORS, stylegan3_buffers(state), {}, (*notes, *more))
     if layout.is_stylegan2(state):
         state, more = with_buffers(state)
         return _generator(kind, state, {}, (*notes, *more))
@@ -292,6 +309,10 @@ def _tensors(
 def _generator(
     kind: Kind, state: Mapping[str, Tensor], options: Mapping[str, Any], notes: tuple[str, ...] = ()
 ) -> Checkpoint:
+    if is_stylegan3(state):
+        finite = _finite(state)
+        config = {**read_stylegan3(finite, options)}
+        return Checkpoint(kind, "generator", config, finite, notes=notes, architecture="stylegan3")
     config = layout.read_config({name: tuple(tensor.shape) for name, tensor in state.items()})
     for name, tensor in state.items():
         if name.endswith("resample_filter") and not torch.equal(tensor.float(), kernel(1.0)):
@@ -379,7 +400,8 @@ def _from_stored(metadata: Mapping[str, str], tensors: dict[str, Tensor]) -> Che
     kind = Kind(parts.pop("kind"))
     if parts["role"] == "generator":
         told = parts["config"]
-        options = {name: told.pop(name, None) for name in ("conv_clamp", "num_fp16_res") if name in told}
+        names = OPTIONS if is_stylegan3(parts["state"]) else ("conv_clamp", "num_fp16_res")
+        options = {name: told.pop(name, None) for name in names if name in told}
         if not all(isinstance(value, int | float | None) for value in options.values()):
             raise Refused("its description is damaged")
         found = _generator(kind, parts["state"], options, parts["notes"])

@@ -14,6 +14,7 @@ from stitchedit.stylegan2 import layout
 from stitchedit.stylegan2.rosinality import is_rosinality, kernel, mean_w
 from stitchedit.stylegan2.standins import Module, StoredTensor
 from stitchedit.stylegan2.unpickle import printable
+from stitchedit.stylegan3.layout import is_stylegan3
 
 # What training programs call the generator, the running mean of its weights first.
 RUNNING_MEANS = ("g_ema", "params_ema", "G_ema", "generator_ema", "generator_smooth", "ema")
@@ -47,12 +48,12 @@ def generator_entry(content: Mapping[object, object]) -> tuple[str, Module | dic
 def known_names(state: Mapping[str, _V]) -> dict[str, _V]:
     """The tensors without the prefix that all names share, such as `module.`, and BasicSR's by rosinality's names.
 
-    Names of networks that are no StyleGAN2 generator stay as they are.
+    Names of networks that are no StyleGAN2 or StyleGAN3 generator stay as they are.
     """
     names = dict(state)
     for _ in range(_MOST_PREFIXES):
         renamed = {_by_rosinality(name): value for name, value in names.items()}
-        if is_rosinality(renamed) or layout.is_stylegan2(renamed):
+        if is_rosinality(renamed) or layout.is_stylegan2(renamed) or is_stylegan3(renamed):
             return renamed
         starts = {name.partition(".")[0] for name in names}
         if len(starts) != 1 or not all("." in name for name in names):
@@ -66,10 +67,8 @@ def with_buffers(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[
 
     Noise is drawn from seed 0, resampling filters are always the same, the mean of w is that of samples.
     """
-    full, notes = dict(state), []
-    if "mapping.w_avg" not in full and "mapping.embed.weight" not in full:
-        full["mapping.w_avg"] = mean_w(full)
-        notes.append("the file keeps no mean of w: it was computed from 10,000 samples")
+    full, told = with_mean_w(state)
+    notes = list(told)
     random = torch.Generator().manual_seed(0)
     drawn = 0
     for name, shape in layout.expected_shapes({name: tuple(tensor.shape) for name, tensor in full.items()}).items():
@@ -84,6 +83,14 @@ def with_buffers(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[
     return full, tuple(notes)
 
 
+def with_mean_w(state: Mapping[str, Tensor]) -> tuple[dict[str, Tensor], tuple[str, ...]]:
+    """A generator's tensors with the mean of w, from samples where there is none, and what to tell of it."""
+    if "mapping.w_avg" in state or "mapping.embed.weight" in state or "mapping.fc0.weight" not in state:
+        return dict(state), ()
+    told = "the file keeps no mean of w: it was computed from 10,000 samples"
+    return {**state, "mapping.w_avg": mean_w(state)}, (told,)
+
+
 def seen(content: Mapping[Any, object]) -> str:
     """The keys of a dictionary, as a refusal tells them."""
     names = [printable(key, 40) for key in list(content)[:4]]
@@ -96,7 +103,8 @@ def _is_generator(value: object) -> bool:
     if not isinstance(value, dict) or not all(isinstance(v, StoredTensor) for v in value.values()):
         return False
     names = known_names({name: None for name in value if isinstance(name, str)})
-    return len(names) == len(value) and (is_rosinality(names) or layout.is_stylegan2(names))
+    known = is_rosinality(names) or layout.is_stylegan2(names) or is_stylegan3(names)
+    return len(names) == len(value) and known
 
 
 def _by_rosinality(name: str) -> str:

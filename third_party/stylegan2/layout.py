@@ -15,10 +15,6 @@ def is_stylegan2(names: Mapping[str, object]) -> bool:
     return "synthesis.b4.const" in names and "mapping.fc0.weight" in names
 
 
-def is_stylegan3(names: Mapping[str, object]) -> bool:
-    return "synthesis.input.freqs" in names or any(re.match(r"synthesis\.L0_\d+_\d+\.weight$", n) for n in names)
-
-
 def read_config(shapes: Shapes) -> dict[str, object]:
     """Configuration of the generator whose tensors have these names and shapes.
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from stitchedit.errors import Refused
 from stitchedit.stylegan2.standins import Items, Module, StoredTensor
 from stitchedit.stylegan2.unpickle import printable
+from stitchedit.stylegan3.layout import OPTIONS
 
 MAX_DEPTH = 12  # modules inside modules; a generator has 5 levels
 MAX_MODULES = 5_000
@@ -68,6 +69,33 @@ def generator_options(root: Module) -> dict[str, object]:
     if len(clamps) > 1:
         raise Refused("its layers clamp to different values")
     return {"conv_clamp": clamps.pop() if clamps else None, "num_fp16_res": half_blocks}
+
+
+def stylegan3_options(root: Module) -> dict[str, object]:
+    """What a StyleGAN3 generator's modules tell of `stylegan3.layout.OPTIONS`.
+
+    Raises: Refused, for variants that draw differently although their tensors look the same.
+    """
+    found: dict[str, object] = {}
+    for prefix, module in modules(root):
+        state = module.state
+        if module.class_name == "SynthesisNetwork":
+            arguments = state.get("_init_kwargs")
+            told = {**(arguments if isinstance(arguments, dict) else {}), **state}
+            for name in OPTIONS:
+                if told.get(name) is not None:
+                    found[name] = _option(told[name], prefix + name)
+        elif module.class_name == "SynthesisLayer":
+            _expect(prefix, state, conv_clamp=256)
+        elif module.class_name == "FullyConnectedLayer" and prefix.startswith("mapping.fc"):
+            _expect(prefix, state, activation="lrelu", bias_gain=0.01)
+    return found
+
+
+def _option(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e4:
+        raise Refused(f"{printable(name)} is {printable(value, 20)}")
+    return value
 
 
 def _expect(prefix: str, state: Mapping[object, object], **wanted: object) -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import NoReturn
 
 from stitchedit.errors import Refused
-from stitchedit.stylegan2 import layout
 
 # First bytes -> what such a file is
 _STARTS: tuple[tuple[bytes, str], ...] = (
@@ -46,8 +45,6 @@ def refuse_other(names: Mapping[str, object]) -> None:
     for start, what in _NAMES:
         if any(name.startswith(start) for name in names):
             raise Refused(what)
-    if layout.is_stylegan3(names):
-        raise Refused("it is a StyleGAN3 generator; stitchedit works with StyleGAN2")
     if "input_layer.0.weight" in names and "body.0.res_layer.1.weight" in names:
         raise Refused("it is the face recogniser IR-SE50, which only training needs")
     if {"mean", "comp", "std"} <= set(names):

@@ -69,7 +69,7 @@ def parts_of(metadata: Mapping[str, str], tensors: dict[str, Tensor]) -> dict[st
         config = json.loads(metadata["config"])
         options = json.loads(metadata["options"])
         notes = tuple(printable(note, 200) for note in json.loads(metadata["notes"]))
-        if "channels" in config:
+        if isinstance(config.get("channels"), dict):
             config["channels"] = {int(size): int(count) for size, count in config["channels"].items()}
         latent_avg = tensors.pop(_LATENT_AVG, None)
         return {

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from stitchedit.cuda_ops import filtered_lrelu
 from stitchedit.stylegan3.mapping import FullyConnected
-from stitchedit.stylegan3.schedule import Signal, resample_of
+from stitchedit.stylegan3.schedule import LayerPlan, Signal
 
 CONV_CLAMP = 256.0  # of every layer's activation
 _DEMODULATION_EPS = 1e-8
@@ -31,17 +31,20 @@ class SynthesisInput(nn.Module):
     def __init__(self, w_dim: int, first: Signal) -> None:
         super().__init__()
         self.signal = first
-        freqs = torch.randn(first.channels, 2)
-        radii = freqs.square().sum(dim=1, keepdim=True).sqrt()
-        freqs = freqs / (radii * radii.square().exp().pow(0.25)) * first.cutoff  # spread over a disc of that radius
         self.weight = nn.Parameter(torch.randn(first.channels, first.channels))
         self.affine = FullyConnected(w_dim, 4)
         with torch.no_grad():
             self.affine.weight.zero_()
             self.affine.bias.copy_(torch.tensor([1.0, 0.0, 0.0, 0.0]))
-        self.register_buffer("transform", torch.eye(3))
+        # Not by `eye`, which on the meta device makes torch import for seconds.
+        self.register_buffer("transform", torch.tensor([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]]))
+        freqs, phases = torch.randn(first.channels, 2), torch.rand(first.channels)
+        if not freqs.is_meta:  # arithmetic there makes torch import for seconds
+            radii = freqs.square().sum(dim=1, keepdim=True).sqrt()
+            freqs *= first.cutoff / (radii * radii.square().exp().pow(0.25))  # spread over a disc of that radius
+            phases -= 0.5
         self.register_buffer("freqs", freqs)
-        self.register_buffer("phases", torch.rand(first.channels) - 0.5)
+        self.register_buffer("phases", phases)
 
     def forward(self, pose: Tensor, transform: Tensor | None = None) -> Tensor:
         """pose [B, 4], what the affine layer gives; transform [3, 3] or [B, 3, 3] in place of the user's own.
@@ -75,9 +78,7 @@ class SynthesisLayer(nn.Module):
     """Modulated convolution, then an activation without aliases; the last layer gives RGB and has neither.
 
     Args:
-        here, there: what it takes and gives.
-        kernel: pixels of the convolution's side.
-        radial: whether the filter on the way down is round.
+        plan: what it takes and gives, and its filters.
         use_fp16: whether the layer may run in half precision.
     Attributes:
         magnitude_ema: running mean of the input's square, by whose root it is divided. Fixed: it changes only where a
@@ -88,20 +89,17 @@ class SynthesisLayer(nn.Module):
     up_filter: Tensor | None
     down_filter: Tensor | None
 
-    def __init__(
-        self, w_dim: int, here: Signal, there: Signal, *, kernel: int, radial: bool, is_rgb: bool, use_fp16: bool
-    ) -> None:
+    def __init__(self, w_dim: int, plan: LayerPlan, *, use_fp16: bool = False) -> None:
         super().__init__()
-        self.is_rgb, self.use_fp16, self.out_rate = is_rgb, use_fp16, there.rate
-        kernel = 1 if is_rgb else kernel
-        way = resample_of(here, there, kernel=kernel, is_rgb=is_rgb, radial=radial)
+        here, there, way = plan.here, plan.there, plan.resample
+        self.is_rgb, self.use_fp16, self.out_rate = plan.is_rgb, use_fp16, there.rate
         self.up, self.down, self.padding = way.up, way.down, way.padding
         self.affine = FullyConnected(w_dim, here.channels, bias_init=1.0)
-        self.weight = nn.Parameter(torch.randn(there.channels, here.channels, kernel, kernel))
+        self.weight = nn.Parameter(torch.randn(there.channels, here.channels, plan.kernel, plan.kernel))
         self.bias = nn.Parameter(torch.zeros(there.channels))
         self.register_buffer("magnitude_ema", torch.ones([]))
-        self.register_buffer("up_filter", way.up_filter)
-        self.register_buffer("down_filter", way.down_filter)
+        for name, taps in (("up_filter", way.up_filter), ("down_filter", way.down_filter)):
+            self.register_buffer(name, None if taps is None else torch.as_tensor(taps))
 
     def forward(self, x: Tensor, style: Tensor, *, half: bool = False) -> Tensor:
         """x [B, Cin, h, w], style [B, Cin] as the affine layer gives it -> [B, Cout, h', w'].

@@ -30,7 +30,10 @@ class FullyConnected(nn.Module):
     ) -> None:
         super().__init__()
         self.activation = activation
-        self.weight = nn.Parameter(torch.randn(out_features, in_features) / lr_multiplier)
+        weight = torch.randn(out_features, in_features)
+        if lr_multiplier != 1 and not weight.is_meta:  # arithmetic there makes torch import for seconds
+            weight /= lr_multiplier
+        self.weight = nn.Parameter(weight)
         self.bias = nn.Parameter(torch.full([out_features], bias_init / lr_multiplier))
         self.weight_gain = lr_multiplier / math.sqrt(in_features)
         self.bias_gain = lr_multiplier

@@ -74,6 +74,7 @@ class StyleGAN3(nn.Module):
             **schedule,
         }
         self.made_for = made_for
+        self.conv_kernel, self.use_radial_filters = conv_kernel, use_radial_filters
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
         self.synthesis = SynthesisNetwork(
             w_dim,

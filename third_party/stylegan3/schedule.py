@@ -12,10 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-import scipy.signal
-import scipy.special
-import torch
-from torch import Tensor
+from numpy.typing import NDArray
 
 FILTER_SIZE = 6  # taps for every step of a factor
 LRELU_UPSAMPLING = 2  # how much finer than its picture a layer's activation works
@@ -98,9 +95,33 @@ class Resample:
 
     up: int
     down: int
-    up_filter: Tensor | None  # [taps] float32; None where nothing is resampled
-    down_filter: Tensor | None  # [taps], or [taps, taps] where it is round
+    up_filter: NDArray[np.float32] | None  # [taps]; None where nothing is resampled
+    down_filter: NDArray[np.float32] | None  # [taps], or [taps, taps] where it is round
     padding: tuple[int, int, int, int]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """A layer: its name, such as "L3_52_512", what it takes and gives, and what lies between."""
+
+    name: str
+    here: Signal
+    there: Signal
+    kernel: int  # pixels of the convolution's side
+    is_rgb: bool
+    resample: Resample
+
+
+def plan_layers(schedule: Schedule, conv_kernel: int, radial: bool) -> list[LayerPlan]:
+    """All layers of a network, in the order of execution; `radial`: round filters, but in the critical layers."""
+    out = []
+    for index, (name, here, there) in enumerate(schedule.layers()):
+        is_rgb = index == schedule.num_layers
+        kernel = 1 if is_rgb else conv_kernel
+        round_ = radial and index < schedule.num_layers - schedule.num_critical
+        way = resample_of(here, there, kernel=kernel, is_rgb=is_rgb, radial=round_)
+        out.append(LayerPlan(name, here, there, kernel, is_rgb, way))
+    return out
 
 
 def resample_of(here: Signal, there: Signal, *, kernel: int, is_rgb: bool, radial: bool) -> Resample:
@@ -124,20 +145,26 @@ def resample_of(here: Signal, there: Signal, *, kernel: int, is_rgb: bool, radia
     )
 
 
-def design_lowpass(taps: int, cutoff: float, width: float, rate: float, *, radial: bool = False) -> Tensor | None:
+def design_lowpass(
+    taps: int, cutoff: float, width: float, rate: float, *, radial: bool = False
+) -> NDArray[np.float32] | None:
     """A low-pass filter with a Kaiser window: [taps], or [taps, taps] of round response; None for one tap.
 
     Args: cutoff and width of the transition: frequencies, for samples at `rate`.
     """
     if taps == 1:
         return None
+    import scipy.signal  # half a second, which who draws with another generator need not wait
+    import scipy.special
+
     if not radial:
-        found = scipy.signal.firwin(taps, cutoff, width=width, fs=rate)
-        return torch.as_tensor(found, dtype=torch.float32)
+        line: NDArray[np.float64] = scipy.signal.firwin(taps, cutoff, width=width, fs=rate)
+        return line.astype(np.float32, copy=False)
     at = (np.arange(taps) - (taps - 1) / 2) / rate
     radius = np.hypot(*np.meshgrid(at, at))  # not 0 for an even number of taps
     jinc = scipy.special.j1(2 * cutoff * np.pi * radius) / (np.pi * radius)
     beta = scipy.signal.kaiser_beta(scipy.signal.kaiser_atten(taps, width / (rate / 2)))
     window = np.kaiser(taps, beta)
-    found = jinc * np.outer(window, window)
-    return torch.as_tensor(found / found.sum(), dtype=torch.float32)
+    found: NDArray[np.float64] = jinc * np.outer(window, window)
+    found /= found.sum()
+    return found.astype(np.float32)

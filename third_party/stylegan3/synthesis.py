@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from stitchedit.stylegan3.layers import SynthesisInput, SynthesisLayer
-from stitchedit.stylegan3.schedule import Schedule
+from stitchedit.stylegan3.schedule import Schedule, plan_layers
 
 
 class SynthesisNetwork(nn.Module):
@@ -37,22 +37,13 @@ class SynthesisNetwork(nn.Module):
             raise ValueError(f"a convolution has 1 or 3 px, not {conv_kernel}")
         self.w_dim, self.schedule, self.output_scale = w_dim, schedule, output_scale
         self.img_resolution = schedule.img_resolution
-        layers = schedule.layers()
-        self.input = SynthesisInput(w_dim, layers[0][1])
-        for index, (name, here, there) in enumerate(layers):
-            critical = index >= schedule.num_layers - schedule.num_critical
-            layer = SynthesisLayer(
-                w_dim,
-                here,
-                there,
-                kernel=conv_kernel,
-                radial=use_radial_filters and not critical,
-                is_rgb=index == schedule.num_layers,
-                use_fp16=there.rate << num_fp16_res > schedule.img_resolution,
-            )
-            self.add_module(name, layer)
-        self.layer_names = tuple(name for name, _, _ in layers)
-        self.num_ws = len(layers) + 1
+        plans = plan_layers(schedule, conv_kernel, use_radial_filters)
+        self.input = SynthesisInput(w_dim, plans[0].here)
+        for plan in plans:
+            half = plan.there.rate * 2**num_fp16_res > schedule.img_resolution
+            self.add_module(plan.name, SynthesisLayer(w_dim, plan, use_fp16=half))
+        self.layer_names = tuple(plan.name for plan in plans)
+        self.num_ws = len(plans) + 1
 
     def layer(self, name: str) -> SynthesisLayer:
         """The layer of a name, such as "L3_52_512"."""

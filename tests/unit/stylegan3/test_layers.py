@@ -9,9 +9,10 @@ from torch import Tensor
 from stitchedit.cuda_ops import reference
 from stitchedit.cuda_ops._spec import Resampling
 from stitchedit.stylegan3.layers import SynthesisInput, SynthesisLayer, modulated_conv2d
-from stitchedit.stylegan3.schedule import Schedule
+from stitchedit.stylegan3.schedule import Schedule, plan_layers
 
-LAYERS = Schedule(32, num_layers=6, channel_base=256, channel_max=6).layers()
+SCHEDULE = Schedule(32, num_layers=6, channel_base=256, channel_max=6)
+LAYERS = SCHEDULE.layers()
 
 
 def plain_layer(layer: SynthesisLayer, x: Tensor, style: Tensor) -> Tensor:
@@ -37,8 +38,8 @@ def test_layers_equal_their_definition() -> None:
     torch.manual_seed(0)
     for radial, kernel in ((True, 1), (False, 3)):
         for index in (0, 2, 5, 6):
-            _, here, there = LAYERS[index]
-            layer = SynthesisLayer(8, here, there, kernel=kernel, radial=radial, is_rgb=index == 6, use_fp16=False)
+            plan = plan_layers(SCHEDULE, kernel, radial)[index]
+            layer, here, there = SynthesisLayer(8, plan), plan.here, plan.there
             layer.magnitude_ema.fill_(1.7)
             x, style = torch.randn(2, here.channels, here.size, here.size), torch.rand(2, here.channels) + 0.5
             with torch.no_grad():
@@ -49,8 +50,8 @@ def test_layers_equal_their_definition() -> None:
 
 
 def test_activations_are_clamped() -> None:
-    _, here, there = LAYERS[0]
-    layer = SynthesisLayer(8, here, there, kernel=1, radial=True, is_rgb=False, use_fp16=False)
+    plan = plan_layers(SCHEDULE, 1, True)[0]
+    layer, here = SynthesisLayer(8, plan), plan.here
     with torch.no_grad():
         y = layer(torch.full((1, here.channels, here.size, here.size), 1e4), torch.ones(1, here.channels))
     assert float(y.abs().max()) < 256 * 1.5  # the filter overshoots a little
