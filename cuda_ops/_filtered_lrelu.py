@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd import Function
 
-from stitchedit.cuda_ops import reference
+from stitchedit.cuda_ops import _phases, reference
 from stitchedit.cuda_ops._spec import FilteredLreluSpec, Resampling, filter_size
 
 _CACHED_ELEMENTS = 1 << 20  # of the enlarged picture, worked on at a time between trips to memory: 4 MiB
@@ -56,6 +56,8 @@ def by_definition(x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: Fil
 
 def filtered_lrelu(x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec) -> Tensor:
     """See `Runs`."""
+    if _phases.fits(x, fu, fd, spec):
+        return _by_phases(x, b, fu, fd, spec, None, back=False)
 
     def work(x: Tensor, b: Tensor | None) -> Tensor:
         big = F.leaky_relu_(_enlarged(x, b, fu, spec), spec.slope)
@@ -70,6 +72,8 @@ def filtered_lrelu_grad(
     dy: Tensor, x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec
 ) -> Tensor:
     """See `Runs`."""
+    if _phases.fits(x, fu, fd, spec):
+        return _by_phases(x, b, fu, fd, spec, dy, back=True)
     back_down, back_up = transposed(x, fu, fd, spec)
 
     def work(x: Tensor, dy: Tensor, b: Tensor | None) -> Tensor:
@@ -83,6 +87,8 @@ def filtered_lrelu_grad2(
     ddx: Tensor, x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec
 ) -> Tensor:
     """See `Runs`."""
+    if _phases.fits(x, fu, fd, spec):
+        return _by_phases(x, b, fu, fd, spec, ddx, back=False)
 
     def work(x: Tensor, ddx: Tensor, b: Tensor | None) -> Tensor:
         big = _sloped(reference.upfirdn2d(ddx, fu, spec.enlarge), _enlarged(x, b, fu, spec), spec)
@@ -98,6 +104,15 @@ def transposed(x: Tensor, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec) -> tu
     return spec.shrink.transposed(*large, *filter_size(fd)[::-1]), spec.enlarge.transposed(
         height, width, *filter_size(fu)[::-1]
     )
+
+
+def _by_phases(
+    x: Tensor, b: Tensor | None, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec, s: Tensor | None, *, back: bool
+) -> Tensor:
+    """`_phases.run`, half precision computed in float32."""
+    wide = torch.float32 if x.dtype in (torch.float16, torch.bfloat16) else x.dtype
+    bias, gradient = (None if t is None else t.to(wide) for t in (b, s))
+    return _phases.run(x.to(wide), bias, fu, fd, spec, gradient, back).to(x.dtype)
 
 
 def _enlarged(x: Tensor, b: Tensor | None, fu: Tensor, spec: FilteredLreluSpec) -> Tensor:

@@ -62,7 +62,7 @@ class SynthesisInput(nn.Module):
         grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), dim=2).reshape(1, -1, 2)  # x, y
         waves = (grid @ freqs.transpose(1, 2)).add_(phases[:, None]).mul_(2 * math.pi).sin() * amplitudes[:, None]
         x: Tensor = waves @ self.weight.t() / math.sqrt(signal.channels)  # [B, size * size, C]
-        return x.transpose(1, 2).reshape(len(x), -1, signal.size, signal.size)
+        return x.reshape(len(x), signal.size, signal.size, -1).permute(0, 3, 1, 2)  # channels last in memory
 
     @staticmethod
     def _pose(pose: Tensor) -> Tensor:
@@ -142,6 +142,9 @@ def modulated_conv2d(x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bo
     if demodulate:
         power = weight.square().sum([2, 3])  # [Cout, Cin]
         w = w * (style.square() @ power.t() + _DEMODULATION_EPS).rsqrt()[:, :, None, None, None]
-    w = (w * input_gain).to(x.dtype).reshape(batch * cout, cin, kernel, kernel)
+    w = (w * input_gain).to(x.dtype)
+    if x.device.type == "cpu":  # sample by sample: features stay channels last, as `filtered_lrelu` has them
+        return torch.cat([F.conv2d(x[i : i + 1], w[i], padding=kernel - 1) for i in range(batch)])
+    w = w.reshape(batch * cout, cin, kernel, kernel)
     y = F.conv2d(x.reshape(1, batch * cin, *x.shape[2:]), w, padding=kernel - 1, groups=batch)
     return y.reshape(batch, cout, *y.shape[2:])
