@@ -42,6 +42,8 @@ FACE_LIKE = "like "  # before the path of a picture
 FACE_FORMS = f"{LARGEST}, a number (1 is the largest), X,Y@SECONDS, or 'like IMAGE'"
 
 
+EXPAND_STEPS = 8  # a crop's side in what `AlignConfig.expand` counts
+MOST_EXPAND = 4  # of them on each side: a generator has learned nothing of what lies there
 REFERENCE_PX = 1024  # crops at which widths in pixels, such as border_px, are given
 BORDER_PX = 50  # STIT's width of the ring in which an edit meets the source, at that size
 
@@ -64,9 +66,22 @@ class AlignConfig:
     scale: float = 1.0  # crop side relative to the FFHQ crop
     center_sigma: float = 1.0  # frames, Gaussian on the quad's centre (STIT's default)
     xy_sigma: float = 3.0  # frames, Gaussian on the quad's axes (STIT's default)
+    # Eighths of the crop's side more at the left, top, right and bottom; the crop stays square. Only for generators
+    # that draw there. On record only where there are any, so that records of before it hold.
+    expand: tuple[int, int, int, int] = field(default=(0, 0, 0, 0), metadata={"recorded": "changed"})
 
     def __post_init__(self) -> None:
         _in_range(self, scale=(0.1, 10), center_sigma=(0, 1000), xy_sigma=(0, 1000))
+        left, top, right, bottom = self.expand
+        if not all(0 <= n <= MOST_EXPAND for n in self.expand) or left + right != top + bottom:
+            raise ConfigError(f"expand is {self.expand}", f"give 0 to {MOST_EXPAND} eighths a side, square together")
+
+    @property
+    def inner(self) -> tuple[float, float, float]:
+        """Left, top and side of the crop as it is without `expand`, in sides of the one with it."""
+        left, top, right, _ = self.expand
+        whole = EXPAND_STEPS + left + right
+        return left / whole, top / whole, EXPAND_STEPS / whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,6 +360,31 @@ def for_frames(config: Steps, count: int) -> Steps:
 def encode_space(config: InvertConfig, space: str) -> InvertConfig:
     """The settings with codes in W or W+. Raises ConfigError for another space."""
     return replace(config, encode=replace(config.encode, space=space))
+
+
+def expand_crop(config: InvertConfig, text: str) -> InvertConfig:
+    """The settings with a crop that is larger at the left, top, right and bottom, "L,T,R,B" in fractions of its side.
+
+    Each is rounded up to eighths; what is missing to a square goes to the narrower direction, to both its sides.
+    Raises: ConfigError, for other texts and fractions over a half.
+    """
+    most = MOST_EXPAND / EXPAND_STEPS
+    hint = f"give four fractions of the crop's side from 0 to {most:g}, left, top, right, bottom: 0.25,0.25,0.25,0.25"
+    try:
+        parts = [float(part) for part in text.split(",")]
+    except ValueError as exc:
+        raise ConfigError(f"'{text}' is no expansion", hint) from exc
+    if len(parts) != 4:
+        raise ConfigError(f"'{text}' has {len(parts)} numbers for an expansion", hint)
+    if not all(0 <= part <= most for part in parts):
+        raise ConfigError(f"'{text}' expands the crop too far, or by less than nothing", hint)
+    sides = [math.ceil(part * EXPAND_STEPS - 1e-9) for part in parts]
+    across, down = (0, 2), (1, 3)
+    for narrow, wide in ((across, down), (down, across)):
+        while sum(sides[k] for k in narrow) < sum(sides[k] for k in wide):
+            sides[min(narrow, key=lambda k: sides[k])] += 1
+    left, top, right, bottom = sides
+    return replace(config, align=replace(config.align, expand=(left, top, right, bottom)))
 
 
 def whose_face(config: InvertConfig, faces: Sequence[str]) -> InvertConfig:

@@ -57,6 +57,7 @@ from stitchedit.config import (
     edit_preset,
     edit_stitch,
     encode_space,
+    expand_crop,
     invert_preset,
     united,
     whose_face,
@@ -121,6 +122,13 @@ def invert(
     space: Annotated[
         str, typer.Option(help=f"{either(SPACES)}: whether a frame's code may differ by layer.")
     ] = INVERT.encode.space,
+    expand: Annotated[
+        str | None,
+        typer.Option(
+            help="L,T,R,B: fractions of the crop's side that StyleGAN3 is to draw beyond it, for hair and neck.",
+            show_default=False,
+        ),
+    ] = None,
     face: Annotated[
         list[str] | None,
         typer.Option(
@@ -151,6 +159,8 @@ def invert(
         seed=seed,
         fps=None if fps is None else parse_fps(fps),
     )
+    if expand is not None:
+        config = expand_crop(config, expand)
     # What can be wrong is told before torch is loaded.
     require_clip(clip)
     require_known(generator)
@@ -163,6 +173,8 @@ def invert(
                 raise ConfigError(
                     "--dry-run is given beside --from", "a STIT run is taken over in seconds: leave it out"
                 )
+            if expand is not None:
+                raise ConfigError("--expand is given beside --from", "a STIT run brings its own crops: leave it out")
             from stitchedit.pipeline.import_stit import adopt
 
             summary = adopt(clip, project, from_, config, progress=progress)

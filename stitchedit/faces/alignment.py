@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter1d
 
-from stitchedit.config import AlignConfig
+from stitchedit.config import EXPAND_STEPS, AlignConfig
 from stitchedit.image.resample import Affine, Border, apply, inverse, warp
 from stitchedit.progress import Progress
 from stitchedit.types import ByteArray, CropImages, Crops, FloatArray, Tracks
@@ -64,6 +64,8 @@ def align(
 def quads(landmarks: FloatArray, config: AlignConfig, runs: Sequence[slice] | None = None) -> FloatArray:
     """Where the crops lie: [N, 4, 2] float32, corners TL BL BR TR, from landmarks [N, 68, 2].
 
+    The square of FFHQ's alignment, or one that holds more on each side, by `config.expand`.
+
     Centres and axes are smoothed over time by Gaussians within each run (default: one run), mirrored at its ends.
     Source: FFHQ's alignment (Karras et al. 2019, arXiv:1812.04948) with the smoothing of Tzaban et al. 2022,
     arXiv:2201.08361.
@@ -82,6 +84,9 @@ def quads(landmarks: FloatArray, config: AlignConfig, runs: Sequence[slice] | No
         center[run] = _smoothed(center[run], config.center_sigma)
         x[run] = _smoothed(x[run], config.xy_sigma)
     y = _turned(x)
+    left, top, right, bottom = (part / EXPAND_STEPS for part in config.expand)
+    center += (right - left) * x + (bottom - top) * y
+    x, y = (1 + left + right) * x, (1 + top + bottom) * y
     corners = np.stack([center - x - y, center - x + y, center + x + y, center + x - y], axis=1)
     return corners.astype(np.float32)
 

@@ -48,11 +48,18 @@ class LandmarkModel(Protocol):
 LANDMARKS: Registry[LandmarkModel] = registry.LANDMARKS
 
 
-def mesh_points(crops: Crops, tracks: Tracks, progress: Progress, landmarks: str = DEFAULT_LANDMARKS) -> FacePoints:
+def mesh_points(
+    crops: Crops,
+    tracks: Tracks,
+    progress: Progress,
+    landmarks: str = DEFAULT_LANDMARKS,
+    inner: tuple[float, float, float] = (0.0, 0.0, 1.0),
+) -> FacePoints:
     """The face mesh of every crop, steady over time: smoothed within runs, without lag.
 
     Args:
         landmarks: the model that finds it, one of `LANDMARKS`.
+        inner: left, top and side of the square that the face fills, in crop sides, see `AlignConfig.inner`.
     Raises: ConfigError, for an unknown model or one that fails.
 
     Where the mesh sees no face, the nearest frame's mesh (or, if there is none, an average face) is moved onto the
@@ -62,7 +69,8 @@ def mesh_points(crops: Crops, tracks: Tracks, progress: Progress, landmarks: str
     points = np.zeros((len(crops.frames), detectors.MESH_POINTS, 2), np.float32)
     seen = np.zeros(len(points), bool)
     for k in range(len(points)):
-        points[k], probability = find(crops.images[k])
+        points[k], probability = find(_part(crops.images[k], inner))
+        points[k] = points[k] * inner[2] + inner[:2]
         seen[k] = probability >= _SEEN
         progress("mesh", k + 1, len(points))
     marks = np.stack([to_crop(tracks.landmarks[f], q) for f, q in zip(crops.frames, crops.quads, strict=True)])
@@ -79,6 +87,13 @@ def mesh_points(crops: Crops, tracks: Tracks, progress: Progress, landmarks: str
     for run in tracks.runs:
         points[run] = gaussian_filter1d(points[run], _SIGMA, axis=0, mode="nearest")
     return FacePoints(points)
+
+
+def _part(image: ByteArray, square: tuple[float, float, float]) -> ByteArray:
+    """The square (left, top, side, in crop sides) of a crop [S, S, 3]; the crop itself, where it is all of it."""
+    size = image.shape[0]
+    left, top, side = (round(part * size) for part in square)
+    return image if side == size else np.ascontiguousarray(image[top : top + side, left : left + side])
 
 
 def landmark_inputs(name: str) -> dict[str, str]:
@@ -129,10 +144,15 @@ def crop_mesh(image: ByteArray) -> tuple[FloatArray, float]:
     return mean, float(np.mean(probabilities))
 
 
-def edited_mesh(image: ByteArray, landmarks: str = DEFAULT_LANDMARKS) -> FloatArray | None:
-    """The mesh [468, 2] of an edited crop [S, S, 3], in crop sides; None where the model sees none."""
-    points, probability = landmark_model(landmarks)(image)
-    return points if probability >= _SEEN else None
+def edited_mesh(
+    image: ByteArray, landmarks: str = DEFAULT_LANDMARKS, inner: tuple[float, float, float] = (0.0, 0.0, 1.0)
+) -> FloatArray | None:
+    """The mesh [468, 2] of an edited crop [S, S, 3], in crop sides; None where the model sees none.
+
+    Args: inner: as for `mesh_points`.
+    """
+    points, probability = landmark_model(landmarks)(_part(image, inner))
+    return np.asarray(points * inner[2] + inner[:2], np.float32) if probability >= _SEEN else None
 
 
 def _similarity(source: FloatArray, target: FloatArray) -> Affine:

@@ -29,9 +29,12 @@ class MakeEncoder(Protocol):
 ENCODERS: registry.Registry[MakeEncoder] = registry.ENCODERS
 
 
+SEARCH = "optimize"  # what the results of the search depend on
+
+
 def optimization(device: torch.device, generator: Generator, space: str) -> tuple[Encoder, str]:
     """The search for codes from the mean of W on, for any generator."""
-    return optimize, "optimize"
+    return optimize, SEARCH
 
 
 def bundled_network(device: torch.device, generator: Generator, space: str) -> tuple[Encoder, str]:

@@ -54,9 +54,17 @@ def region_shape(regions: Sequence[str], mesh: FloatArray, likely: ByteArray | N
     return Shape(tuple(parts), grow=_ROOM, within=face_outline(mesh))
 
 
-def edited_shape(regions: tuple[str, ...], image: ByteArray, landmarks: str = DEFAULT_LANDMARKS) -> Shape | None:
-    """The head or face that an edited crop [S, S, 3] shows, as nothing else of it may be seen; None where none is."""
-    mesh = edited_mesh(image, landmarks)
+def edited_shape(
+    regions: tuple[str, ...],
+    image: ByteArray,
+    landmarks: str = DEFAULT_LANDMARKS,
+    inner: tuple[float, float, float] = (0.0, 0.0, 1.0),
+) -> Shape | None:
+    """The head or face that an edited crop [S, S, 3] shows, as nothing else of it may be seen; None where none is.
+
+    Args: inner: where in it the face is, see `AlignConfig.inner`.
+    """
+    mesh = edited_mesh(image, landmarks, inner)
     if mesh is None:
         return None
     return still_shape(regions, image, mesh) if "head" in regions else face_shape(mesh)

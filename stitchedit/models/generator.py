@@ -148,6 +148,15 @@ class HasStyleSpace(Protocol):
         ...
 
 
+@runtime_checkable
+class DrawsBeyond(Protocol):
+    """A generator that can draw more than its picture; others know nothing of what lies outside."""
+
+    def expanded(self, expand: Sequence[int]) -> Generator:
+        """The same weights, drawing eighths of the picture more at the left, top, right and bottom, a square."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class GeneratorFamily:
     """Generators of one architecture: how one is built, and known in a file."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 
-from stitchedit.errors import DeviceError
-from stitchedit.models.generator import Generator
+from stitchedit.errors import ConfigError, DeviceError
+from stitchedit.models.generator import DrawsBeyond, Generator
 from stitchedit.models.perceptual import MobileNetPerceptual, Perceptual
 
 
@@ -20,11 +21,22 @@ def device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def generator(name: str, where: torch.device) -> tuple[Generator, str]:
-    """The generator of a name or file, in eval mode, and the sha256 of its weights."""
+def generator(name: str, where: torch.device, expand: Sequence[int] = (0, 0, 0, 0)) -> tuple[Generator, str]:
+    """The generator of a name or file, in eval mode, and the sha256 of its weights.
+
+    Args: expand: eighths of its picture that it is to draw beyond it, see `DrawsBeyond`.
+    Raises: as `weights.load_generator`; ConfigError, where it draws nothing beyond its picture.
+    """
     from stitchedit.models import weights
 
     found = weights.load_generator(name)
+    if any(expand):
+        if not isinstance(found, DrawsBeyond):
+            raise ConfigError(
+                f"--expand needs a generator that draws beyond its picture, and {found.architecture} draws none",
+                "give a StyleGAN3 with --generator, or leave --expand out",
+            )
+        found = found.expanded(expand)
     return found.to(where).eval(), weights.sha256_of(name)
 
 

@@ -182,7 +182,9 @@ def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Pr
 
     def rings(index: int, edited: ByteArray) -> RingMasks:
         frame = int(inverted.crops.frames[index])
-        now = edited_shape(config.regions, edited, inverted.landmarks) if config.stitch.interior else None
+        now = (
+            edited_shape(config.regions, edited, inverted.landmarks, inverted.inner) if config.stitch.interior else None
+        )
         own = inverted.crops.images[index] if config.stitch.interior else None
         return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now, own)
 

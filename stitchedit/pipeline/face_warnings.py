@@ -81,7 +81,7 @@ def foretold_faces(source: VideoSource, config: InvertConfig, exits: Sequence[in
     for number, followed in enumerate(found.values(), 1):
         tracks = followed if whole else replace(followed, cuts=np.arange(1, len(chosen)))  # none smooths another
         crops = align(looked_at, tracks, config.align, exits=exits, max_size=config.max_size, progress=silent)
-        points = mesh_points(crops, tracks, silent, config.landmarks)
+        points = mesh_points(crops, tracks, silent, config.landmarks, config.align.inner)
         if whole:
             notes = all_warnings(tracks, crops, points)
         else:

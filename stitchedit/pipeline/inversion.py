@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
@@ -15,7 +16,7 @@ from torch import Tensor
 from stitchedit.compositing.blenders import BLENDERS, Blender
 from stitchedit.compositing.feathering import fade_widths
 from stitchedit.compositing.paste import compose
-from stitchedit.config import DEFAULT_LANDMARKS, EditConfig
+from stitchedit.config import DEFAULT_LANDMARKS, AlignConfig, EditConfig
 from stitchedit.editing.edits import Asked, Edits, all_keep_colours, chosen_regions, joint_fidelity, load_edits
 from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
@@ -61,6 +62,11 @@ class Inversion:
     def landmarks(self) -> str:
         """The model that found the face meshes."""
         return self.project.records.inputs("align").get("landmarks", DEFAULT_LANDMARKS)
+
+    @property
+    def inner(self) -> tuple[float, float, float]:
+        """Left, top and side of FFHQ's crop in ours, in sides of ours."""
+        return aligned(self.project).inner
 
     @property
     def batches(self) -> Batches:
@@ -190,7 +196,8 @@ def load_inversion(project: Project, device: str) -> Inversion:
         raise ProjectError(f"{project.source} was not inverted to the end", "run `stitchedit invert` on it again")
     if not project.is_clip(project.source):
         raise project.other_clip(project.source)
-    generator, sha = loading.generator(project.fact("settings", "generator"), loading.device(device))
+    expand = aligned(project).expand
+    generator, sha = loading.generator(project.fact("settings", "generator"), loading.device(device), expand)
     if sha not in project.records.inputs("encode").values():
         raise ProjectError(f"{project.root} was tuned from another generator", "run `stitchedit invert` to the end")
     artefacts.load_into(project.generator, generator)
@@ -201,6 +208,21 @@ def load_inversion(project: Project, device: str) -> Inversion:
     restore_crops(project, source, crops)
     latents = artefacts.load_latents(project.pivots, generator, len(crops.frames))
     return Inversion(project, source, tracks, crops, points, latents, generator)
+
+
+def aligned(project: Project) -> AlignConfig:
+    """How far a project's crops reach beyond those of FFHQ; the other settings are the defaults.
+
+    Raises: ProjectError, when the record is damaged.
+    """
+    text = project.records.inputs("align").get("expand", "0, 0, 0, 0")
+    try:
+        left, top, right, bottom = (int(part) for part in re.findall(r"\d{1,9}", text))
+        return AlignConfig(expand=(left, top, right, bottom))
+    except (ValueError, ConfigError) as exc:
+        raise ProjectError(
+            f"{project.root} has no readable record of its crops", "run `stitchedit invert` again"
+        ) from exc
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, pr
             progress=progress,
             keep=keep,
         )
-        points = mesh_points(crops, tracks, progress, config.landmarks)
+        points = mesh_points(crops, tracks, progress, config.landmarks, config.align.inner)
         artefacts.save_crops(project.crops, crops, points)
 
     inputs = {"tracks": face.fingerprint, "exits": str(generator.exits), "max_size": str(config.max_size)}

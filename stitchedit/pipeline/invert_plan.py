@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from stitchedit.config import InvertConfig, for_frames
+from stitchedit.errors import ConfigError
 from stitchedit.faces.alignment import exit_for
 from stitchedit.faces.landmark_choice import require_ready
 from stitchedit.faces.mesh import landmark_model
@@ -17,6 +18,7 @@ from stitchedit.files.atomic import require_place
 from stitchedit.files.disk_space import folder_bytes, pictures_bytes, require_disk_space
 from stitchedit.inversion import encoder_registry
 from stitchedit.inversion.encoder import Encoder
+from stitchedit.inversion.encoder_registry import SEARCH
 from stitchedit.inversion.pivotal_tuning import coarse_exit
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator
@@ -130,10 +132,15 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
     """
     device = loading.device(config.device)
     source = open_video(clip, config.fps)
-    generator, generator_sha = loading.generator(config.generator, device)
+    generator, generator_sha = loading.generator(config.generator, device, config.align.expand)
     landmark_model(config.landmarks)  # one that cannot be loaded is refused here
     require_ready(config.landmarks, device.type)
     encoder, encoder_sha = encoder_registry.encoder(config.encoder, device, generator, config.encode.space)
+    if any(config.align.expand) and encoder_sha != SEARCH:
+        raise ConfigError(
+            f"encoder '{config.encoder}' knows the face's own crop, not the larger one of --expand",
+            "leave --encoder out, or give --encoder optimize",
+        )
     root = root or default_root(clip)
     record = root / "project.toml"
     finished, notes = _on_record(record, clip) if record.exists() else ((), ())

@@ -122,11 +122,16 @@ class Records:
 
 
 def inputs_of(config: object, prefix: str = "") -> dict[str, str]:
-    """A frozen dataclass of settings as flat strings, in the order of its fields."""
+    """A frozen dataclass of settings as flat strings, in the order of its fields.
+
+    A field whose metadata says `recorded: changed` is left out at its default: older records, without it, hold.
+    """
     flat: dict[str, str] = {}
     assert is_dataclass(config)
     for f in fields(config):
         value = getattr(config, f.name)
+        if f.metadata.get("recorded") == "changed" and value == f.default:
+            continue
         if is_dataclass(value):
             flat |= inputs_of(value, f"{prefix}{f.name}.")
         else:

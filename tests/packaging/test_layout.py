@@ -145,6 +145,7 @@ def test_no_code_of_the_working_folder_runs(name: str, tmp_path: Path) -> None:
         (["invert", str(CLIP), "--face", "bob"], 2),
         (["invert", str(CLIP), "--generator", "nix"], 6),
         (["invert", str(CLIP), "--nix"], 2),
+        (["invert", str(CLIP), "--expand", "0.7,0,0,0"], 2),
         (["edit", "nowhere", "--direction", "age"], 3),
         (["edit", "nowhere", "--direction", "agee"], 8),
         (["edit", "nowhere", "--direction", "age", "--strength", "0:0,x"], 2),

@@ -15,10 +15,12 @@ from stitchedit.config import (
     TuneConfig,
     edit_preset,
     edit_stitch,
+    expand_crop,
     for_frames,
     invert_preset,
 )
 from stitchedit.errors import ConfigError
+from stitchedit.project.records import inputs_of
 
 
 def test_presets_cost_more_from_fast_to_quality() -> None:
@@ -106,3 +108,33 @@ def test_detail_and_steadiness_can_be_asked_for() -> None:
     for wrong in (-1.0, 11.0, float("nan")):
         with pytest.raises(ConfigError, match="steady"):
             edit_stitch(balanced, steady=wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "expand"),
+    [
+        ("0.25,0.25,0.25,0.25", (2, 2, 2, 2)),
+        ("0.2,0,0.1,0.3", (2, 0, 1, 3)),
+        ("0,0.5,0,0.5", (4, 4, 4, 4)),
+        ("0,0,0,0.3", (2, 0, 1, 3)),
+        ("0, 0, 0, 0", (0, 0, 0, 0)),
+    ],
+)
+def test_an_expansion_is_rounded_up_to_a_square_in_eighths(text: str, expand: tuple[int, ...]) -> None:
+    found = expand_crop(InvertConfig(), text).align
+    assert found.expand == expand
+    left, top, side = found.inner
+    assert side == pytest.approx(1 / (1 + (expand[0] + expand[2]) / 8))
+    assert (left, top) == (pytest.approx(side * expand[0] / 8), pytest.approx(side * expand[1] / 8))
+
+
+@pytest.mark.parametrize("text", ["", "0.1", "1,2,3", "0.6,0,0,0", "-0.1,0,0,0", "nan,0,0,0", "a,b,c,d", "0,0,0,0,0"])
+def test_an_expansion_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        expand_crop(InvertConfig(), text)
+    assert "left, top, right, bottom" in caught.value.hint
+
+
+def test_records_of_crops_from_before_expansions_hold() -> None:
+    assert "expand" not in inputs_of(AlignConfig())
+    assert inputs_of(AlignConfig(expand=(1, 2, 2, 1)))["expand"] == "(1, 2, 2, 1)"

@@ -19,6 +19,8 @@ _DEMODULATION_EPS = 1e-8
 class SynthesisInput(nn.Module):
     """w to the first picture: waves of fixed frequencies, turned and moved as w says, mixed by a matrix.
 
+    Args:
+        offset: of the middle of what is drawn from that of the picture, in widths of the picture.
     Attributes:
         transform: [3, 3], what the user asks for beside: a point of the picture drawn -> a point of the untransformed
             one, both in widths of the picture with the origin in its middle, y downward.
@@ -28,9 +30,9 @@ class SynthesisInput(nn.Module):
     phases: Tensor
     transform: Tensor
 
-    def __init__(self, w_dim: int, first: Signal) -> None:
+    def __init__(self, w_dim: int, first: Signal, offset: tuple[float, float] = (0.0, 0.0)) -> None:
         super().__init__()
-        self.signal = first
+        self.signal, self.offset = first, offset
         self.weight = nn.Parameter(torch.randn(first.channels, first.channels))
         self.affine = FullyConnected(w_dim, 4)
         with torch.no_grad():
@@ -59,7 +61,8 @@ class SynthesisInput(nn.Module):
         room = signal.rate / 2 - signal.cutoff
         amplitudes = (1 - (freqs.norm(dim=2) - signal.cutoff) / room).clamp(0, 1)  # [B, C]
         at = (torch.arange(signal.size, device=freqs.device, dtype=freqs.dtype) + 0.5 - signal.size / 2) / signal.rate
-        grid = torch.stack(torch.meshgrid(at, at, indexing="xy"), dim=2).reshape(1, -1, 2)  # x, y
+        across, down = at + self.offset[0], at + self.offset[1]
+        grid = torch.stack(torch.meshgrid(across, down, indexing="xy"), dim=2).reshape(1, -1, 2)  # x, y
         waves = (grid @ freqs.transpose(1, 2)).add_(phases[:, None]).mul_(2 * math.pi).sin() * amplitudes[:, None]
         x: Tensor = waves @ self.weight.t() / math.sqrt(signal.channels)  # [B, size * size, C]
         return x.reshape(len(x), signal.size, signal.size, -1).permute(0, 3, 1, 2)  # channels last in memory

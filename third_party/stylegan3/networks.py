@@ -14,10 +14,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from stitchedit.stylegan3.mapping import MappingNetwork
-from stitchedit.stylegan3.schedule import Schedule
+from stitchedit.stylegan3.schedule import MOST_EXTRA, Schedule
 from stitchedit.stylegan3.synthesis import SynthesisNetwork
 
 # What sets the published configurations apart. R was trained with twice the widths.
@@ -52,14 +53,16 @@ class StyleGAN3(nn.Module):
         num_fp16_res: int = 4,
         output_scale: float = 0.25,
         channels: Sequence[int] = (),
+        expand: Sequence[int] = (0, 0, 0, 0),
         **schedule: Any,
     ) -> None:
         """The names are NVIDIA's, but for mapping_layers (there num_layers of the mapping's arguments) and channels:
         widths of all layers but the last, where they do not follow from channel_base and channel_max. `schedule`: the
-        other fields of `Schedule`. Raises: ValueError, for layers that cannot be; TypeError, for unknown arguments.
+        other fields of `Schedule`. `expand`: see `expanded`. Raises: ValueError, for layers that cannot be; TypeError,
+        for unknown arguments.
         """
         super().__init__()
-        self._config: dict[str, object] = {
+        self._config: dict[str, Any] = {
             "z_dim": z_dim,
             "c_dim": c_dim,
             "w_dim": w_dim,
@@ -71,21 +74,26 @@ class StyleGAN3(nn.Module):
             "num_fp16_res": num_fp16_res,
             "output_scale": output_scale,
             "channels": list(channels),
+            "expand": list(expand),
             **schedule,
         }
+        left, top, right, bottom = expand
+        if min(expand) < 0 or max(expand) > MOST_EXTRA or left + right != top + bottom:
+            raise ValueError(f"what is drawn beyond the picture must be square and 0 to {MOST_EXTRA} eighths: {expand}")
         self.made_for = made_for
         self.conv_kernel, self.use_radial_filters = conv_kernel, use_radial_filters
         self.z_dim, self.c_dim, self.w_dim = z_dim, c_dim, w_dim
         self.synthesis = SynthesisNetwork(
             w_dim,
-            Schedule(img_resolution, channels=tuple(channels), **schedule),
+            Schedule(img_resolution, channels=tuple(channels), extra=left + right, **schedule),
             conv_kernel=conv_kernel,
             use_radial_filters=use_radial_filters,
             num_fp16_res=num_fp16_res,
             output_scale=output_scale,
+            offset=((right - left) / 16, (bottom - top) / 16),
         )
-        self.resolution = img_resolution
-        self.exits: tuple[int, ...] = (img_resolution,)
+        self.resolution = self.synthesis.img_resolution
+        self.exits: tuple[int, ...] = (self.resolution,)
         self.num_ws = self.synthesis.num_ws
         self.mapping = MappingNetwork(
             z_dim, c_dim, w_dim, self.num_ws, num_layers=mapping_layers, w_avg_beta=w_avg_beta
@@ -101,9 +109,22 @@ class StyleGAN3(nn.Module):
         self.mapping.w_avg = value
 
     @property
-    def config(self) -> dict[str, object]:
+    def config(self) -> dict[str, Any]:
         """Plain values (JSON) that build an equal network again: `StyleGAN3(**config)`."""
         return {"made_for": self.made_for, **self._config}
+
+    def expanded(self, expand: Sequence[int]) -> StyleGAN3:
+        """The same generator, drawing more than its picture: all layers run on a larger canvas.
+
+        The weights are shared. `resolution` and `exits` are those of what is drawn.
+
+        Args: expand: eighths of the picture more at the left, top, right and bottom, 0 to 4; what is drawn is square.
+        Raises: ValueError, when it would not be, or is too large.
+        """
+        with torch.device("meta"):
+            larger = StyleGAN3(**self.config | {"expand": list(expand)})
+        larger.load_state_dict(self.state_dict(keep_vars=True), assign=True)
+        return larger.train(self.training)
 
     def layer_px(self, name: str) -> int:
         """Pixels at which the layer of a parameter works, by the parameter's name; 0 in the mapping network."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 FILTER_SIZE = 6  # taps for every step of a factor
 LRELU_UPSAMPLING = 2  # how much finer than its picture a layer's activation works
+MOST_EXTRA = 4  # eighths of the picture on each side: half as much again, of which nothing was learned
 MAX_LAYERS, MAX_RESOLUTION, MAX_MARGIN = 64, 8192, 256  # of what a file may describe
 
 
@@ -48,6 +49,7 @@ class Schedule:
     channel_base: int = 32768
     channel_max: int = 512
     channels: tuple[int, ...] = ()
+    extra: int = 0  # eighths of the picture's side that are drawn beyond it, in each direction left and right together
 
     def __post_init__(self) -> None:
         size = self.img_resolution
@@ -59,6 +61,8 @@ class Schedule:
             raise ValueError(f"the margin must be 0 to {MAX_MARGIN} px, not {self.margin_size}")
         if not (1 <= self.first_cutoff < self.first_stopband < size and 1 < self.last_stopband_rel < 8):
             raise ValueError("the first cutoff must be below its stopband, and that below the resolution")
+        if not 0 <= self.extra <= 2 * MOST_EXTRA:
+            raise ValueError(f"at most {2 * MOST_EXTRA} eighths more can be drawn, not {self.extra}")
         if self.channels and (len(self.channels) != self.num_layers or min(self.channels) < 1):
             raise ValueError(f"{self.num_layers} widths are needed, not {list(self.channels)[:20]}")
 
@@ -74,6 +78,7 @@ class Schedule:
             rate = 2 ** math.ceil(math.log2(min(stopband * 2, self.img_resolution)))
             size = self.img_resolution if index >= self.num_layers - 1 else rate + 2 * self.margin_size
             width = self.img_channels if index == self.num_layers else self._width(index, cutoff)
+            size += rate * self.extra // 8
             out.append(Signal(rate, cutoff, max(stopband, rate / 2) - cutoff, size, width))
         return out
 
@@ -81,7 +86,11 @@ class Schedule:
         """(name, what it takes, what it gives) of every layer, L0 to the one that gives RGB."""
         signals = self.signals()
         steps = pairwise([signals[0], *signals])
-        return [(f"L{i}_{there.size}_{there.channels}", here, there) for i, (here, there) in enumerate(steps)]
+        return [(self._name(i, there), here, there) for i, (here, there) in enumerate(steps)]
+
+    def _name(self, index: int, there: Signal) -> str:
+        """Such as "L3_52_512", whatever is drawn beyond the picture."""
+        return f"L{index}_{there.size - there.rate * self.extra // 8}_{there.channels}"
 
     def _width(self, index: int, cutoff: float) -> int:
         if self.channels:

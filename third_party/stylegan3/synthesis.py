@@ -17,6 +17,7 @@ class SynthesisNetwork(nn.Module):
     Args:
         conv_kernel, use_radial_filters: 3 and False in configuration T, 1 and True in R.
         num_fp16_res: layers at the so many highest sampling rates may run in float16 on CUDA.
+        offset: where what is drawn lies, see `SynthesisInput`, when the schedule has more than the picture.
     Attributes:
         num_ws: rows of W+, the first for the input.
         layer_names: in the order of execution.
@@ -31,14 +32,15 @@ class SynthesisNetwork(nn.Module):
         use_radial_filters: bool = False,
         num_fp16_res: int = 4,
         output_scale: float = 0.25,
+        offset: tuple[float, float] = (0.0, 0.0),
     ) -> None:
         super().__init__()
         if conv_kernel not in (1, 3):
             raise ValueError(f"a convolution has 1 or 3 px, not {conv_kernel}")
         self.w_dim, self.schedule, self.output_scale = w_dim, schedule, output_scale
-        self.img_resolution = schedule.img_resolution
+        self.img_resolution = schedule.signals()[-1].size
         plans = plan_layers(schedule, conv_kernel, use_radial_filters)
-        self.input = SynthesisInput(w_dim, plans[0].here)
+        self.input = SynthesisInput(w_dim, plans[0].here, offset)
         for plan in plans:
             half = plan.there.rate * 2**num_fp16_res > schedule.img_resolution
             self.add_module(plan.name, SynthesisLayer(w_dim, plan, use_fp16=half))

@@ -172,3 +172,12 @@ def test_align_cuts_only_frames_with_a_face(landmarks):
 
 def test_sides():
     np.testing.assert_allclose(sides(square(5, 5, 40, 33)[None]), 40, rtol=1e-5)
+
+
+def test_a_crop_that_reaches_further_holds_the_crop_of_ffhq(landmarks):
+    """Where `AlignConfig.inner` says, upright in it; nothing is smoothed differently."""
+    config = AlignConfig(expand=(1, 3, 4, 2))
+    left, top, side = config.inner
+    for wide, plain in zip(quads(landmarks, config), quads(landmarks, AlignConfig()), strict=True):
+        corners = np.array([[left, top], [left, top + side], [left + side, top + side], [left + side, top]])
+        np.testing.assert_allclose(to_crop(plain.astype(np.float64), wide), corners, atol=1e-4)

@@ -184,3 +184,22 @@ def test_where_the_edited_face_is_smaller_the_border_reaches_in(points):
     assert (after.left[cheek[1], cheek[0]], before.left.max()) == (1, 0)
     same = stitching_masks.ring_masks(shape, 256, edited=shape)
     np.testing.assert_array_equal(same.border, before.border)
+
+
+def test_the_model_sees_the_face_in_a_crop_that_reaches_further(monkeypatch):
+    """Only the part that it fills is shown to it, and its points come back in sides of the whole."""
+    inner = AlignConfig(expand=(1, 2, 3, 2)).inner
+    image = np.zeros((96, 96, 3), np.uint8)
+    left, top, side = (round(part * 96) for part in inner)
+    image[top : top + side, left : left + side] = 200
+    shown = []
+
+    def model(picture):
+        shown.append(picture)
+        return np.full((detectors.MESH_POINTS, 2), (0.0, 1.0), np.float32), 1.0
+
+    monkeypatch.setattr(mesh, "landmark_model", lambda name: model)
+    points = mesh.edited_mesh(image, inner=inner)
+    assert shown[0].shape == (64, 64, 3)
+    assert shown[0].min() == 200
+    np.testing.assert_allclose(points[0], (inner[0], inner[1] + inner[2]), atol=1e-6)

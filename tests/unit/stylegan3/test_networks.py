@@ -52,3 +52,36 @@ def test_a_parameter_tells_at_how_many_pixels_it_works() -> None:
 def test_unknown_arguments_are_refused() -> None:
     with pytest.raises(TypeError, match="noise"):
         StyleGAN3(img_resolution=32, noise=1)
+
+
+@pytest.mark.parametrize("expand", [(2, 2, 2, 2), (1, 0, 2, 3), (0, 4, 4, 0)])
+@pytest.mark.parametrize("radial", [True, False])
+def test_what_is_drawn_beyond_the_picture_leaves_it_as_it_was(expand: tuple[int, int, int, int], radial: bool) -> None:
+    """But for its edge, where without it zeros lie beyond the margin; in T that is seen more, through 3x3 kernels."""
+    torch.manual_seed(0)
+    options = {"conv_kernel": 1 if radial else 3, "use_radial_filters": radial}
+    g = StyleGAN3(z_dim=8, w_dim=8, img_resolution=32, num_layers=6, channel_max=8, **options)
+    torch.nn.init.normal_(g.synthesis.input.affine.weight, 0, 0.2)
+    wide, ws = g.expanded(expand), torch.randn(1, 8, 8)
+    left, top, right, _ = (4 * n for n in expand)
+    with torch.no_grad():
+        alone, with_more = g.synthesis(ws), wide.synthesis(ws)
+    assert wide.exits == (32 + left + right,)
+    assert with_more.shape == (1, 3, 32 + left + right, 32 + left + right)
+    inside = with_more[..., top : top + 32, left : left + 32]
+    difference = (inside - alone).abs() / alone.abs().max()
+    assert float(difference.max()) < 5e-3
+    assert float(difference[..., 8:-8, 8:-8].max()) < 5e-4
+    beyond = torch.cat([with_more[..., :top, :].flatten(), with_more[..., top + 32 :, :].flatten()])
+    assert float(beyond.std()) > 0.3 * float(alone.std())
+
+
+def test_weights_are_shared_with_what_draws_beyond() -> None:
+    g = StyleGAN3(z_dim=4, w_dim=4, img_resolution=32, num_layers=5, channel_max=4)
+    wide = g.expanded((1, 1, 1, 1))
+    assert wide.state_dict().keys() == g.state_dict().keys()
+    assert all(a is b for a, b in zip(wide.parameters(), g.parameters(), strict=True))
+    assert StyleGAN3(**wide.config).resolution == wide.resolution == 40
+    for expand in ((1, 0, 0, 0), (5, 5, 5, 5), (-1, 0, 1, 0)):
+        with pytest.raises(ValueError, match="square and 0 to 4 eighths"):
+            g.expanded(expand)
