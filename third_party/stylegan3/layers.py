@@ -146,7 +146,10 @@ def modulated_conv2d(x: Tensor, weight: Tensor, style: Tensor, *, demodulate: bo
         power = weight.square().sum([2, 3])  # [Cout, Cin]
         w = w * (style.square() @ power.t() + _DEMODULATION_EPS).rsqrt()[:, :, None, None, None]
     w = (w * input_gain).to(x.dtype)
-    if x.device.type == "cpu":  # sample by sample: features stay channels last, as `filtered_lrelu` has them
+    if x.device.type == "cpu":
+        # Channels last, as `filtered_lrelu` leaves it, takes half the time with 1x1 kernels, and with larger ones three
+        # times as long for the gradient.
+        x = x.contiguous() if kernel > 1 else x
         return torch.cat([F.conv2d(x[i : i + 1], w[i], padding=kernel - 1) for i in range(batch)])
     w = w.reshape(batch * cout, cin, kernel, kernel)
     y = F.conv2d(x.reshape(1, batch * cin, *x.shape[2:]), w, padding=kernel - 1, groups=batch)
