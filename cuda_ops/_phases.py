@@ -18,6 +18,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from stitchedit.cuda_ops._spec import FilteredLreluSpec
+from stitchedit.cuda_ops.reference import padded
 
 BAND_ELEMENTS = 1 << 20  # of one phase, worked on at a time
 
@@ -133,7 +134,7 @@ class _Padded:
             for column in range(many):
                 part = picture[:, :, row::many, column::many].contiguous(memory_format=torch.channels_last)
                 pad = (-self.left, end - part.shape[3], -self.top, bottom - part.shape[2])
-                self.parts[row, column] = F.pad(part, pad).contiguous(memory_format=torch.channels_last)
+                self.parts[row, column] = padded(part, pad).contiguous(memory_format=torch.channels_last)
 
     def phases(self, rows: Span) -> Iterator[tuple[Phase, Tensor]]:
         """What the stage gives of these rows: phase by phase, the rows' phases one after the other."""

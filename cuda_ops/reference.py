@@ -54,7 +54,7 @@ def upfirdn2d_by_definition(x: Tensor, f: Tensor, spec: Resampling) -> Tensor:
     (ux, uy), (dx, dy) = spec.up, spec.down
     big = x.new_zeros(n, c, h, uy, w, ux)
     big[:, :, :, 0, :, 0] = x
-    big = _pad(big.reshape(n, c, h * uy, w * ux), spec.pad)
+    big = padded(big.reshape(n, c, h * uy, w * ux), spec.pad)
     f = f.to(x) * spec.gain
     if not spec.flip_filter:
         f = f.flip([0, 1])
@@ -268,7 +268,7 @@ def _phase(
     weight = kernel[tap_y :: up[1], tap_x :: up[0]].expand(c, 1, fh, fw)
     pad_y, pad_x = _even(y0, y1, h), _even(x0, x1, w)
     if pad_y is None or pad_x is None:
-        x = _pad(x, (-x0, x1 - w, -y0, y1 - h))
+        x = padded(x, (-x0, x1 - w, -y0, y1 - h))
         pad_y = pad_x = 0
     return F.conv2d(x, weight, padding=(pad_y, pad_x), stride=(strides[1], strides[0]), groups=c)
 
@@ -278,7 +278,7 @@ def _even(start: int, stop: int, size: int) -> int | None:
     return -start if start <= 0 and stop - size == -start else None
 
 
-def _pad(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
+def padded(x: Tensor, pad: tuple[int, int, int, int]) -> Tensor:
     """Zeros around x, (x0, x1, y0, y1); negative numbers crop, also zeros just added on the other side."""
     if any(p > 0 for p in pad):
         x = F.pad(x, [max(0, p) for p in pad])

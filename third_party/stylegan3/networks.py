@@ -133,6 +133,22 @@ class StyleGAN3(nn.Module):
         part = name.split(".")[1]
         return self.synthesis.input.signal.rate if part == "input" else self.synthesis.layer(part).out_rate
 
+    def style_layers(self, resolution: int | None = None) -> tuple[tuple[str, int], ...]:
+        """Name and channels of each layer with a style, in the order of execution: 16 with the published layers.
+
+        The first is "input", whose style is its pose (cosine, sine, x, y); then NVIDIA's names, such as "L3_52_512".
+        """
+        names = self.synthesis.layer_names
+        return ("input", 4), *((name, self.synthesis.layer(name).weight.shape[1]) for name in names)
+
+    def styles(self, ws: Tensor, *, resolution: int | None = None) -> list[Tensor]:
+        """ws [B, num_ws or 1, w_dim] -> StyleSpace: [B, channels] for each of `style_layers`."""
+        return self.synthesis.styles(ws)
+
+    def from_styles(self, styles: Sequence[Tensor], *, resolution: int | None = None) -> Tensor:
+        """What `styles` gives -> RGB [B, 3, R, R]."""
+        return self.synthesis.from_styles(styles)
+
     def forward(self, z: Tensor, c: Tensor | None = None, *, truncation_psi: float = 1.0) -> Tensor:
         """z [B, z_dim] -> RGB [B, 3, R, R]."""
         ws: Tensor = self.mapping(z, c, truncation_psi=truncation_psi)

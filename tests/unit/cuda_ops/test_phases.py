@@ -56,6 +56,14 @@ def test_equals_the_definition_and_its_gradients(case: Case, band: int) -> None:
         assert got.is_contiguous(memory_format=torch.channels_last)
 
 
+def test_a_picture_that_is_cropped_to_its_last_sample() -> None:
+    """Zeros come in on one side while the other side is cut: both belong to the picture that is looked at."""
+    x, f = picture(1, 1, 3, 1), torch.tensor([0.9])
+    spec = FilteredLreluSpec((2, 2), (1, 1), (-3, 2, 0, 0), 0.2, 1.4, None, False)
+    expected = _filtered_lrelu.by_definition(x, None, f, f, spec)
+    torch.testing.assert_close(_phases.run(x, None, f, f, spec, None, False), expected)
+
+
 @pytest.mark.parametrize(
     "changes",
     [{"up": (1, 1), "down": (1, 1)}, {"up": (2, 4)}, {"down": (3, 3)}],

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 
+from stitchedit.models.generator import HasStyleSpace
 from stitchedit.stylegan3 import StyleGAN3
 from stitchedit.stylegan3.networks import CONFIGURATIONS
 
@@ -85,3 +86,14 @@ def test_weights_are_shared_with_what_draws_beyond() -> None:
     for expand in ((1, 0, 0, 0), (5, 5, 5, 5), (-1, 0, 1, 0)):
         with pytest.raises(ValueError, match="square and 0 to 4 eighths"):
             g.expanded(expand)
+
+
+def test_a_style_space_of_every_layer() -> None:
+    g = StyleGAN3(z_dim=4, w_dim=4, img_resolution=32, num_layers=5, channel_max=4)
+    ws = torch.randn(2, 7, 4)
+    assert isinstance(g, HasStyleSpace)
+    with torch.no_grad():
+        styles = g.styles(ws)
+        assert [s.shape[1] for s in styles] == [channels for _, channels in g.style_layers()]
+        assert g.style_layers()[0] == ("input", 4)
+        assert torch.equal(g.from_styles(styles), g.synthesis(ws))
