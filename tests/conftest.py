@@ -5,9 +5,14 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Crops
+
+# Examples are timed by the wall clock, and a machine that tests and does other work besides is slow at times.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 
 @pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

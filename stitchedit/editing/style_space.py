@@ -33,7 +33,7 @@ def style_space(generator: object, name: str) -> HasStyleSpace:
     if not isinstance(generator, HasStyleSpace):
         raise DirectionError(
             f"'{name}' is an edit in StyleSpace, which this generator does not open",
-            "choose an edit in W or W+, or a StyleGAN2 or MobileStyleGAN generator",
+            "choose an edit in W or W+, or a StyleGAN2, StyleGAN3 or MobileStyleGAN generator",
         )
     return generator
 

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from stitchedit.errors import ConfigError
@@ -36,7 +36,6 @@ def test_the_curve_passes_every_key_and_is_level_outside():
     assert curve("7:1.5").tolist() == [1.5] * 60
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 500), st.floats(-3, 3)), min_size=1, max_size=8, unique_by=lambda key: key[0]))
 def test_nothing_goes_beyond_two_neighbouring_keys(keys):
     keys = sorted(keys)
