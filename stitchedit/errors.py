@@ -1,7 +1,7 @@
 """What can go wrong for a user, one class a cause.
 
     StitcheditError                     1
-      ConfigError                       2   what was given, what is allowed
+      ConfigError                       2   what was given, what is allowed; QueueError
       ProjectError                      3   NotAProject . SchemaTooNew . StageMissing . InUse
       VideoError                        4   CannotOpen . CannotDecode . CannotEncode
       FaceError                         5   NoFace . NoFaceIn . TrackLost . EmptyMask
@@ -51,6 +51,10 @@ class ConfigError(StitcheditError):
     """An option or setting has a value that is not allowed."""
 
     exit_code = 2
+
+
+class QueueError(ConfigError):
+    """A job cannot be queued, or is not there, or does not allow what is asked."""
 
 
 class ProjectError(StitcheditError):

@@ -44,6 +44,18 @@ Region = Annotated[
     list[str] | None,
     typer.Option(help=f"What may change: {either(REGIONS)}; may be repeated.", show_default="that of the direction"),
 ]
+DIRECTION = "Name, file of an edit, FILE#COMPONENT[:FIRST:END], or s:LAYER:CHANNEL"
+Directions = Annotated[list[str] | None, typer.Option("--direction", help=f"{DIRECTION}; may be repeated.")]
+Strengths = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--strength", help="One for each direction: a number, or keyframes such as 0:0,48:2 (frames) or 0s:0,1.5s:2."
+    ),
+]
+Years = Annotated[
+    str | None,
+    typer.Option("--years", help="Make the face so much older, such as +20 or 0:0,48:20: `age`, counted in years."),
+]
 Uncalibrated = Annotated[
     bool,
     typer.Option("--uncalibrated", help="Apply vectors as they are; else strengths are solved for on a few frames."),
@@ -127,7 +139,7 @@ def running(verbose: bool) -> Iterator[Progress]:
     logger.handlers[:] = [handler, ProjectLog()]
     logger.setLevel(logging.DEBUG)
     if not console.is_terminal:
-        yield raise_if_stopped(quarters(logger))
+        yield raise_if_stopped(_told_to_worker(quarters(logger)))
         return
     columns = (TextColumn("{task.description:>8}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Bars(*columns, TextColumn("{task.fields[left]:>13}  {task.fields[note]}"), console=console) as bars:
@@ -142,6 +154,14 @@ def running(verbose: bool) -> Iterator[Progress]:
             bars.update(tasks[stage], completed=done, total=total or None, note=note, left=left)
 
         yield raise_if_stopped(show)
+
+
+def _told_to_worker(progress: Progress) -> Progress:
+    """The same progress, told to the worker of a queue too, where one started this process."""
+    from stitchedit.queue.worker import PROGRESS, told_in_file
+
+    place = os.environ.get(PROGRESS)
+    return told_in_file(Path(place), TimeLeft(), progress) if place else progress
 
 
 def quarters(logger: logging.Logger) -> Progress:

@@ -21,20 +21,24 @@ from stitchedit.cli.asked import (
     take_source,
 )
 from stitchedit.cli.console import (
+    DIRECTION,
     EDIT,
     INVERT,
     Beta,
     Clip,
     Device,
+    Directions,
     DryRun,
     FromText,
     Json,
     Preset,
     Region,
     Source,
+    Strengths,
     ToText,
     Uncalibrated,
     Verbose,
+    Years,
     either,
     keep_memory,
     report,
@@ -43,6 +47,8 @@ from stitchedit.cli.console import (
 )
 from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
+from stitchedit.cli.queue import app as queue_app
+from stitchedit.cli.queue import batch
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.streams import require_working_folder
 from stitchedit.cli.weights import app as weights_app
@@ -66,7 +72,6 @@ from stitchedit.errors import ConfigError
 from stitchedit.project.log_file import record_ending
 from stitchedit.registry import BLENDERS, EMBEDDERS, ENCODERS, LANDMARKS, added
 
-DIRECTION = "Name, file of an edit, FILE#COMPONENT[:FIRST:END], or s:LAYER:CHANNEL"
 STIT = edit_preset("stit")
 YES = {True: "yes", False: "no"}
 
@@ -82,6 +87,8 @@ app = typer.Typer(
 )
 app.add_typer(directions_app, name="directions")
 app.add_typer(weights_app, name="weights")
+app.add_typer(queue_app, name="queue")
+app.command()(batch)
 
 
 def _version(wanted: bool) -> None:
@@ -196,14 +203,9 @@ def edit(
         Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
     ] = None,
     source: Source = None,
-    direction: Annotated[list[str] | None, typer.Option(help=f"{DIRECTION}; may be repeated.")] = None,
-    strength: Annotated[
-        list[str] | None,
-        typer.Option(help="One for each direction: a number, or keyframes such as 0:0,48:2 (frames) or 0s:0,1.5s:2."),
-    ] = None,
-    years: Annotated[
-        str | None, typer.Option(help="Make the face so much older, such as +20 or 0:0,48:20: `age`, counted in years.")
-    ] = None,
+    direction: Directions = None,
+    strength: Strengths = None,
+    years: Years = None,
     from_: FromText = None,
     to: ToText = None,
     beta: Beta = BETA,

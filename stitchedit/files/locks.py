@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -19,6 +20,8 @@ from stitchedit.errors import InUse, NotAProject
 
 log = logging.getLogger(__name__)
 
+_TAKEN = (errno.EWOULDBLOCK, errno.EACCES)
+_LOOK_AGAIN = 0.01  # seconds
 
 _made: ContextVar[WeakSet[Lock] | None] = ContextVar("locks made in the innermost `released_at_end`", default=None)
 
@@ -45,20 +48,21 @@ class Lock:
     Args:
         folder: a folder that exists.
         alone: as its only user, to write; else together with other readers.
+        patience: seconds to wait for those who have it.
     Raises: InUse, when another process holds it; NotAProject, when there is no such folder.
     """
 
-    def __init__(self, folder: Path, *, alone: bool) -> None:
-        self._handle: int | None = None
+    def __init__(self, folder: Path, *, alone: bool, patience: float = 0.0) -> None:
+        self.handle: int | None = None  # of the open folder; a process that inherits it holds the lock too
         try:
-            self._handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+            self.handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
         except OSError:
             raise NotAProject(folder) from None
         try:
-            flock(self._handle, alone)
+            _wait_for(self.handle, alone, patience)
         except OSError as exc:
-            if exc.errno in (errno.EWOULDBLOCK, errno.EACCES):
-                holder = _holder(self._handle)
+            if exc.errno in _TAKEN:
+                holder = _holder(self.handle)
                 self.release()
                 raise InUse(folder, holder) from None
             log.debug("%s cannot be locked (%s): nobody else must use it now", folder, exc.strerror)
@@ -68,9 +72,9 @@ class Lock:
 
     def release(self) -> None:
         """Harmless when called again."""
-        if self._handle is not None:
-            os.close(self._handle)
-            self._handle = None
+        if self.handle is not None:
+            os.close(self.handle)
+            self.handle = None
 
     def __del__(self) -> None:
         self.release()
@@ -83,6 +87,18 @@ def flock(handle: int, alone: bool) -> None:
     except ImportError:  # Windows
         raise OSError(errno.ENOSYS, "this system has no flock") from None
     fcntl.flock(handle, (fcntl.LOCK_EX if alone else fcntl.LOCK_SH) | fcntl.LOCK_NB)
+
+
+def _wait_for(handle: int, alone: bool, patience: float) -> None:
+    """Lock an open folder, as soon as those who have it let go. Raises OSError, when they do not in time."""
+    end = time.monotonic() + patience
+    while True:
+        try:
+            return flock(handle, alone)
+        except OSError as exc:
+            if exc.errno not in _TAKEN or time.monotonic() >= end:
+                raise
+            time.sleep(_LOOK_AGAIN)
 
 
 def _holder(handle: int) -> int | None:

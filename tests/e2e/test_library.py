@@ -19,6 +19,9 @@ from stitchedit.evaluation.edit_effect import load_moves
 from stitchedit.files.locks import Lock
 from stitchedit.project.records import Records
 from stitchedit.provenance.manifest import read_back
+from stitchedit.queue.folder import Queue
+from stitchedit.queue.jobs import log_end, result_of
+from stitchedit.queue.worker import work
 from stitchedit.types import ByteArray
 from stitchedit.video import open_video
 
@@ -140,3 +143,14 @@ def test_what_was_made_is_measured(folder: Path, clip: se.Inversion, mine: se.Di
     assert "<td>flicker</td>" in result._repr_html_()
     assert (folder / "page.html").is_file()
     assert se.evaluate(clip, ceiling=False).figures["inversion_psnr"].value > 5
+
+
+def test_a_queued_command_is_the_real_one(folder: Path, clip: se.Inversion) -> None:
+    """Through the program itself: its result, its log and its progress."""
+    queue = Queue(folder / "queue")
+    queue.add(["preview", "clip.mp4", "--direction", "push.npy", "--uncalibrated", "-o", "queued.png"], folder)
+    (job,) = work(queue)
+    assert (job.state, job.said) == ("done", "")
+    assert result_of(queue.folder(1)) == {"sheet": "queued.png"}
+    assert (folder / "queued.png").is_file()
+    assert any("preview: 3 of 3" in line for line in log_end(queue.folder(1)))

@@ -1,6 +1,7 @@
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -112,3 +113,13 @@ def test_what_was_locked_in_a_call_is_free_after_it_even_when_somebody_keeps_it(
     with pytest.raises(InUse):
         Lock(tmp_path, alone=True)
     outer.release()
+
+
+def test_who_has_patience_gets_a_lock_that_is_let_go(tmp_path: Path) -> None:
+    held = Lock(tmp_path, alone=True)
+    threading.Timer(0.1, held.release).start()
+    Lock(tmp_path, alone=True, patience=20).release()
+    held = Lock(tmp_path, alone=True)
+    with pytest.raises(InUse):
+        Lock(tmp_path, alone=True, patience=0.05)
+    held.release()

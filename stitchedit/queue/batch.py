@@ -1,0 +1,72 @@
+"""One edit of many clips: for each a job that inverts it, where that is not done, and one that edits it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from stitchedit.errors import CannotOpen, ProjectError, QueueError
+from stitchedit.project.folder import INVERT_STAGES, default_root
+from stitchedit.project.records import Records
+from stitchedit.provenance.manifest import notice_text, notices
+from stitchedit.queue.folder import Queue
+from stitchedit.queue.jobs import Job
+
+VIDEOS = (".avi", ".gif", ".m2ts", ".m4v", ".mkv", ".mov", ".mp4", ".mpg", ".mts", ".mxf", ".ts", ".webm", ".wmv")
+
+
+def find_clips(folder: Path) -> tuple[list[Path], list[str]]:
+    """The videos of a folder by name; and a line for each that is left out: edited ones, and what cannot be opened.
+
+    Raises: QueueError, where the folder cannot be read or holds no video.
+    """
+    try:
+        names = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEOS and path.is_file())
+    except OSError as exc:
+        raise QueueError(f"{folder} cannot be read: {exc.strerror}", "give a folder of videos") from exc
+    clips, skipped = [], []
+    for path in (path for path in names if not path.name.startswith(".")):
+        try:
+            told = notices(notice_text(path))
+        except CannotOpen as exc:
+            skipped.append(str(exc))
+            continue
+        if told:
+            skipped.append(f"{path} is left out: it is an edit already ({told[-1].get('edit', 'unknown')})")
+        else:
+            clips.append(path)
+    if not clips:
+        raise QueueError(f"{folder} holds no video to edit", "; ".join(skipped[:3]) or f"known are {', '.join(VIDEOS)}")
+    return clips, skipped
+
+
+def add_clips(
+    queue: Queue, clips: Sequence[Path], invert: Sequence[str], edit: Sequence[str], output: Path | None = None
+) -> list[Job]:
+    """Queue the jobs of some clips.
+
+    Args:
+        invert, edit: what follows the clip in each command.
+        output: the folder for the results, which get the names of their clips; None: as `edit` names them.
+    Raises: QueueError, when a result would replace its clip.
+    """
+    if output is not None and any(output.resolve() == clip.parent.resolve() for clip in clips):
+        raise QueueError(
+            f"{output} is the folder of the clips", "name another one: results get the names of their clips"
+        )
+    jobs = []
+    for clip in (clip.absolute() for clip in clips):
+        before = 0
+        if not _is_inverted(clip):
+            jobs.append(queue.add(["invert", str(clip), *invert]))
+            before = jobs[-1].number
+        place = [] if output is None else ["-o", str(output.absolute() / clip.name)]
+        jobs.append(queue.add(["edit", str(clip), *edit, *place], after=before))
+    return jobs
+
+
+def _is_inverted(clip: Path) -> bool:
+    with suppress(ProjectError):
+        return set(INVERT_STAGES) <= set(Records.read(default_root(clip) / "project.toml").data["stages"])
+    return False
