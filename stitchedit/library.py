@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import fields, replace
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitchedit.config import (
     EditConfig,
@@ -33,9 +33,6 @@ from stitchedit.editing.edits import Asked, chosen_regions, load_edits
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.editing.strength_range import check_range
 from stitchedit.errors import ConfigError
-from stitchedit.evaluation import html_report
-from stitchedit.evaluation.report import Evaluation
-from stitchedit.evaluation.run import evaluate as measure
 from stitchedit.files.locks import released_at_end
 from stitchedit.pipeline import calibration, edit_clip, invert_clip
 from stitchedit.pipeline.import_stit import adopt
@@ -45,6 +42,9 @@ from stitchedit.pipeline.summaries import EditSummary
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project, open_project, relocate
 from stitchedit.video.sequence_names import parse_fps
+
+if TYPE_CHECKING:
+    from stitchedit.evaluation.report import Evaluation
 
 log = logging.getLogger(__name__)
 
@@ -242,6 +242,9 @@ def evaluate(
     Returns: `.figures` by name, each with its value, unit and target; in a notebook a table of them.
     Raises: ConfigError, ProjectError, VideoError, FaceError.
     """
+    from stitchedit.evaluation import html_report  # takes a second, and few measure
+    from stitchedit.evaluation.run import evaluate as measure
+
     known = ("truth", "project", "source", "embedding", "ceiling", "device", "predictors")
     _refuse_unknown(options, known)
     paths = {k: Path(v) for k, v in options.items() if k in ("truth", "project", "source") and v is not None}

@@ -28,8 +28,8 @@ from stitchedit.faces.tracklets import SAME_PERSON
 from stitchedit.faces.visibility import visibility_flags
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.image.contact_sheet import spread
-from stitchedit.masks.region_shape import Shape
-from stitchedit.pipeline.inversion import Inversion, StillEdit, still_edit
+from stitchedit.pipeline.inversion import Inversion
+from stitchedit.pipeline.still_edit import StillEdit, still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.strength import Keyframes, Strength
 from stitchedit.types import ByteArray, FloatArray
@@ -194,18 +194,14 @@ class _Probe:
         self.sources = self._seen([frame.rgb() for frame, _ in self.frames])
         self._before: dict[str, list[float]] = {}
         self._still: tuple[Direction, StillEdit] | None = None  # of the last direction
-        self._shapes: list[Shape] = []
 
     def draw(self, direction: Direction, strength: float) -> list[_Seen]:
         edits = ((direction, strength),)
         if self._still is None or self._still[0] is not direction:
             self._still = direction, still_edit(self.inverted, edits, self.regions, self.fidelity)
         still = self._still[1]
-        if not self._shapes:
-            self._shapes = [still.shape(index) for _, index in self.frames]
         codes = self.inverted.moved(edits, force=True)  # whether it fits was said before
-        pairs = zip(self.frames, self._shapes, strict=True)
-        return self._seen([still.draw(frame, index, [codes], shape)[0] for (frame, index), shape in pairs])
+        return self._seen([still.draw(frame, index, [codes])[0] for frame, index in self.frames])
 
     def change(self, ruler: Ruler, drawn: Sequence[_Seen]) -> float:
         """Median over frames of what the attribute moved by since the source."""

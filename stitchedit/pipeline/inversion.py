@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import copy
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from stitchedit.compositing.blenders import BLENDERS, Blender
-from stitchedit.compositing.feathering import fade_widths
-from stitchedit.compositing.paste import compose
-from stitchedit.config import DEFAULT_LANDMARKS, AlignConfig, EditConfig
-from stitchedit.editing.edits import Asked, Edits, all_keep_colours, chosen_regions, joint_fidelity, load_edits
+from stitchedit.config import DEFAULT_LANDMARKS, AlignConfig
+from stitchedit.editing.edits import Asked, Edits, chosen_regions, load_edits
 from stitchedit.editing.move_latents import edit as move_latents
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
 from stitchedit.editing.strength_range import check_range, require_near
 from stitchedit.editing.style_space import require_drawn, style_space
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.files.image_folder import png_bytes
-from stitchedit.image.arrays import require_picture, to_bytes
+from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.inversion.crop_batches import Batches
-from stitchedit.masks.region_shape import Shape
-from stitchedit.masks.regions import still_shape
 from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map, opening_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator, draw
@@ -37,11 +33,14 @@ from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import INVERT_STAGES, Project
 from stitchedit.strength import Keyframes, Strength
 from stitchedit.types import AskedChange, ByteArray, Crops, EditedLatents, FacePoints, FloatArray, Latents, Tracks
-from stitchedit.video import Frame, VideoSource, open_video, paste
+from stitchedit.video import Frame, VideoSource, open_video
+from stitchedit.video.recent_frames import RecentFrames
 
 SPREAD_SAMPLES = 100  # faces
 SHOWN = 3  # frames, in a notebook
+KEPT = 4  # frames, of which `Inversion.warm` keeps what does not depend on an edit
 COARSE_PX = 32  # layers up to here hold who somebody is rather than how they are lit
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -55,8 +54,7 @@ class Inversion:
     points: FacePoints
     latents: Latents
     generator: Generator
-    # fidelity -> this with its generator softened, of the last edit that was drawn and wanted that
-    _softened: dict[float, Inversion] = field(default_factory=dict)
+    _kept: dict[str, OrderedDict[Any, Any]] = field(default_factory=dict)  # see `warm`
 
     @property
     def landmarks(self) -> str:
@@ -87,21 +85,51 @@ class Inversion:
             require_near(float(np.linalg.norm(edited.ws - self.latents.ws, axis=-1).max()), self.spread)
         return edited
 
+    def warm(self, kind: str, key: Hashable, make: Callable[[], Value], most: int = KEPT) -> Value:
+        """What does not depend on an edit, made when it is first asked for; the last ones of a kind stay.
+
+        Args:
+            key: which of its kind.
+            most: how many stay.
+        """
+        kept = self._kept.setdefault(kind, OrderedDict())
+        if key not in kept:
+            made = make()
+            while len(kept) >= most:
+                kept.popitem(last=False)
+            kept[key] = made
+        kept.move_to_end(key)
+        found: Value = kept[key]
+        return found
+
     @property
     def spread(self) -> float:
         """Mean distance of the generator's faces to the mean face, in W; the same however it is tuned."""
+        return self.warm("spread", None, self._measured_spread)
+
+    def _measured_spread(self) -> float:
         random = torch.Generator().manual_seed(0)
         z = torch.randn(SPREAD_SAMPLES, self.generator.z_dim, generator=random).to(self.generator.w_avg.device)
         with torch.inference_mode():
             return float((self.generator.mapping(z)[:, 0] - self.generator.w_avg).norm(dim=-1).mean())
 
-    def synthesized(self, index: int, codes: Latents | EditedLatents | None = None) -> Tensor:
-        """What the generator draws of a crop's code, [1, 3, S, S] in [-1, 1], without gradients; None: of its pivot."""
+    def synthesized(self, index: int, codes: Latents | EditedLatents | None = None, size: int | None = None) -> Tensor:
+        """What the generator draws of a crop's code, [1, 3, S, S] in [-1, 1], without gradients.
+
+        Args:
+            codes: None: of its pivot.
+            size: S, one of the generator's exits; None: that of the crops.
+        """
         ws, device = (codes or self.latents).ws[index : index + 1], self.generator.w_avg.device
         moved = codes.offset(index) if isinstance(codes, EditedLatents) else None
         with torch.inference_mode():
             offset = None if moved is None else torch.from_numpy(moved).to(device)
-            return draw(self.generator, torch.from_numpy(ws).to(device), offset, resolution=self.crops.size)
+            return draw(self.generator, torch.from_numpy(ws).to(device), offset, resolution=size or self.crops.size)
+
+    @property
+    def quick_size(self) -> int:
+        """Pixels of the next exit of the generator below the size of the crops; that size, where there is none."""
+        return max((size for size in self.generator.exits if size < self.crops.size), default=self.crops.size)
 
     def asked(self, edits: Edits) -> tuple[AskedChange, ...]:
         """By how much each direction that says what it is about is to move that in each frame, by its strength."""
@@ -125,13 +153,18 @@ class Inversion:
         regions: str | Sequence[str] | None = None,
         seed: int = 0,
         force: bool = False,
+        quick: bool = False,
     ) -> ByteArray:
-        """One frame of the clip with an edit, in seconds: uint8 RGB [H, W, 3], upright.
+        """One frame of the clip with an edit: uint8 RGB [H, W, 3], upright.
 
         It is drawn by itself, as `preview` does it. The video differs in this: there the generator is tuned further so
         that the face meets its surroundings (stitching), what changes is averaged over neighbouring frames, frames in
-        which the face is covered or hardly seen fade to the source, and strengths are those that `calibration` finds
-        for the clip. A frame without the face is the source's.
+        which the face is covered or hardly seen fade to the source, a head's border is agreed upon with neighbouring
+        frames, and strengths are those that `calibration` finds for the clip. A frame without the face is the source's.
+
+        What does not depend on the edit (frame, crop, masks, the face before the edit) is kept for the frames that were
+        looked at last: a second picture of one takes some tenths of a second. A frame that lies far on in the clip has
+        to be read up to first.
 
         Args:
             frame: index in the clip, 0 is the first.
@@ -140,6 +173,7 @@ class Inversion:
             regions: what may change: head, face, mouth or eyes, or several of these; None: what the directions need.
             seed: chooses the person of `identity`.
             force: take directions that were made for another generator, and strengths far out of range.
+            quick: draw the change at the next smaller exit of the generator, for a slider that is being dragged.
         Raises: ConfigError, for a frame that the clip has not, an unknown region or a strength that is far out of its
             direction's range; DirectionError; EmptyMask.
         """
@@ -149,14 +183,19 @@ class Inversion:
         index = np.flatnonzero(self.crops.frames == frame)
         if not len(index):
             return picture.rgb()
-        still = still_edit(self, asked, chosen_regions(asked, regions))
-        return still.draw(picture, int(index[0]), [self.moved(asked, seed=seed, force=force)])[0]
+        from stitchedit.pipeline.still_edit import still_edit
+
+        still, codes = (
+            still_edit(self, asked, chosen_regions(asked, regions)),
+            self.moved(asked, seed=seed, force=force),
+        )
+        return still.draw(picture, int(index[0]), [codes], self.quick_size if quick else None)[0]
 
     def _read(self, frame: int) -> Frame:
         """A frame of the source. Raises ConfigError, when there is none of this index."""
         if not 0 <= frame < len(self.tracks.state):
             raise ConfigError(f"there is no frame {frame}", f"the clip has frames 0 to {len(self.tracks.state) - 1}")
-        return next(picture for picture in self.source if picture.index == frame)
+        return self.warm("frames", None, lambda: RecentFrames(self.source))[frame]
 
     def frames_of(self, crops: Sequence[int]) -> Iterator[tuple[Frame, int]]:
         """The source's frames of some crops, each with its crop's index; the clip is read no further than the last."""
@@ -248,23 +287,45 @@ def source_detail(
             lies in their opening: where somebody looks is not who it is.
         own_colours: whether lips are to keep their colour, skin its colour and light, as far as fidelity goes.
     """
-    size = inverted.crops.size
-    before_edit = lru_cache(maxsize=4)(inverted.synthesized)  # few frames are asked for at several strengths
+    own = fidelity**2
 
     def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
-        pictures = (inverted.batches.images([index], size), before_edit(index), edited)
-        source, before, after = (p[0].permute(1, 2, 0).cpu().numpy() for p in pictures)
-        mesh, own = inverted.points.points[index], fidelity**2
-        eyes, lips, skin = eyes_map(mesh, size), None, None
-        own_eyes = np.asarray(OWN_EYES * (own * eyes + (1 - own) * opening_map(mesh, size)), np.float32)
+        size = int(edited.shape[-1])
+        source, before = inverted.warm("before", (index, size), lambda: _unedited(inverted, index, size))
+        masks = inverted.warm("masks", (index, size), lambda: _masks(inverted.points.points[index], size))
+        lips, skin = None, None
+        own_eyes = np.asarray(OWN_EYES * (own * masks.eyes + (1 - own) * masks.openings), np.float32)
         if own_colours:
-            lips = lips_map(mesh, size)
-            skin = (OWN_SKIN * own) * face_mask(mesh, size) * (1 - lips) * (1 - eyes)
-            lips = OWN_LIPS * own * lips
-        missed = carried(source, before, after, inside, eyes, own_eyes, lips, skin)
+            skin = (OWN_SKIN * own) * masks.face * (1 - masks.lips) * (1 - masks.eyes)
+            lips = OWN_LIPS * own * masks.lips
+        missed = carried(source, before, _picture(edited), inside, masks.eyes, own_eyes, lips, skin)
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail
+
+
+class _Masks(NamedTuple):
+    """Parts of a face, each float32 [S, S] in 0..1."""
+
+    eyes: FloatArray
+    openings: FloatArray
+    lips: FloatArray
+    face: FloatArray
+
+
+def _masks(mesh: FloatArray, size: int) -> _Masks:
+    return _Masks(eyes_map(mesh, size), opening_map(mesh, size), lips_map(mesh, size), face_mask(mesh, size))
+
+
+def _unedited(inverted: Inversion, index: int, size: int) -> tuple[FloatArray, FloatArray]:
+    """A crop and what the tuned generator draws of it, each [S, S, 3] in [-1, 1]."""
+    return _picture(inverted.batches.images([index], size)), _picture(inverted.synthesized(index, size=size))
+
+
+def _picture(image: Tensor) -> FloatArray:
+    """[1, 3, S, S] as [S, S, 3]."""
+    channels_last: FloatArray = image[0].permute(1, 2, 0).cpu().numpy()
+    return channels_last
 
 
 def softened(inverted: Inversion, fidelity: float) -> Inversion:
@@ -276,7 +337,7 @@ def softened(inverted: Inversion, fidelity: float) -> Inversion:
     """
     if fidelity == 1:
         return inverted
-    soft = replace(inverted, generator=copy.deepcopy(inverted.generator), _softened={})
+    soft = replace(inverted, generator=copy.deepcopy(inverted.generator), _kept={})
     untuned, _ = loading.generator(inverted.project.fact("settings", "generator"), inverted.generator.w_avg.device)
     with torch.no_grad():
         pairs = zip(soft.generator.named_parameters(), untuned.parameters(), strict=True)
@@ -284,52 +345,3 @@ def softened(inverted: Inversion, fidelity: float) -> Inversion:
             if soft.generator.layer_px(name) <= COARSE_PX:
                 parameter.lerp_(start, 1 - fidelity)
     return soft
-
-
-@dataclass(frozen=True, slots=True)
-class StillEdit:
-    """Draws single frames of an edit, each by itself: pasted, but neither stitched nor averaged over time."""
-
-    inverted: Inversion  # with its generator as the edit wants it
-    detail: Callable[[int, Tensor, FloatArray | None], Tensor]
-    regions: tuple[str, ...]  # as `config.united` gives them
-    blender: Blender
-
-    def shape(self, index: int) -> Shape:
-        """What may change of the crop with this index; the same for every edit."""
-        return still_shape(self.regions, self.inverted.crops.images[index], self.inverted.points.points[index])
-
-    def draw(
-        self, frame: Frame, index: int, versions: Sequence[EditedLatents], shape: Shape | None = None
-    ) -> list[ByteArray]:
-        """A frame of the source with several edits: uint8 RGB [H, W, 3] for each.
-
-        Args:
-            index: of the frame among the crops.
-            versions: the codes of the whole clip, once for each edit.
-            shape: as `shape` gives it, where it is known already: that of a head takes a second.
-        Raises: EmptyMask; ConfigError, where the generator draws no picture any more.
-        """
-        crops = self.inverted.crops
-        own, quad = crops.images[index], crops.quads[index]
-        shape = shape or self.shape(index)
-        put = partial(compose, frame.rgb_float, frame.size, blender=self.blender, own=own, frame=frame.index)
-        pictures = []
-        for codes in versions:
-            drawn = require_picture(self.inverted.synthesized(index, codes))
-            crop = to_bytes((drawn + self.detail(index, drawn, None))[0])
-            fade = fade_widths([own], [crop], [shape], [])[0]
-            pictures.append(paste(frame, *put(crop, quad, shape, fade=fade)).rgb())
-        return pictures
-
-
-def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...], fidelity: float | None = None) -> StillEdit:
-    """What draws frames of these edits: the generator as far from its tuning as they want it, the source's detail."""
-    fidelity = joint_fidelity(edits) if fidelity is None else fidelity
-    kept = inverted._softened
-    soft = kept.get(fidelity) or softened(inverted, fidelity)
-    if soft is not inverted:
-        kept.clear()  # a generator is large
-        kept[fidelity] = soft
-    detail = source_detail(inverted, fidelity, all_keep_colours(edits))
-    return StillEdit(soft, detail, regions, BLENDERS[EditConfig().blender])

@@ -11,15 +11,19 @@ import numpy as np
 from stitchedit.editing.direction import Change, Direction, direction_label, own_regions
 from stitchedit.editing.edits import Asked, load_edits
 from stitchedit.editing.strength_range import check_range, within_range
+from stitchedit.faces.alignment import sides
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import png_bytes, save_png
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.pipeline.calibration import applied_all, log_answers
-from stitchedit.pipeline.inversion import Inversion, load_inversion, still_edit
+from stitchedit.pipeline.inversion import Inversion, load_inversion
+from stitchedit.pipeline.still_edit import still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
 from stitchedit.types import ByteArray
 
+CELL_PX = 320  # height of a picture
+ENOUGH = 0.75  # of the pixels that a crop has in a sheet: the change is drawn at so many, the rest is the source's
 PREVIEWED = (-2.0, -1.0, 1.0, 2.0)  # strengths
 
 
@@ -113,9 +117,18 @@ def draw_sheet(
     still = still_edit(inverted, asked, regions)
     shown = spread(np.arange(len(inverted.crops.frames)), frames)
     rows, labels = [], []
+    size = _drawn_size(inverted)
     for frame, index in inverted.frames_of(shown):
-        rows.append([frame.rgb(), *still.draw(frame, index, versions)])
+        rows.append([frame.rgb(), *still.draw(frame, index, versions, size)])
         labels.append(str(frame.index))
         progress("preview", len(rows), len(shown))
     captions = ["source", *(str(change) for change in changes)]
-    return contact_sheet(rows, captions, labels, cell_px=320)
+    return contact_sheet(rows, captions, labels, cell_px=CELL_PX)
+
+
+def _drawn_size(inverted: Inversion) -> int:
+    """The smallest exit of the generator that holds ENOUGH of the pixels that a crop has in a sheet."""
+    crops = inverted.crops
+    shown = float(sides(crops.quads).max()) * CELL_PX / inverted.tracks.frame_size[1]
+    exits = (size for size in inverted.generator.exits if ENOUGH * shown <= size < crops.size)
+    return min(exits, default=crops.size)

@@ -1,0 +1,78 @@
+"""Single frames of an edit, each by itself: what previews, sliders and the solver of strengths look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from torch import Tensor
+
+from stitchedit.compositing.blenders import BLENDERS, Blender
+from stitchedit.compositing.feathering import fade_widths
+from stitchedit.compositing.paste import compose
+from stitchedit.config import EditConfig
+from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity
+from stitchedit.image.arrays import require_picture, resize, to_bytes
+from stitchedit.masks.region_shape import Shape
+from stitchedit.masks.regions import still_shape
+from stitchedit.pipeline.inversion import Inversion, softened, source_detail
+from stitchedit.types import ByteArray, EditedLatents, FloatArray
+from stitchedit.video import Frame, paste
+
+
+@dataclass(frozen=True, slots=True)
+class StillEdit:
+    """Draws single frames of an edit, each by itself: pasted, but neither stitched nor averaged over time."""
+
+    tuned: Inversion  # keeps what does not depend on the edit
+    inverted: Inversion  # with its generator as the edit wants it
+    detail: Callable[[int, Tensor, FloatArray | None], Tensor]
+    regions: tuple[str, ...]  # as `config.united` gives them
+    blender: Blender
+
+    def shape(self, index: int) -> Shape:
+        """What may change of the crop with this index; the same for every edit."""
+        crops, points = self.tuned.crops, self.tuned.points.points
+
+        def made() -> Shape:
+            return still_shape(self.regions, self._own(index, crops.size), points[index])
+
+        return self.tuned.warm("shape", (index, self.regions), made)
+
+    def draw(
+        self, frame: Frame, index: int, versions: Sequence[EditedLatents], size: int | None = None
+    ) -> list[ByteArray]:
+        """A frame of the source with several edits: uint8 RGB [H, W, 3] for each.
+
+        Args:
+            index: of the frame among the crops.
+            versions: the codes of the whole clip, once for each edit.
+            size: pixels at which the change is drawn, one of the generator's exits; None: those of the crops, as always
+                for edits in StyleSpace, which may act in the finest layers alone.
+        Raises: EmptyMask; ConfigError, where the generator draws no picture any more.
+        """
+        if size is None or any(codes.offsets is not None for codes in versions):
+            size = self.tuned.crops.size
+        own, quad, shape = self._own(index, size), self.tuned.crops.quads[index], self.shape(index)
+        put = partial(compose, frame.rgb_float, frame.size, blender=self.blender, own=own, frame=frame.index)
+        pictures = []
+        for codes in versions:
+            drawn = require_picture(self.inverted.synthesized(index, codes, size))
+            crop = to_bytes((drawn + self.detail(index, drawn, None))[0])
+            fade = fade_widths([own], [crop], [shape], [])[0]
+            pictures.append(paste(frame, *put(crop, quad, shape, fade=fade)).rgb())
+        return pictures
+
+    def _own(self, index: int, size: int) -> ByteArray:
+        return self.tuned.warm("crop", (index, size), lambda: resize(self.tuned.crops.images[index], size))
+
+
+def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...], fidelity: float | None = None) -> StillEdit:
+    """What draws frames of these edits: the generator as far from its tuning as they want it, the source's detail."""
+    wanted = joint_fidelity(edits) if fidelity is None else fidelity
+    soft = inverted
+    if wanted != 1:
+        soft = inverted.warm("softened", wanted, lambda: softened(inverted, wanted), most=1)  # a generator is large
+    detail = source_detail(inverted, wanted, all_keep_colours(edits))
+    return StillEdit(inverted, soft, detail, regions, BLENDERS[EditConfig().blender])
