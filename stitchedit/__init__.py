@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stitchedit.library import direction as direction
     from stitchedit.library import edit as edit
     from stitchedit.library import evaluate as evaluate
+    from stitchedit.library import find_faces as find_faces
     from stitchedit.library import invert as invert
     from stitchedit.library import open_inversion as open_inversion
     from stitchedit.library import preview as preview
@@ -64,6 +65,7 @@ _HOME = {
     "edit": "library",
     "edit_preset": "config",
     "evaluate": "library",
+    "find_faces": "library",
     "invert": "library",
     "invert_preset": "config",
     "list_directions": "editing.direction",

@@ -21,8 +21,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from stitchedit.config import (
+    EVERYBODY,
+    LARGEST,
     EditConfig,
     InvertConfig,
+    TrackConfig,
     edit_preset,
     encode_space,
     invert_preset,
@@ -33,14 +36,18 @@ from stitchedit.editing.edits import Asked, chosen_regions, load_edits
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.editing.strength_range import check_range
 from stitchedit.errors import ConfigError
+from stitchedit.faces.tracking import track_faces
 from stitchedit.files.locks import released_at_end
 from stitchedit.pipeline import calibration, edit_clip, invert_clip
+from stitchedit.pipeline.clip_sheets import Portrait, portraits
 from stitchedit.pipeline.import_stit import adopt
 from stitchedit.pipeline.inversion import Inversion, load_inversion
+from stitchedit.pipeline.multi_face import iter_rgb
 from stitchedit.pipeline.preview_sheet import Sheet, draw_sheet
 from stitchedit.pipeline.summaries import EditSummary
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project, open_project, relocate
+from stitchedit.video import open_video
 from stitchedit.video.sequence_names import parse_fps
 
 if TYPE_CHECKING:
@@ -58,6 +65,34 @@ def direction(name: str | Path) -> Direction:
     Raises: UnknownDirection, DirectionError, HashMismatch.
     """
     return load_direction(find_direction(name))
+
+
+def find_faces(
+    clip: Path | str, *, fps: Fraction | str | None = None, progress: Progress = silent
+) -> dict[str, Portrait]:
+    """Who is in a clip: a portrait by what `invert(face=...)` takes, "1" the largest face, then "2" and so on.
+
+    The clip is read once, which takes about a third of a second for a frame of full HD; nothing is written.
+
+    Args:
+        fps: frames a second of numbered pictures.
+    Raises: CannotOpen, CannotDecode; NoFace.
+    """
+    rate = parse_fps(str(fps)) if fps is not None and not isinstance(fps, Fraction) else fps
+    source = open_video(Path(clip), rate)
+    info = source.info
+    tracks = track_faces(
+        iter_rgb(source),
+        TrackConfig(),
+        [LARGEST, EVERYBODY],
+        frame_size=(info.width, info.height),
+        rate=info.rate,
+        progress=progress,
+        total=round((info.duration or 0) * info.rate),
+        name=str(clip),
+    )
+    numbers = ["1" if choice == LARGEST else choice for choice in tracks]
+    return dict(zip(numbers, portraits(source, list(tracks.values())), strict=True))
 
 
 def invert(
@@ -204,6 +239,8 @@ def calibrate(
     *,
     regions: str | Sequence[str] | None = None,
     force: bool = False,
+    by_ends: bool = False,
+    solve: bool = True,
     progress: Progress = silent,
 ) -> Change:
     """An edit with the strengths that give on this clip what was asked: for `Inversion.draw`, which takes them so.
@@ -212,13 +249,19 @@ def calibrate(
 
     Args:
         edits, regions, force: as for `Inversion.draw`.
+        by_ends: for sliders: solve once for each end of a direction's range, and take what lies between from there.
+        solve: find out what is not known yet; False, with `by_ends`: apply that as it is, without waiting.
     Raises: as `open_inversion` and `Inversion.draw`.
     """
     inverted = clip if isinstance(clip, Inversion) else open_inversion(clip)
     asked = load_edits(edits)
     check_range(asked, force=force)
     inverted.moved(asked, force=force)  # refuses what does not fit
-    answers = calibration.calibrate(inverted, asked, chosen_regions(asked, regions), progress=progress)
+    chosen = chosen_regions(asked, regions)
+    if by_ends:
+        found, answers = calibration.applied_by_ends(inverted, asked, chosen, solve=solve, progress=progress)
+        return Change(found)
+    answers = calibration.calibrate(inverted, asked, chosen, progress=progress)
     calibration.log_answers(answers)
     return Change(calibration.applied(asked, answers))
 

@@ -148,6 +148,19 @@ def strength_label(strength: Strength) -> str:
     return str(strength) if isinstance(strength, Keyframes) else f"{strength:+g}"
 
 
+def strength_option(strength: Strength) -> str:
+    """As an option of the command line has it: `2` or `0:0,48:2`; `parse_strength` gives the same back."""
+    if not isinstance(strength, Keyframes):
+        return repr(float(strength)).removesuffix(".0")
+    return ",".join(
+        f"{_decimal(key.at)}{'s' * key.in_seconds}:{strength_option(key.strength)}" for key in strength.keys
+    )
+
+
+def _decimal(at: Fraction) -> str:
+    return str(at) if at.denominator == 1 else f"{float(at):.9f}".rstrip("0")
+
+
 def _key(part: str, text: str) -> Key:
     found = _KEY.fullmatch(part)
     if found is None:

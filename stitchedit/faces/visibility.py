@@ -19,7 +19,7 @@ from scipy.ndimage import binary_closing, label, median_filter
 
 from stitchedit.faces.alignment import to_crop, to_source
 from stitchedit.faces.mesh_topology import face_outline
-from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, SkippedRange, Tracks
+from stitchedit.types import ByteArray, Crops, FacePoints, FaceState, FloatArray, SkippedRange, Tracks
 
 PARTED = 0.035  # of the crop's side: readings of one face that differ more from what is usual in the clip
 SURE = 0.5  # of the clip's best score: frames that reach it say what is usual
@@ -79,6 +79,14 @@ def doubtful_runs(tracks: Tracks, crops: Crops, found: ByteArray) -> list[Skippe
         else:
             runs.append(SkippedRange(frame, frame, frame / rate, (frame + 1) / rate, words))
     return runs
+
+
+def absent_runs(tracks: Tracks) -> list[SkippedRange]:
+    """The runs of frames that no face was found in."""
+    absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
+    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
+    rate = float(tracks.rate)
+    return [SkippedRange(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
 
 
 def _parted(tracks: Tracks, crops: Crops, points: FacePoints) -> FloatArray:

@@ -143,6 +143,28 @@ def applied_all(
     return [tuple(edits) for edits in found], answers
 
 
+def applied_by_ends(
+    inverted: Inversion, edits: Edits, regions: tuple[str, ...], *, solve: bool = True, progress: Progress = silent
+) -> tuple[Edits, tuple[Answer | None, ...]]:
+    """An edit as it is to be applied, by what was found at the ends of the directions' ranges: for sliders.
+
+    Nothing is tried for a strength between; the edit itself, which solves for the very strength, may come out a little
+    stronger or weaker.
+
+    Args:
+        solve: find out what is not known yet, some seconds a direction and side; else that is applied as it is.
+    Returns: the edit; and the answers by direction, None for what is not known or has none.
+    """
+    clip = inverted.warm("calibration", regions, lambda: _Calibration(inverted, regions))
+    answers = []
+    for number, (direction, strength) in enumerate(edits, 1):
+        peak = _peak(strength)
+        end = float(np.sign(peak)) * max(abs(peak), _reach(direction, float(np.sign(peak))))
+        solved = partial(progress, "calibrate", number, len(edits), direction.name)
+        answers.append(clip.answer(direction, end, solved, solve=solve))
+    return applied(edits, answers), tuple(answers)
+
+
 class _Calibration:
     """Finds answers for one clip, or takes those that are kept; frames and rulers are prepared once."""
 
@@ -156,8 +178,13 @@ class _Calibration:
     def probe(self) -> _Probe:
         return _Probe(self.inverted, self.regions, self.fidelity)
 
-    def answer(self, direction: Direction, peak: float, solved: Callable[[], None] = lambda: None) -> Answer | None:
-        """What a direction does at a strength; None where nothing is said of it. `solved` is called if it was tried."""
+    def answer(
+        self, direction: Direction, peak: float, solved: Callable[[], None] = lambda: None, *, solve: bool = True
+    ) -> Answer | None:
+        """What a direction does at a strength; None where nothing is said of it, or nothing known and not to `solve`.
+
+        `solved` is called if it was tried.
+        """
         if not (peak and direction.attribute and direction.amount):
             return None
         if direction.attribute not in self._rulers:
@@ -166,7 +193,7 @@ class _Calibration:
         key = _key(self.inverted, direction, ruler, peak, self.regions, self.fidelity)
         path = self.inverted.project.root / FOLDER / f"{key}.json"
         answer = _kept(path)
-        if answer is None:
+        if answer is None and solve:
             answer = _unread(direction, peak) if ruler is None else _solve(self.probe, ruler, direction, peak)
             solved()
             if self.keep:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,6 +20,14 @@ FACE_PX = 256  # of a face in a sheet
 _FACES_A_ROW = 6
 
 
+class Portrait(NamedTuple):
+    """A face of a clip."""
+
+    picture: ByteArray  # uint8 RGB [FACE_PX, FACE_PX, 3]
+    frame: int  # where it is seen so
+    frames: int  # in how many it is found
+
+
 def pick(source: VideoSource, wanted: Sequence[int]) -> dict[int, ByteArray]:
     """The wanted frames as upright RGB, by index."""
     chosen = set(wanted)
@@ -32,15 +41,24 @@ def before_after(source: VideoSource, edited: VideoSource, frames: Sequence[int]
     return contact_sheet(rows, ["source", caption], [str(f) for f in frames], cell_px=320)
 
 
-def faces_sheet(source: VideoSource, tracks: Sequence[Tracks], output: Path) -> None:
-    """Which number is whom: each face where it is half through its frames, numbered from 1 as `edit --only` has it."""
+def portraits(source: VideoSource, tracks: Sequence[Tracks]) -> list[Portrait]:
+    """Each face where it is half through its frames; what lies outside of the picture is black."""
     frames = [int(own.frames[len(own.frames) // 2]) for own in tracks]
-    pictures, cells = pick(source, frames), []
+    pictures, found = pick(source, frames), []
     for own, frame in zip(tracks, frames, strict=True):
         quad = quads(own.landmarks[frame][None], AlignConfig())[0]
         margin = max(0, *np.ceil(-quad.min(axis=0)), *np.ceil(quad.max(axis=0) - own.frame_size))
         edge = int(margin) + 1  # else what is outside of the picture would be its mirror image
-        cells.append(crop(np.pad(pictures[frame], ((edge, edge), (edge, edge), (0, 0))), quad + edge, FACE_PX))
+        padded = np.pad(pictures[frame], ((edge, edge), (edge, edge), (0, 0)))
+        found.append(Portrait(crop(padded, quad + edge, FACE_PX), frame, len(own.frames)))
+    return found
+
+
+def faces_sheet(source: VideoSource, tracks: Sequence[Tracks], output: Path) -> None:
+    """Which number is whom: the portraits, numbered from 1 as `edit --only` has it."""
+    faces = portraits(source, tracks)
+    cells = [face.picture for face in faces]
+    frames = [face.frame for face in faces]
     named = [f"face {number}, frame {frame}" for number, frame in enumerate(frames, 1)]
     rows = [
         contact_sheet([cells[at : at + _FACES_A_ROW]], named[at : at + _FACES_A_ROW], [""], cell_px=FACE_PX)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, c
 from stitchedit.editing.strength_range import check_range, require_near
 from stitchedit.editing.style_space import require_drawn, style_space
 from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.faces.visibility import absent_runs, doubtful_runs, visibility_flags
 from stitchedit.files.image_folder import png_bytes
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import contact_sheet, spread
@@ -32,7 +34,17 @@ from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import INVERT_STAGES, Project
 from stitchedit.strength import Keyframes, Strength
-from stitchedit.types import AskedChange, ByteArray, Crops, EditedLatents, FacePoints, FloatArray, Latents, Tracks
+from stitchedit.types import (
+    AskedChange,
+    ByteArray,
+    Crops,
+    EditedLatents,
+    FacePoints,
+    FloatArray,
+    Latents,
+    SkippedRange,
+    Tracks,
+)
 from stitchedit.video import Frame, VideoSource, open_video
 from stitchedit.video.recent_frames import RecentFrames
 
@@ -41,6 +53,7 @@ SHOWN = 3  # frames, in a notebook
 KEPT = 4  # frames, of which `Inversion.warm` keeps what does not depend on an edit
 COARSE_PX = 32  # layers up to here hold who somebody is rather than how they are lit
 Value = TypeVar("Value")
+_warming = threading.Lock()  # held for a moment by whoever looks at what is kept
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -88,19 +101,24 @@ class Inversion:
     def warm(self, kind: str, key: Hashable, make: Callable[[], Value], most: int = KEPT) -> Value:
         """What does not depend on an edit, made when it is first asked for; the last ones of a kind stay.
 
+        Threads may ask at once; then one thing may be made twice.
+
         Args:
             key: which of its kind.
             most: how many stay.
         """
-        kept = self._kept.setdefault(kind, OrderedDict())
-        if key not in kept:
-            made = make()
-            while len(kept) >= most:
-                kept.popitem(last=False)
+        with _warming:
+            kept = self._kept.setdefault(kind, OrderedDict())
+            if key in kept:
+                kept.move_to_end(key)
+                there: Value = kept[key]
+                return there
+        made = make()
+        with _warming:
             kept[key] = made
-        kept.move_to_end(key)
-        found: Value = kept[key]
-        return found
+            while len(kept) > most:
+                kept.popitem(last=False)
+        return made
 
     @property
     def spread(self) -> float:
@@ -190,6 +208,43 @@ class Inversion:
             self.moved(asked, seed=seed, force=force),
         )
         return still.draw(picture, int(index[0]), [codes], self.quick_size if quick else None)[0]
+
+    def frame(self, index: int) -> ByteArray:
+        """A frame of the source as it is: uint8 RGB [H, W, 3]. Raises ConfigError, where there is none of it."""
+        return self._read(index).rgb()
+
+    def show_region(self, frame: int, regions: str | Sequence[str]) -> ByteArray:
+        """A frame of the clip with what an edit of these regions may change tinted: uint8 RGB [H, W, 3].
+
+        Raises: ConfigError, for a frame that the clip has not or an unknown region.
+        """
+        from stitchedit.pipeline.still_edit import tinted
+
+        picture, index = self._read(frame), np.flatnonzero(self.crops.frames == frame)
+        return tinted(self, picture, int(index[0]), chosen_regions((), regions)) if len(index) else picture.rgb()
+
+    def mask(self, frame: int, regions: str | Sequence[str]) -> FloatArray:
+        """How much an edit of these regions may change of each pixel of a frame: float32 [H, W] in 0..1.
+
+        Raises: as `show_region`.
+        """
+        from stitchedit.pipeline.still_edit import region_alpha
+
+        picture, index = self._read(frame), np.flatnonzero(self.crops.frames == frame)
+        width, height = self.tracks.frame_size
+        whole = np.zeros((height, width), np.float32)
+        chosen = chosen_regions((), regions)
+        if len(index):
+            (x0, y0, x1, y1), alpha = region_alpha(self, picture, int(index[0]), chosen)
+            whole[y0:y1, x0:x1] = alpha
+        return whole
+
+    @property
+    def untouched(self) -> list[SkippedRange]:
+        """Frames that an edit leaves as they are, for no face is there, or fades out of, with the reason."""
+        doubtful = visibility_flags(self.tracks, self.crops, self.points)
+        absent = [replace(run, why="no face") for run in absent_runs(self.tracks)]
+        return sorted([*absent, *doubtful_runs(self.tracks, self.crops, doubtful)], key=lambda run: run.first)
 
     def _read(self, frame: int) -> Frame:
         """A frame of the source. Raises ConfigError, when there is none of this index."""

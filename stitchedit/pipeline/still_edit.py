@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+import numpy as np
 from torch import Tensor
 
 from stitchedit.compositing.blenders import BLENDERS, Blender
 from stitchedit.compositing.feathering import fade_widths
-from stitchedit.compositing.paste import compose
+from stitchedit.compositing.paste import compose, shape_alpha
 from stitchedit.config import EditConfig
 from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity
 from stitchedit.image.arrays import require_picture, resize, to_bytes
@@ -18,7 +19,9 @@ from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
 from stitchedit.pipeline.inversion import Inversion, softened, source_detail
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
-from stitchedit.video import Frame, paste
+from stitchedit.video import Box, Frame, paste
+
+_TINT, _TINTED = (40, 220, 120), 0.4  # RGB, and how much of it is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +79,26 @@ def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...], fide
         soft = inverted.warm("softened", wanted, lambda: softened(inverted, wanted), most=1)  # a generator is large
     detail = source_detail(inverted, wanted, all_keep_colours(edits))
     return StillEdit(inverted, soft, detail, regions, BLENDERS[EditConfig().blender])
+
+
+def region_alpha(inverted: Inversion, frame: Frame, index: int, regions: tuple[str, ...]) -> tuple[Box, FloatArray]:
+    """How much an edit of some regions may change of each pixel of a box of the frame: the box, and [h, w] in 0..1.
+
+    Args:
+        index: of the frame among the crops.
+    """
+    shape = still_edit(inverted, (), regions).shape(index)
+    return shape_alpha(shape, inverted.crops.quads[index], frame.size)
+
+
+def tinted(inverted: Inversion, frame: Frame, index: int, regions: tuple[str, ...]) -> ByteArray:
+    """A frame with the part tinted that an edit of some regions may change: uint8 RGB [H, W, 3].
+
+    Args:
+        index: of the frame among the crops.
+    """
+    box, alpha = region_alpha(inverted, frame, index, regions)
+    if not alpha.any():
+        return frame.rgb()
+    patch = np.broadcast_to(np.array(_TINT, np.float32), (*alpha.shape, 3))
+    return paste(frame, patch, _TINTED * alpha, box).rgb()

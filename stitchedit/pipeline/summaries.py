@@ -13,7 +13,7 @@ import numpy as np
 import torch
 
 from stitchedit.faces.alignment import sides
-from stitchedit.faces.visibility import doubtful_runs, visibility_flags
+from stitchedit.faces.visibility import absent_runs, doubtful_runs, visibility_flags
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import spread
 from stitchedit.inversion.crop_batches import Batches
@@ -25,7 +25,7 @@ from stitchedit.pipeline.face_warnings import quality_notes
 from stitchedit.pipeline.inversion import load_inversion
 from stitchedit.project.folder import Project
 from stitchedit.strength import Keyframes, Strength
-from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, NamedDirection, SkippedRange, Tracks
+from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, NamedDirection, SkippedRange
 from stitchedit.video import VideoSource
 
 PSNR_FRAMES = 16  # frames, spread over the clip, that the inversion is measured on
@@ -184,7 +184,7 @@ def finished(project: Project, device: str, seconds: dict[str, float]) -> Invert
         frames=len(tracks.state),
         edited_frames=len(crops.frames),
         filled_frames=int((tracks.state == FaceState.FILLED).sum()),
-        passed=_passed(tracks),
+        passed=absent_runs(tracks),
         face_px=float(np.median(sides(crops.quads))),
         crop_px=crops.size,
         psnr_mean_db=float(psnr.mean()),
@@ -205,14 +205,6 @@ def _damage(project: Project) -> list[str]:
     """What was broken in the clip when its faces were searched; it has not been read since."""
     told = str(project.records.data.get("notes", {}).get("damage", ""))
     return [told] if told else []
-
-
-def _passed(tracks: Tracks) -> list[SkippedRange]:
-    """The runs of frames that no face was found in."""
-    absent = np.flatnonzero(tracks.state == FaceState.ABSENT)
-    runs = np.split(absent, np.flatnonzero(np.diff(absent) > 1) + 1) if len(absent) else []
-    rate = float(tracks.rate)
-    return [SkippedRange(int(r[0]), int(r[-1]), int(r[0]) / rate, (int(r[-1]) + 1) / rate) for r in runs]
 
 
 def inversion_psnr(generator: Generator, latents: Latents, batches: Batches, points: FacePoints) -> FloatArray:

@@ -11,13 +11,14 @@ import numpy as np
 import pytest
 
 import stitchedit as se
-from stitchedit.errors import DirectionError, NotAProject, UnknownDirection
+from stitchedit.errors import DirectionError, NotAProject, UnknownDirection, VideoError
 
 VERBS = {
     "calibrate",
     "direction",
     "edit",
     "evaluate",
+    "find_faces",
     "invert",
     "list_directions",
     "load_generator",
@@ -86,3 +87,13 @@ def test_a_direction_comes_with_its_vector() -> None:
     assert se.direction("identity").kind == "function"
     with pytest.raises(se.StitcheditError):
         se.Direction(vector=np.zeros((0, 512)))
+
+
+def test_who_is_in_a_clip_is_shown_by_what_invert_takes(tmp_path: Path) -> None:
+    found = se.find_faces(Path(__file__).parents[1] / "data" / "project_3b83b58" / "clip.mp4")
+    assert list(found) == ["1"]
+    face = found["1"]
+    assert (face.picture.shape, face.frame, face.frames) == ((256, 256, 3), 3, 6)
+    assert face.picture.std() > 20
+    with pytest.raises(VideoError):
+        se.find_faces(tmp_path / "absent.mp4")

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stitchedit.errors import ConfigError
-from stitchedit.strength import Keyframes, parse_strength, strength_label
+from stitchedit.strength import Keyframes, keyframes, parse_strength, strength_label, strength_option
 
 RATE = Fraction(24)
 FRAMES = np.arange(60)
@@ -24,6 +24,14 @@ def curve(text, frames=FRAMES, rate=RATE):
 def test_a_number_stays_a_number():
     assert parse_strength("2") == 2.0
     assert parse_strength("-.5") == -0.5
+
+
+@given(st.floats(-1000, 1000))
+def test_a_strength_is_written_as_it_is_read(value):
+    assert parse_strength(strength_option(value)) == value
+    for keys in (keyframes({0: value, 48: -value}), keyframes({0.25: value, 1.5: 0}, in_seconds=True)):
+        assert parse_strength(strength_option(keys)) == keys
+    assert strength_option(keyframes({0: 2, 1.5: -0.5}, in_seconds=True)) == "0s:2,1.5s:-0.5"
 
 
 def test_the_curve_passes_every_key_and_is_level_outside():

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from prepared import prepared_project
 
 import stitchedit as se
 from stitchedit.pipeline.inversion import KEPT
 from stitchedit.video import open_video
 
-OLD = Path(__file__).parents[2] / "data" / "project_3b83b58"
-
 
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> se.Inversion:
-    old = Path(shutil.copytree(OLD, tmp_path / "old"))
-    monkeypatch.setenv("STITCHEDIT_HOME", str(old / "home"))
-    return se.open_inversion(old / "project", device="cpu")
+    place = prepared_project(tmp_path)
+    monkeypatch.setenv("STITCHEDIT_HOME", str(place / "home"))
+    return se.open_inversion(place / "clip.mp4", device="cpu")
 
 
 @pytest.fixture
