@@ -51,6 +51,7 @@ from stitchedit.cli.queue import app as queue_app
 from stitchedit.cli.queue import batch
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.streams import require_working_folder
+from stitchedit.cli.studio import studio
 from stitchedit.cli.weights import app as weights_app
 from stitchedit.config import (
     AUDIO,
@@ -89,6 +90,7 @@ app.add_typer(directions_app, name="directions")
 app.add_typer(weights_app, name="weights")
 app.add_typer(queue_app, name="queue")
 app.command()(batch)
+app.command()(studio)
 
 
 def _version(wanted: bool) -> None:

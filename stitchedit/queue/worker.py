@@ -7,6 +7,7 @@ import logging
 import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -54,6 +55,7 @@ def start_worker(queue: Queue) -> None:
         command = [*PROGRAM, "queue", "run", "--folder", str(queue.root.absolute())]
         null = subprocess.DEVNULL
         process = subprocess.Popen(command, stdin=null, stdout=null, stderr=null, start_new_session=True)
+        threading.Thread(target=process.wait, daemon=True).start()  # that no zombie is left of it
         log.debug("process %d works through %s", process.pid, queue.root)
 
 

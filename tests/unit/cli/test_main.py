@@ -22,6 +22,7 @@ def test_a_mistake_is_two_lines_and_the_code_of_its_kind(
 
 def test_help_lists_every_command_and_code() -> None:
     told = CliRunner().invoke(main.app, ["--help"]).stdout
-    for command in ("invert", "edit", "preview", "evaluate", "sheet", "provenance", "clean", "doctor"):
+    commands = ("invert", "edit", "preview", "evaluate", "sheet", "provenance", "clean", "doctor")
+    for command in (*commands, "queue", "batch", "studio"):
         assert f"\n  {command} " in told, command
     assert "exit" in told.lower()
