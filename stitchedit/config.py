@@ -123,7 +123,7 @@ class TuneConfig:
     lr_codes: float = 0.01  # Adam, the pivots; 0 keeps them where they were, as in the reference
     anchor: float = 0.005  # part of the way back to the untuned weights taken at each step; 0 in the reference
     ramp_down: float = 0.4  # last part of the budget in which the rate falls to zero
-    coarse_part: float = 0.3  # first part of the budget, worked at the coarse exit
+    coarse_part: float = 0.6  # first part of the budget, worked at the coarse exit
     coarse_size: int = 256  # pixels of that exit
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
@@ -146,7 +146,7 @@ class StitchConfig:
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
     content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame
-    border_threshold: float = 0.004  # border loss at which a frame is done
+    border_threshold: float = 0.003  # border loss at which a frame is done
     pull_back: float = 0.1  # part of the way back to the tuned weights taken after each frame
     fresh: bool = False  # each frame starts from the tuned generator with a new optimiser, as in the reference
     # Well inside of the face the edited picture itself is taken, and where the edited face is smaller than the old one
@@ -245,10 +245,10 @@ def invert_preset(name: str) -> InvertConfig:
             base,
             max_size=256,
             encode=EncodeConfig(steps=80, most_steps=200),
-            tune=TuneConfig(steps=300, steps_per_frame=5, most_steps=1600),
+            tune=TuneConfig(steps=300, steps_per_frame=5, most_steps=1600, coarse_part=0.3),
         )
     if name == "quality":
-        tune = TuneConfig(steps=1800, steps_per_frame=20, most_steps=8000, plateau=0.003)
+        tune = TuneConfig(steps=1800, steps_per_frame=20, most_steps=8000, coarse_part=0.3, plateau=0.003)
         return replace(base, tune=tune)
     if name == "stit":
         # Schedule, rates and loss weights of the reference; encoder, perceptual loss and mask are those of balanced.
@@ -276,7 +276,7 @@ def edit_preset(name: str) -> EditConfig:
     """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
     base = EditConfig(preset=name)
     if name == "fast":
-        return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.006))
+        return replace(base, stitch=StitchConfig(steps=2, first_steps=25, border_threshold=0.004))
     if name == "quality":
         return replace(base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.001, size=512))
     if name == "stit":

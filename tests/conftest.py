@@ -1,6 +1,6 @@
 """What tests share: the devices, a generator small enough to tune in seconds, and crops for it."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import numpy as np
 import pytest
@@ -13,6 +13,14 @@ from stitchedit.types import Crops
 # Examples are timed by the wall clock, and a machine that tests and does other work besides is slow at times.
 settings.register_profile("any machine", deadline=None)
 settings.load_profile("any machine")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """What a test logged goes from its process to the one that tells, as UTF-8: a file's name need not be that."""
+    report = yield
+    report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
+    return report
 
 
 @pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

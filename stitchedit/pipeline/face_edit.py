@@ -15,7 +15,7 @@ import torch
 
 from stitchedit.config import EditConfig
 from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity, load_edits
-from stitchedit.editing.stitching_tuning import Chain, stitch
+from stitchedit.editing.stitching_tuning import Chain, stitch, stitching_exit
 from stitchedit.editing.strength_range import check_range
 from stitchedit.editing.temporal_smoothing import steadied
 from stitchedit.errors import ConfigError, ProjectError
@@ -103,7 +103,12 @@ class FaceEdit:
         inputs = {"tune": project.records.fingerprint("tune"), "codes": edit_digest(self.edited)}
         inputs |= {"fidelity": str(self.fidelity), "own_colours": str(self.own_colours)}
         inputs |= {"vectors": self.vectors} if self.vectors else {}  # older records have none
-        return inputs | region_inputs(project, self.config.regions) | inputs_of(self.config.stitch)
+        stitch, whole = inputs_of(self.config.stitch), self.inverted.crops.size
+        at = stitching_exit(self.inverted.generator, self.config.stitch, whole)
+        stitch["size"] = str(at)
+        if at == whole:  # as all were before there was a choice; older records have none
+            del stitch["size"]
+        return inputs | region_inputs(project, self.config.regions) | stitch
 
     def stitch(self, progress: Progress) -> None:
         """Stitch the face's crops, unless they are there."""
