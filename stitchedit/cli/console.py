@@ -7,10 +7,10 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import typer
 
@@ -20,6 +20,9 @@ from stitchedit.cli.time_left import TimeLeft
 from stitchedit.config import DEVICES, PRESETS, REGIONS, EditConfig, InvertConfig
 from stitchedit.progress import Progress, shown_time
 from stitchedit.project.log_file import ProjectLog
+
+if TYPE_CHECKING:
+    from stitchedit.types import ByteArray
 
 LINE = "%(levelname)s %(message)s"  # of a log that is no terminal
 INVERT, EDIT = InvertConfig(), EditConfig()  # help texts take their defaults from these
@@ -162,6 +165,14 @@ def _told_to_worker(progress: Progress) -> Progress:
 
     place = os.environ.get(PROGRESS)
     return told_in_file(Path(place), TimeLeft(), progress) if place else progress
+
+
+def shown_to_worker() -> Callable[[ByteArray], None] | None:
+    """What takes pictures of a tuning, where the worker of a queue started this process; else None."""
+    from stitchedit.queue.worker import PROGRESS, shown_in_file
+
+    place = os.environ.get(PROGRESS)
+    return shown_in_file(Path(place)) if place else None
 
 
 def quarters(logger: logging.Logger) -> Progress:

@@ -44,6 +44,7 @@ from stitchedit.cli.console import (
     report,
     running,
     show_plan,
+    shown_to_worker,
 )
 from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
@@ -195,7 +196,7 @@ def invert(
             if dry_run:
                 show_plan(plan, json_)
                 return
-            summary = run_invert(plan, progress=progress)
+            summary = run_invert(plan, progress=progress, show=shown_to_worker())
     report(summary.as_json(), summary.lines(), json_)
 
 

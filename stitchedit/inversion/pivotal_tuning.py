@@ -29,6 +29,7 @@ from stitchedit.types import Latents
 
 State = dict[str, Tensor]
 Save = Callable[[State], None]
+Watch = Callable[[int, Sequence[Tensor]], None]  # steps done; a frame's code [L, w_dim] each, as they are now
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,7 @@ def tune(
     seed: int = 0,
     resume: Mapping[str, Tensor] | None = None,
     save: Save | None = None,
+    watch: Watch | None = None,
     progress: Progress = silent,
 ) -> TuneReport:
     """Tune `generator` in place, at its exit of `size` pixels, and move the pivots of `latents` with it.
@@ -63,6 +65,7 @@ def tune(
         generator: untuned, also when resuming: its weights are where the anchor pulls to.
         resume: a state that `save` was given earlier; the run goes on exactly from there.
         save: called every `config.checkpoint_every` steps with the whole state of the run.
+        watch: called after every step; it may draw with the generator, without gradients, and changes nothing.
     Returns: the pivots that go with the generator, and the curve of losses, in the order of the steps.
     """
     weights: list[Tensor] = [p for _, p in _trainable(generator)]
@@ -111,6 +114,8 @@ def tune(
         run.frame_loss[pick] = losses[0].item()
         run.record([loss.item(), *losses[1:].tolist()], config)
         progress("tune", run.step, run.budget(config), f"loss {loss.item():.4f}")
+        if watch is not None:
+            watch(run.step, codes)
         if save is not None and run.step % config.checkpoint_every == 0:
             save(run.state(generator, codes, optimizer))
     ended = "budget" if run.ramp_from is None else f"plateau at step {run.ramp_from}"

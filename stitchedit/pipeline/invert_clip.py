@@ -28,6 +28,7 @@ from stitchedit.pipeline.face_warnings import all_warnings
 from stitchedit.pipeline.invert_plan import InvertPlan, plan_invert
 from stitchedit.pipeline.multi_face import TrackedFace, follow_faces, iter_rgb, numbered
 from stitchedit.pipeline.summaries import InvertSummary, finished
+from stitchedit.pipeline.tuning_view import Show, tuning_view
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
@@ -50,8 +51,12 @@ def invert(clip: Path, root: Path | None, config: InvertConfig, *, progress: Pro
     return run_invert(plan_invert(clip, root, config), progress=progress)
 
 
-def run_invert(plan: InvertPlan, *, progress: Progress = silent) -> InvertSummary:
-    """Carry a plan out. Raises the errors of its stages, InUse among them, when another process has the project."""
+def run_invert(plan: InvertPlan, *, progress: Progress = silent, show: Show | None = None) -> InvertSummary:
+    """Carry a plan out. Raises the errors of its stages, InUse among them, when another process has the project.
+
+    Args:
+        show: is given a picture of how far tuning is, every few seconds; what is made is the same.
+    """
     for note in plan.notes:  # before hours of work
         log.warning("%s", note)
     config, perceptual = plan.config, loading.perceptual(plan.device)
@@ -64,13 +69,15 @@ def run_invert(plan: InvertPlan, *, progress: Progress = silent) -> InvertSummar
         own = copy.deepcopy(plan.generator) if number < len(faces) else plan.generator  # tuning changes it
         named = progress if len(faces) == 1 else numbered(progress, number)
         whom = "" if len(faces) == 1 else f"face {number}: "
-        _invert_face(face, replace(plan, generator=own), perceptual, named, whom)
+        _invert_face(face, replace(plan, generator=own), perceptual, named, whom, show)
     first, *others = [finished(face.project, config.device, face.stages.seconds) for face in faces]
     told = [f"which number is whom: {faces[0].project.root / SHEET}"] if others else []
     return replace(first, others=others, notes=[*first.notes, *told])
 
 
-def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress, whom: str) -> None:
+def _invert_face(
+    face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress, whom: str, show: Show | None
+) -> None:
     """What comes after tracking. `whom` stands before warnings."""
     project, stages, tracks = face.project, face.stages, face.tracks
     generator, config, source = plan.generator, plan.config, plan.source
@@ -126,6 +133,7 @@ def _invert_face(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, pr
             seed=config.seed,
             resume=artefacts.load_checkpoint(project.checkpoint, fingerprint, shapes),
             save=lambda state: save_tensors(project.checkpoint, state, {"fingerprint": fingerprint}),
+            watch=None if show is None else tuning_view(generator, crops, show),
             progress=progress,
         )
         artefacts.save_latents(project.pivots, report.pivots)

@@ -1,7 +1,7 @@
 """A job: a stitchedit command that is done when its turn comes. One folder of three small files each.
 
 7/  job.toml  log.txt (what the command said on stderr, all tries)  result.json (what `--json` printed)
-    progress.json, while it runs
+    progress.json, and tuning.png of an `invert`, while it runs
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ INTERRUPTED = "interrupted"  # on record as running, but its process is gone: th
 DAMAGED = "damaged"  # its record cannot be read
 STATES = (WAITING, RUNNING, DONE, FAILED, STOPPED)  # that are on record
 RECORD_LIMIT = 1 << 20  # bytes
+PICTURE = "tuning.png"  # a frame as the generator draws it, while it is tuned
+PICTURE_LIMIT = 4 << 20  # bytes
 LOG_LINES = 20  # of the end of a log, that are shown
 
 
@@ -118,6 +120,16 @@ def progress_of(folder: Path) -> dict[str, Any]:
     return {}
 
 
+def picture_of(folder: Path) -> bytes:
+    """The picture of a tuning that goes on, a PNG; empty, where there is none."""
+    with suppress(OSError):
+        if str(progress_of(folder).get("stage", "")).startswith("tune"):
+            with (folder / PICTURE).open("rb") as picture:
+                found = picture.read(PICTURE_LIMIT + 1)
+            return found if len(found) <= PICTURE_LIMIT else b""
+    return b""
+
+
 def why_failed(folder: Path, exit_code: int) -> str:
     """One line: the error that the log ends with, else the exit code."""
     errors = [line for line in log_end(folder) if line.startswith("error: ")]
@@ -129,6 +141,6 @@ def why_failed(folder: Path, exit_code: int) -> str:
 
 def forget_ending(folder: Path) -> None:
     """Take away what the last try left, but for the log."""
-    for name in ("result.json", "progress.json"):
+    for name in ("result.json", "progress.json", PICTURE):
         with suppress(FileNotFoundError):
             os.unlink(folder / name)

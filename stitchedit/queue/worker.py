@@ -13,11 +13,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from stitchedit.errors import OutputError
 from stitchedit.files.atomic import disk_error
 from stitchedit.files.locks import Lock
 from stitchedit.progress import Progress
 from stitchedit.queue.folder import Queue
-from stitchedit.queue.jobs import Job
+from stitchedit.queue.jobs import PICTURE, Job
+from stitchedit.types import ByteArray
 
 log = logging.getLogger(__name__)
 
@@ -78,7 +80,8 @@ def _carry_out(queue: Queue, job: Job, *locks: Lock) -> Job:
         process.wait()
         queue.put_back(job)
         raise
-    (folder / "progress.json").unlink(missing_ok=True)
+    for name in ("progress.json", PICTURE):
+        (folder / name).unlink(missing_ok=True)
     if code == 0:
         os.replace(part, folder / "result.json")
     part.unlink(missing_ok=True)
@@ -135,3 +138,18 @@ def told_in_file(path: Path, left: Callable[[str, int, int], float | None], furt
                 os.replace(temp, path)
 
     return tell
+
+
+def shown_in_file(progress: Path) -> Callable[[ByteArray], None]:
+    """Takes pictures of a tuning and puts each in the place of the last, beside a job's file of progress.
+
+    One that cannot be written is no error.
+    """
+
+    def show(picture: ByteArray) -> None:
+        from stitchedit.files.image_folder import save_png  # brings OpenCV, and most processes show nothing
+
+        with suppress(OutputError):
+            save_png(picture, progress.with_name(PICTURE))
+
+    return show

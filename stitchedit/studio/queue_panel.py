@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from collections.abc import Callable, Sequence
 from html import escape
 from pathlib import Path
@@ -14,7 +15,7 @@ import gradio as gr
 from stitchedit.errors import StitcheditError
 from stitchedit.progress import shown_time
 from stitchedit.queue.folder import Queue
-from stitchedit.queue.jobs import DONE, RUNNING, Job, log_end, progress_of, result_of
+from stitchedit.queue.jobs import DONE, RUNNING, Job, log_end, picture_of, progress_of, result_of
 from stitchedit.queue.worker import start_worker
 from stitchedit.studio.session import Session
 
@@ -45,6 +46,7 @@ def add_to(session: Session, queue: Queue, line: gr.Textbox) -> None:
         stop, retry, remove = (gr.Button(text) for text in ("Stop", "Retry", "Remove"))
     told = gr.Markdown(elem_id="queue-said")
     bar = gr.HTML(elem_id="progress")
+    picture = gr.HTML(elem_id="tuning")
     table = gr.Dataframe(headers=list(COLUMNS), interactive=False, elem_id="queue", wrap=True, value=rows(queue))
     result = gr.HTML(elem_id="result")
     private: dict[str, Any] = {"api_visibility": "private"}
@@ -85,25 +87,27 @@ def add_to(session: Session, queue: Queue, line: gr.Textbox) -> None:
     for button, act in ((stop, queue.stop), (retry, again), (remove, lambda chosen: queue.remove([chosen]))):
         button.click(acted(act), number, table, **private)
     table.select(chosen_row, None, number, **private)
-    last = _Last()
-    ticked = [bar, table, result]
+    last = gr.State([])  # of each window by itself
+    ticked = [bar, picture, table, result]
     quiet = private | {"show_progress": "hidden"}
-    gr.Timer(EVERY).tick(lambda chosen: last.news(queue, session, int(chosen or 0)), number, ticked, **quiet)
+
+    def ticking(chosen: float, shown: Sequence[Any]) -> list[Any]:
+        return news(queue, session, int(chosen or 0), shown)
+
+    gr.Timer(EVERY).tick(ticking, [number, last], [*ticked, last], **quiet)
     number.change(lambda chosen: shown_result(queue, session, int(chosen or 0)), number, result, **private)
 
 
-class _Last:
-    """What was shown last, so that only what changed is sent."""
+def news(queue: Queue, session: Session, chosen: int, shown: Sequence[Any]) -> list[Any]:
+    """What a window is to show now: bar, picture, table and result, each skipped if it is as in `shown`; and all of it.
 
-    def __init__(self) -> None:
-        self._shown: list[Any] = [None, None, None]
-
-    def news(self, queue: Queue, session: Session, chosen: int) -> list[Any]:
-        jobs = queue.jobs()
-        now = [progress_bar(queue, jobs), _rows(jobs), shown_result(queue, session, chosen)]
-        changed = [new if new != old else gr.skip() for new, old in zip(now, self._shown, strict=True)]
-        self._shown = now
-        return changed
+    Args:
+        shown: what it was given last; empty: nothing yet.
+    """
+    jobs = queue.jobs()
+    now = [progress_bar(queue, jobs), tuning_picture(queue, jobs), _rows(jobs), shown_result(queue, session, chosen)]
+    before = shown or [None] * len(now)
+    return [*(new if new != old else gr.skip() for new, old in zip(now, before, strict=True)), now]
 
 
 def rows(queue: Queue) -> list[list[str]]:
@@ -127,6 +131,16 @@ def progress_bar(queue: Queue, jobs: Sequence[Job]) -> str:
     time = f", about {shown_time(float(left))} left in this stage" if isinstance(left, int | float) else ""
     note = escape(f"{facts.get('stage', '')}: {done} of {total}{time}")
     return f"<p>job {job.number}, {note}</p><progress max='{total}' value='{done}' style='width: 100%'></progress>"
+
+
+def tuning_picture(queue: Queue, jobs: Sequence[Job]) -> str:
+    """A frame as the generator that is being tuned draws it now, as HTML; empty, where none is tuned."""
+    running = [job for job in jobs if job.state == RUNNING]
+    found = picture_of(queue.folder(running[0].number)) if running else b""
+    if not found:
+        return ""
+    told = f"job {running[0].number}: a frame of the clip, and as the generator draws it now"
+    return f"<img alt='{told}' title='{told}' src='data:image/png;base64,{b64encode(found).decode()}'>"
 
 
 def shown_result(queue: Queue, session: Session, number: int) -> str:

@@ -29,6 +29,7 @@ if said == "wait":
     open("begun", "w").write("x")
     while not os.path.exists("go"):
         time.sleep(0.01)
+open(os.environ["STITCHEDIT_PROGRESS"].replace("progress.json", "tuning.png"), "w").close()
 print(json.dumps({"asked": sys.argv[1:], "here": os.getcwd(), "progress": os.environ["STITCHEDIT_PROGRESS"]}))
 """
 
