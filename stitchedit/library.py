@@ -46,7 +46,7 @@ from stitchedit.pipeline.multi_face import iter_rgb
 from stitchedit.pipeline.preview_sheet import Sheet, draw_sheet
 from stitchedit.pipeline.summaries import EditSummary
 from stitchedit.progress import Progress, silent
-from stitchedit.project.folder import Project, open_project, relocate
+from stitchedit.project.folder import Project, open_project, relocate, root_of
 from stitchedit.video import open_video
 from stitchedit.video.sequence_names import parse_fps
 
@@ -139,7 +139,11 @@ def invert(
 
 
 def open_inversion(
-    project: Project | Path | str | None = None, *, source: Path | str | None = None, device: str = "auto"
+    project: Project | Path | str | None = None,
+    *,
+    source: Path | str | None = None,
+    device: str = "auto",
+    read_only: bool = False,
 ) -> Inversion:
     """A clip that was inverted before.
 
@@ -148,8 +152,11 @@ def open_inversion(
             Another face of the clip is in `persons/2` of the project.
         source: the clip's new place, where it was moved, renamed or put into another container; the project notes it.
         device: auto, cpu or cuda.
-    Raises: NotAProject, StageMissing and other ProjectErrors; WeightsError, DeviceError.
+        read_only: lock and write nothing, not even what a calibration finds: also while another process has it.
+    Raises: NotAProject, StageMissing and other ProjectErrors, InUse among them; WeightsError, DeviceError.
     """
+    if read_only and project is not None and not isinstance(project, Project):
+        return load_inversion(Project.look(root_of(Path(project))), device)
     if source is not None:
         with _project_of(project) as opened:
             root = opened.root

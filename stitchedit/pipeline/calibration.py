@@ -16,23 +16,23 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from stitchedit.editing.direction import Direction
 from stitchedit.editing.edits import Edits
-from stitchedit.faces.detectors import embed, face_box, landmarks
 from stitchedit.faces.rulers import Ruler, ruler_of
 from stitchedit.faces.tracklets import SAME_PERSON
 from stitchedit.faces.visibility import visibility_flags
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.image.contact_sheet import spread
+from stitchedit.pipeline.frame_reading import Seen, see
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.pipeline.still_edit import StillEdit, still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.strength import Keyframes, Strength
-from stitchedit.types import ByteArray, FloatArray
+from stitchedit.types import ByteArray
 
 log = logging.getLogger(__name__)
 
@@ -196,18 +196,11 @@ class _Calibration:
         if answer is None and solve:
             answer = _unread(direction, peak) if ruler is None else _solve(self.probe, ruler, direction, peak)
             solved()
-            if self.keep:
+            if self.keep and not self.inverted.project.read_only:
                 make_folder(path.parent)
                 with atomic(path) as temp:
                     temp.write_text(json.dumps(answer.as_json()), encoding="utf-8")
         return answer
-
-
-class _Seen(NamedTuple):
-    """A frame as it is drawn, and its face."""
-
-    picture: ByteArray  # RGB [H, W, 3]
-    points: FloatArray  # 68 landmarks [68, 2]
 
 
 class _Probe:
@@ -222,7 +215,7 @@ class _Probe:
         self._before: dict[str, list[float]] = {}
         self._still: tuple[Direction, StillEdit] | None = None  # of the last direction
 
-    def draw(self, direction: Direction, strength: float) -> list[_Seen]:
+    def draw(self, direction: Direction, strength: float) -> list[Seen]:
         edits = ((direction, strength),)
         if self._still is None or self._still[0] is not direction:
             self._still = direction, still_edit(self.inverted, edits, self.regions, self.fidelity)
@@ -230,23 +223,21 @@ class _Probe:
         codes = self.inverted.moved(edits, force=True)  # whether it fits was said before
         return self._seen([still.draw(frame, index, [codes])[0] for frame, index in self.frames])
 
-    def change(self, ruler: Ruler, drawn: Sequence[_Seen]) -> float:
+    def change(self, ruler: Ruler, drawn: Sequence[Seen]) -> float:
         """Median over frames of what the attribute moved by since the source."""
         if ruler.attribute not in self._before:
             self._before[ruler.attribute] = [ruler(*seen) for seen in self.sources]
         pairs = zip(drawn, self._before[ruler.attribute], strict=True)
         return float(np.median([ruler(*seen) - before for seen, before in pairs]))
 
-    def identity_distance(self, drawn: Sequence[_Seen]) -> float:
+    def identity_distance(self, drawn: Sequence[Seen]) -> float:
         """Median over frames."""
         pairs = zip(drawn, self.sources, strict=True)
-        return float(np.median([np.linalg.norm(embed(*here) - embed(*before)) for here, before in pairs]))
+        return float(np.median([here.identity_distance(before) for here, before in pairs]))
 
-    def _seen(self, pictures: Sequence[ByteArray]) -> list[_Seen]:
-        """With the landmarks of each, looked for where the source's face is."""
-        places = [self.inverted.tracks.landmarks[frame.index] for frame, _ in self.frames]
-        pairs = zip(pictures, places, strict=True)
-        return [_Seen(picture, landmarks(picture, face_box(place))) for picture, place in pairs]
+    def _seen(self, pictures: Sequence[ByteArray]) -> list[Seen]:
+        pairs = zip(pictures, self.frames, strict=True)
+        return [see(self.inverted, frame.index, picture) for picture, (frame, _) in pairs]
 
 
 def _unread(direction: Direction, strength: float) -> Answer:
@@ -265,7 +256,7 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     sure = max(abs(strength), _reach(direction, sign))
     limit = max(abs(strength), FURTHER * _reach(direction, sign))  # further out faces fall to pieces
     tried = {0.0: 0.0}
-    drawn: dict[float, list[_Seen]] = {}
+    drawn: dict[float, list[Seen]] = {}
     size = abs(strength)
     for _ in range(TRIES):
         drawn[size] = probe.draw(direction, sign * size)

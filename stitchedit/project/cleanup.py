@@ -14,6 +14,8 @@ from stitchedit.project.folder import Project
 from stitchedit.types import Crops
 from stitchedit.video import VideoSource
 
+WHEN_FREE = "open the project again when no other process works in it and it can be written"
+
 
 def clean(project: Project) -> int:
     """Remove what can be made again; gives the bytes that were freed. The project must be open to write (`create`)."""
@@ -41,6 +43,8 @@ def restore_crops(project: Project, source: VideoSource, crops: Crops) -> None:
     pictures = PictureFolder(project.crops, len(crops.frames), crops.size)
     if all(pictures.path(k).exists() for k in (0, len(pictures) - 1)):
         return
+    if project.read_only:
+        raise ProjectError(f"{project.crops} lacks its pictures, and nothing may be written there", WHEN_FREE)
     require_disk_space(project.crops, pictures_bytes(len(pictures), crops.size))
     make_folder(project.crops)
     index_of = {int(frame): k for k, frame in enumerate(crops.frames)}

@@ -36,10 +36,13 @@ NEW_PLACE = "put it back, or name its new place with --source CLIP"
 
 
 class Project:
-    """A project folder that is open, and locked as long as this object lives: `create` alone, `open` with others."""
+    """A project folder that is open, and locked as long as this object lives: `create` alone, `open` with others.
 
-    def __init__(self, root: Path, records: Records, *locks: Lock) -> None:
-        self.root, self.records = root, records
+    One that is `read_only` (`look`) holds no lock: nothing is written in it, and others may.
+    """
+
+    def __init__(self, root: Path, records: Records, *locks: Lock, read_only: bool = False) -> None:
+        self.root, self.records, self.read_only = root, records, read_only
         self._locks = list(locks)
 
     @classmethod
@@ -67,6 +70,17 @@ class Project:
         if (root / "project.toml").is_file():
             log_file.log_in(root)
         return cls(root, Records.read(root / "project.toml"), *locks)
+
+    @classmethod
+    def look(cls, root: Path) -> Project:
+        """Open a project to read it only, also while another process writes in it: what is read may be gone then.
+
+        Raises: NotAProject; SchemaTooNew; ProjectError.
+        """
+        if not root.is_dir():
+            raise NotAProject(root)
+        refuse_strays(root)
+        return cls(root, Records.read(root / "project.toml"), read_only=True)
 
     @property
     def source(self) -> Path:

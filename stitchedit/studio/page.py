@@ -11,7 +11,7 @@ from typing import Any
 import gradio as gr
 
 from stitchedit.config import FACE_LIKE, PRESETS, REGIONS
-from stitchedit.errors import StitcheditError
+from stitchedit.errors import ConfigError, StitcheditError
 from stitchedit.queue.folder import Queue
 from stitchedit.studio import queue_panel
 from stitchedit.studio.session import FACE, KEPT, SOURCE, WHOLE, Dial, Session, View
@@ -59,6 +59,7 @@ def make_page(session: Session, queue: Queue, start: str | None) -> gr.Blocks:
 # Whatever looks at the clip waits for its turn: of a slider's many places only the last one is drawn.
 _ONE: dict[str, Any] = {"concurrency_id": "clip", "concurrency_limit": 1, "api_visibility": "private"}
 _SOLVING: dict[str, Any] = {"concurrency_id": "solve", "concurrency_limit": 1, "api_visibility": "private"}
+_READING: dict[str, Any] = {**_SOLVING, "show_progress": "hidden"}
 _DRAGGED: dict[str, Any] = {**_ONE, "trigger_mode": "always_last", "show_progress": "hidden"}
 
 
@@ -130,10 +131,11 @@ class Editor:
             # Meanwhile sliders answer as before, by strengths that are not solved for.
             released.then(told(self._solved), None, None, **_SOLVING).then(
                 told(self._again), self.seen_by, self.drawn, **_ONE
-            )
+            ).then(told(self._read), self.frame, self.status, **_READING)
         self.frame.input(told(self._scrubbed), self.seen_by, [*self.drawn, *self.dials], **_DRAGGED)
         followed = [*self.drawn, self.timeline, self.frame, *self.dials]
-        self.frame.release(told(self._looked), self.seen_by, followed, **_ONE)
+        looked = self.frame.release(told(self._looked), self.seen_by, followed, **_ONE)
+        looked.then(told(self._read), self.frame, self.status, **_READING)
         self.timeline.select(told(self._picked), self.seen_by, followed, **_ONE)
         for choice in (self.seen, self.compared, self.tint):
             choice.change(told(self._looked), self.seen_by, followed, **_ONE)
@@ -185,8 +187,10 @@ class Editor:
         before, after = self.session.pair(view, quick=quick)
         if tint:
             before = self.session.region(view)
-        said = [self.session.said(view.frame), *([note] if note else [])]
-        return [(before, after), "  \n".join(said), self.session.line()]
+        return [(before, after), self._status(view.frame, note), self.session.line()]
+
+    def _status(self, frame: int, *notes: str) -> str:
+        return "  \n".join(line for line in (self.session.warning(), self.session.said(frame), *notes) if line)
 
     def _looked(self, frame: float, seen: str, compared: str, tint: bool) -> list[Any]:
         """The frame in full, time line, and the sliders where they stand there."""
@@ -207,17 +211,24 @@ class Editor:
 
     def _dial_dragged(self, slot: int) -> Callable[..., Any]:
         def work(value: float, frame: float, seen: str, compared: str, tint: bool) -> list[Any]:
-            self.session.move(self.session.dials[slot].name, value, int(frame))
+            self.session.move(self._name(slot), value, int(frame))
             return self._answers(View(int(frame), seen, compared), tint, quick=True)
 
         return told(work)
 
     def _dial_released(self, slot: int) -> Callable[..., Any]:
         def work(value: float, frame: float, seen: str, compared: str, tint: bool) -> list[Any]:
-            self.session.move(self.session.dials[slot].name, value, int(frame))
+            self.session.move(self._name(slot), value, int(frame))
             return [*self._again(frame, seen, compared, tint), self._line_of_time()]
 
         return told(work)
+
+    def _name(self, slot: int) -> str:
+        """Of a slider's direction. Raises ConfigError, where another window has opened what has fewer."""
+        dials = self.session.dials
+        if slot >= len(dials):
+            raise ConfigError("another window has opened another clip on this page", "load this window again")
+        return dials[slot].name
 
     def _solved(self) -> None:
         if self.session.unsolved():
@@ -228,6 +239,15 @@ class Editor:
         waiting = ", ".join(self.session.unsolved())
         note = f"finding out what {waiting} does on this clip ..." if waiting else self._figures()
         return self._answers(View(int(frame), seen, compared), tint, note=note)
+
+    def _read(self, frame: float) -> Any:
+        """The status with the figures of the frame beside those of the clip, which takes longer than the picture."""
+        found = self.session.reading(int(frame))
+        return (
+            self._status(int(frame), *(f"this frame, {line}" for line in found), self._figures())
+            if found
+            else gr.skip()
+        )
 
     def _figures(self) -> str:
         return "  \n".join(f"at the end of the slider, {line}" for line in self.session.figures())

@@ -19,21 +19,23 @@ from PIL import Image
 from stitchedit import library
 from stitchedit.editing.direction import Direction, list_directions, own_regions
 from stitchedit.editing.edits import chosen_regions
-from stitchedit.errors import ConfigError, StitcheditError, WouldReplace
+from stitchedit.errors import ConfigError, InUse, OutputError, StageMissing, StitcheditError, WouldReplace
 from stitchedit.faces.alignment import bounding_box
-from stitchedit.files.atomic import atomic
+from stitchedit.files.atomic import atomic, require_place
 from stitchedit.pipeline.calibration import Answer, applied_by_ends
+from stitchedit.pipeline.frame_reading import read_frame
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import root_of
 from stitchedit.strength import Strength
-from stitchedit.studio.setting import Setting, load_setting
+from stitchedit.studio.setting import NAME, Setting, load_setting
 from stitchedit.types import ByteArray
 
 SOURCE, KEPT = "source", "kept setting"  # what the edit is compared with
 FACE, WHOLE = "face", "whole frame"  # what is seen
 VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm")
 DRAFT_FRAMES, DRAFT_PX = 12, 320  # of a draft that is played
+AGAIN = "press Open again once that has ended"
 MARGIN = 0.08  # of the crop's side, around it, where the face is seen
 
 
@@ -74,8 +76,10 @@ class Session:
         self.clip: Inversion | None = None
         self.setting = Setting()
         self.kept = Setting()  # to be compared with
+        self.read_only: StitcheditError | None = None  # why nothing is written in the project that is open
         self._dials: list[Dial] = []
         self._directions: dict[str, Direction] = {}
+        self._full: tuple[Setting, int, ByteArray] | None = None  # what was drawn last, in full
         self._lock = threading.RLock()
         self._solving = threading.Lock()
 
@@ -104,15 +108,30 @@ class Session:
     def open(self, text: str | Path) -> Inversion:
         """Open an inverted clip, or its project, with what was set when it was last open.
 
+        One that another process has, or that cannot be written, is opened to be looked at: see `read_only`.
         Raises: ConfigError, when it lies outside of the folders; what `library.open_inversion` raises.
         """
         path = self.allowed(text)
         with self._lock:
-            clip = library.open_inversion(path, device=self.device)
+            clip, read_only = self._inversion(path)
             self.allowed(clip.project.source)
+            self.read_only, self._full = read_only, None
             self.clip, self.kept, self._dials = clip, Setting(), self._fitting(clip)
             self.setting = self._loaded(clip)
             return clip
+
+    def _inversion(self, path: Path) -> tuple[Inversion, StitcheditError | None]:
+        """And why nothing may be written there, if so."""
+        try:
+            root = root_of(path)
+            if root.is_dir():
+                require_place(root / NAME)
+            return library.open_inversion(path, device=self.device), None
+        except (InUse, OutputError) as exc:
+            try:
+                return library.open_inversion(path, device=self.device, read_only=True), exc
+            except StageMissing:  # it is being inverted just now
+                raise exc from None
 
     @property
     def dials(self) -> list[Dial]:
@@ -156,6 +175,8 @@ class Session:
         with self._lock:
             clip = self._opened()
             after = self._drawn(self.setting, view.frame, quick)
+            if not quick:
+                self._full = self.setting, view.frame, after
             kept = view.compared == KEPT
             before = self._drawn(self.kept, view.frame, quick) if kept else clip.frame(view.frame)
             return self._seen(before, view), self._seen(after, view)
@@ -185,7 +206,25 @@ class Session:
     def figures(self) -> list[str]:
         """What the directions that are set reach on the clip at the end of their ranges, a line each."""
         with self._lock:
-            return [str(answer) for answer in self._answers(self._edits(self.setting), solve=False) if answer]
+            found = [answer for answer in self._answers(self._edits(self.setting), solve=False) if answer]
+        distances = [f", identity distance {a.identity_distance:.2f}" if a.identity_distance else "" for a in found]
+        return [f"{answer}{distance}" for answer, distance in zip(found, distances, strict=True)]
+
+    def reading(self, frame: int) -> list[str]:
+        """What the edit does to a frame, read off it as it was drawn last, a line each; pictures can be had meanwhile.
+
+        Nothing where no face is or nothing is set, nor when something else was set before it was read.
+        """
+        with self._lock:
+            clip, setting = self._opened(), self.setting
+            edits = self._edits(setting)
+            if not edits:
+                return []
+            known = self._full is not None and self._full[:2] == (setting, frame)
+            drawn = self._full[2] if known and self._full else self._drawn(setting, frame, False)
+        with self._solving:
+            found = read_frame(clip, frame, drawn, tuple(edits))
+        return found.lines() if found is not None and (clip, setting) == (self.clip, self.setting) else []
 
     def draft(self, first: int) -> Path:
         """Some frames from this one on, small and quick, as a picture that plays: a file in the scratch folder."""
@@ -211,7 +250,9 @@ class Session:
         return place
 
     def command(self) -> list[str]:
-        """The command that makes the video. Raises ConfigError, where nothing is set."""
+        """The command that makes the video. Raises ConfigError, where nothing is set or nothing can be written."""
+        if self.read_only is not None:
+            raise ConfigError(f"the project is open to be looked at only: {self.read_only}", AGAIN)
         return self.setting.command(self._opened().project.root)
 
     def line(self) -> str:
@@ -226,6 +267,12 @@ class Session:
         clip = self._opened()
         why = next((run.why for run in clip.untouched if run.first <= frame <= run.last), "")
         return f"frame {frame}, {frame / float(clip.tracks.rate):.2f} s{f': {why}' if why else ''}"
+
+    def warning(self) -> str:
+        """One line about a project that is open to be looked at only, and why; empty, where it is not."""
+        return (
+            "" if self.read_only is None else f"**Read only**, nothing that is set is kept: {self.read_only}; {AGAIN}"
+        )
 
     def _loaded(self, clip: Inversion) -> Setting:
         """What was set when the clip was last open, as far as it may be: a project may come from a stranger."""
@@ -242,7 +289,7 @@ class Session:
 
     def _set(self, setting: Setting) -> None:
         self.setting = setting
-        if self.clip is not None:
+        if self.clip is not None and self.read_only is None:
             setting.save(self.clip.project.root)
 
     def _opened(self) -> Inversion:

@@ -36,7 +36,7 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inversion:
     ruler = Ruler("age", {"age": lambda picture, points: 0.0})
     monkeypatch.setattr(calibration, "ruler_of", lambda attribute: ruler if attribute == "age" else None)
     records = SimpleNamespace(fingerprint=lambda stage: "f")
-    return cast(Inversion, SimpleNamespace(project=SimpleNamespace(root=tmp_path, records=records)))
+    return cast(Inversion, SimpleNamespace(project=SimpleNamespace(root=tmp_path, records=records, read_only=False)))
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, respond: Respond, distance: float = 0.3) -> list[float]:

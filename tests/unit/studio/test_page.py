@@ -9,6 +9,7 @@ import pytest
 
 gr = pytest.importorskip("gradio", reason="the extra `studio` is not installed")
 
+from stitchedit.files.locks import Lock
 from stitchedit.queue.folder import Queue
 from stitchedit.studio import queue_panel
 from stitchedit.studio.page import SLOTS, Editor, make_page, told
@@ -50,6 +51,9 @@ def test_sliders_and_keyframes_are_followed(editor: Any, session: Session) -> No
     editor._solved()
     assert editor._again(2, *SEEN)[1] == "frame 2, 0.08 s"
     assert released[2].endswith("--strength=1.5")
+    read = editor._read(2)
+    assert read.startswith("frame 2, 0.08 s  \nthis frame, identity distance 0.")
+    assert "this frame" not in editor._dial_dragged(slot)(1.5, 2, *SEEN)[1], "not while it is dragged"
     keyed = editor._changed(lambda setting, frame: setting.with_key(frame))(2, *SEEN)
     assert keyed[2].endswith("--strength=2:1.5")
     editor._dial_dragged(slot)(0.0, 5, *SEEN)
@@ -60,6 +64,22 @@ def test_sliders_and_keyframes_are_followed(editor: Any, session: Session) -> No
     assert len(looked) == 5 + SLOTS
     picked = editor._picked(3, *SEEN, gr.SelectData(None, {"index": [1199, 5], "value": None}))
     assert picked[4] == 5
+
+
+def test_a_window_that_shows_another_clips_sliders_is_told(editor: Any, session: Session) -> None:
+    for work in (editor._dial_dragged(SLOTS - 1), editor._dial_released(SLOTS - 1)):
+        with pytest.raises(gr.Error, match="another window"):
+            work(1.0, 2, *SEEN)
+
+
+def test_a_clip_that_cannot_be_read_and_a_project_in_use_are_one_line(editor: Any, folder: Path) -> None:
+    (folder / "broken.mp4").write_bytes(b"no video")
+    with pytest.raises(gr.Error, match=r"broken\.mp4"):
+        editor.opened("broken.mp4")
+    lock = Lock(folder / "clip.mp4.stitch", alone=True)
+    assert editor.opened("clip.mp4")[1].startswith("**Read only**")
+    lock.release()
+    assert editor.opened("clip.mp4")[1].startswith("frame 0")
 
 
 def test_every_control_of_the_page_has_a_name_and_no_handler_is_public(session: Session, queue: Queue) -> None:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from stitchedit.errors import ConfigError, StitcheditError, WouldReplace
+from stitchedit.errors import ConfigError, InUse, NotWritable, StitcheditError, WouldReplace
 from stitchedit.files.locks import Lock
+from stitchedit.studio import session as session_module
 from stitchedit.studio.session import KEPT, WHOLE, Session, View
 from stitchedit.studio.setting import Setting
 
@@ -76,6 +78,28 @@ def test_it_is_compared_with_what_was_kept(session: Session) -> None:
     assert (session.region(View(3)) != session.pair(View(3))[0]).any()
 
 
+def test_what_was_set_meanwhile_is_not_said_of_another_setting(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert session.reading(3) == []
+    name = session.add_vector("push.npy").name
+    session.move(name, 1.5, 3)
+    shown = session.pair(View(3, WHOLE))[1]
+    given: list[Any] = []
+    read = session_module.read_frame
+    monkeypatch.setattr(session_module, "read_frame", lambda *asked: given.append(asked) or read(*asked))
+    (line,) = session.reading(3)
+    assert line.startswith("identity distance 0.")
+    assert given[0][2] is shown, "what is on the page, not drawn again"
+
+    def moved_meanwhile(*asked: Any) -> Any:
+        session.move(name, 0.5, 3)
+        return read(*asked)
+
+    monkeypatch.setattr(session_module, "read_frame", moved_meanwhile)
+    assert session.reading(3) == []
+
+
 def test_a_draft_plays_and_an_upload_replaces_nothing(session: Session, folder: Path, tmp_path: Path) -> None:
     with Image.open(session.draft(2)) as draft:
         assert draft.n_frames == 4
@@ -87,12 +111,77 @@ def test_a_draft_plays_and_an_upload_replaces_nothing(session: Session, folder: 
     assert session.said(3).startswith("frame 3, 0.12 s")
 
 
-def test_what_is_not_open_or_in_use_is_told(folder: Path) -> None:
+def test_what_is_not_open_or_cannot_be_read_is_told(folder: Path) -> None:
     session = Session([folder])
     with pytest.raises(ConfigError, match="no clip is open"):
         session.pair(View(0))
-    lock = Lock(folder / "clip.mp4.stitch", alone=True)
-    with pytest.raises(StitcheditError, match="in use"):
-        session.open("clip.mp4")
-    lock.release()
     assert "clip.mp4" in {Path(p).name for p in session.offered()}
+    (folder / "broken.mp4").write_bytes(b"no video")
+    for ask in (session.open, session.faces):
+        with pytest.raises(StitcheditError, match=r"broken\.mp4"):
+            ask("broken.mp4")
+    (folder / "clip.mp4").write_bytes(b"no video")
+    with pytest.raises(StitcheditError, match=r"clip\.mp4"):
+        session.open("clip.mp4.stitch")
+    assert session.clip is None
+
+
+def contents(place: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(place)): path.read_bytes() for path in place.rglob("*") if path.is_file()}
+
+
+def test_a_project_that_another_process_has_is_looked_at_and_not_written(
+    session: Session, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = folder / "clip.mp4.stitch"
+    session.add_vector("push.npy")
+    before = contents(project)
+    lock = Lock(project, alone=True)
+    session.open("clip.mp4")
+    dial = session.dials[-1]
+    session.move(dial.name, 1.5, 3)
+    shown = session.pair(View(3))
+    assert (shown[0] != shown[1]).any()
+    session.calibrate()
+    assert "in use by process" in session.warning()
+    with pytest.raises(ConfigError, match=r"to be looked at only.* in use") as told:
+        session.command()
+    assert "Open again" in told.value.hint
+    (project / "crops" / "000000.png").unlink()
+    with pytest.raises(StitcheditError, match="nothing may be written"):
+        session.open("clip.mp4")
+    (project / "crops" / "000000.png").write_bytes(before["crops/000000.png"])
+    assert contents(project) == before
+    (project / "project.toml").write_bytes(before["project.toml"].split(b"[stages.tune]")[0])
+    with pytest.raises(InUse):  # `invert` does it anew
+        session.open("clip.mp4")
+    (project / "project.toml").write_bytes(before["project.toml"])
+    lock.release()
+    session.open("clip.mp4")
+    assert session.warning() == ""
+    session.move(dial.name, 1.5, 3)
+    assert session.command()[-1] == "--strength=1.5"
+
+    def refuse(path: Path) -> None:
+        raise NotWritable(path, "Read-only file system")
+
+    before = contents(project)
+    monkeypatch.setattr("stitchedit.studio.session.require_place", refuse)
+    session.open("clip.mp4")
+    session.move(dial.name, 0.5, 3)
+    assert "Read-only file system" in session.warning()
+    assert contents(project) == before
+
+
+def test_two_pages_on_one_project_both_work_and_what_was_set_last_is_kept(session: Session, folder: Path) -> None:
+    name = session.add_vector("push.npy").name
+    other = Session([folder], "cpu")
+    other.open("clip.mp4")
+    for strength in (0.5, 1.0):
+        session.move(name, strength, 0)
+        other.move(name, -strength, 0)
+    np.testing.assert_array_equal(session.pair(View(3))[0], other.pair(View(3))[0])
+    assert (session.pair(View(3))[1] != other.pair(View(3))[1]).any()
+    third = Session([folder], "cpu")
+    third.open("clip.mp4")
+    assert third.setting == other.setting
