@@ -49,7 +49,7 @@ def upfirdn2d(x: Tensor, f: Tensor, spec: Resampling) -> Tensor:
 def upfirdn2d_by_definition(x: Tensor, f: Tensor, spec: Resampling) -> Tensor:
     """The same by the book: insert the zeros, pad, convolve everything, throw away. For checks; slow and large."""
     if f.ndim == 1:
-        f = torch.outer(f, f)
+        f = torch.outer(f.double(), f.double())  # in float32 it would be less exact than the two passes are
     n, c, h, w = x.shape
     (ux, uy), (dx, dy) = spec.up, spec.down
     big = x.new_zeros(n, c, h, uy, w, ux)
