@@ -180,13 +180,5 @@ int run(const BiasAct& p, void* stream) {
 
 // 0, or the number of a CUDA error; -1 for a type that is not known.
 STITCHEDIT_API int stitchedit_bias_act(const stitchedit::BiasAct* p, void* stream) {
-    switch (p->type) {
-#ifndef STITCHEDIT_HOST
-        case stitchedit::kHalf: return stitchedit::run<__half>(*p, stream);
-        case stitchedit::kBrain: return stitchedit::run<__nv_bfloat16>(*p, stream);
-#endif
-        case stitchedit::kFloat: return stitchedit::run<float>(*p, stream);
-        case stitchedit::kDouble: return stitchedit::run<double>(*p, stream);
-    }
-    return -1;
+    return stitchedit::by_type(p->type, [&](auto of) { return stitchedit::run<decltype(of)>(*p, stream); });
 }

@@ -30,6 +30,20 @@ struct Wide<double> {
 
 constexpr int kUnknownType = -1, kTooLarge = -2;  // results that are no number of CUDA
 
+// `run` called with a value of the type of this number, for the type's sake; or kUnknownType.
+template <class Run>
+int by_type(int type, Run run) {
+    switch (type) {
+#ifndef STITCHEDIT_HOST
+        case kHalf: return run(__half{});
+        case kBrain: return run(__nv_bfloat16{});
+#endif
+        case kFloat: return run(float{});
+        case kDouble: return run(double{});
+    }
+    return kUnknownType;
+}
+
 inline long long ceil_div(long long a, long long b) { return (a + b - 1) / b; }
 
 inline int launch_error() { return static_cast<int>(cudaGetLastError()); }

@@ -221,13 +221,5 @@ int run(FilteredLrelu p, void* stream) {
 
 // 0, or the number of a CUDA error; a negative number of common.h where it cannot be done.
 STITCHEDIT_API int stitchedit_filtered_lrelu(const stitchedit::FilteredLrelu* p, void* stream) {
-    switch (p->type) {
-#ifndef STITCHEDIT_HOST
-        case stitchedit::kHalf: return stitchedit::run<__half>(*p, stream);
-        case stitchedit::kBrain: return stitchedit::run<__nv_bfloat16>(*p, stream);
-#endif
-        case stitchedit::kFloat: return stitchedit::run<float>(*p, stream);
-        case stitchedit::kDouble: return stitchedit::run<double>(*p, stream);
-    }
-    return stitchedit::kUnknownType;
+    return stitchedit::by_type(p->type, [&](auto of) { return stitchedit::run<decltype(of)>(*p, stream); });
 }
