@@ -213,8 +213,8 @@ def filtered_lrelu(
     _check(x, b, impl)
     factors = parse_factor("up", up), parse_factor("down", down)
     spec = FilteredLreluSpec(*factors, parse_padding(padding), float(slope), float(gain), clamp, flip_filter)
-    size = spec.enlarge.output_size(x.shape[2], x.shape[3], *filter_size(filters[0])[::-1])
-    if min(size) < 1 or min(spec.shrink.output_size(*size, *filter_size(filters[1])[::-1])) < 1:
+    large, size = spec.sizes(x, *filters)
+    if min(*large, *size) < 1:
         raise ValueError(f"nothing is left of {list(x.shape)} with up={up}, down={down} and padding={padding}")
     run = _implementation(x, impl)
     own = _filtered_lrelu if run is reference else run

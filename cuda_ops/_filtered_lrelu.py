@@ -99,11 +99,9 @@ def filtered_lrelu_grad2(
 
 def transposed(x: Tensor, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec) -> tuple[Resampling, Resampling]:
     """The passes of a gradient: from the output's size to the enlarged one, and from there to that of x."""
-    height, width = x.shape[2:]
-    large = spec.enlarge.output_size(height, width, *filter_size(fu)[::-1])
-    return spec.shrink.transposed(*large, *filter_size(fd)[::-1]), spec.enlarge.transposed(
-        height, width, *filter_size(fu)[::-1]
-    )
+    large, _ = spec.sizes(x, fu, fd)
+    back_down = spec.shrink.transposed(*large, *filter_size(fd)[::-1])
+    return back_down, spec.enlarge.transposed(x.shape[2], x.shape[3], *filter_size(fu)[::-1])
 
 
 def _by_phases(
@@ -160,45 +158,30 @@ class _Op(Function):
         need_x, need_b = ctx.needs_input_grad[:2]
         if not need_x and not need_b:
             return (None,) * 6
-        dx = _apply_grad(dy, *ctx.saved_tensors, ctx.spec, ctx.run)
+        dx = _apply_grad(dy, *ctx.saved_tensors, ctx.spec, ctx.run, True)
         return dx if need_x else None, dx.sum((0, 2, 3)) if need_b else None, None, None, None, None
 
 
 class _Grad(Function):
-    """apply(dy, x, b, ..): the first gradient, linear in dy. With x it changes in jumps only: no gradient there."""
+    """apply(g, x, b, fu, fd, spec, run, back): a gradient on its way back or, without `back`, the gradient of that.
+
+    Both are linear in g, and each is the gradient of the other. With x they change in jumps only: no gradient there.
+    """
 
     @staticmethod
-    def forward(ctx: Any, dy: Tensor, *rest: Any) -> Tensor:
-        *tensors, spec, run = rest
+    def forward(ctx: Any, g: Tensor, *rest: Any) -> Tensor:
+        *tensors, spec, run, back = rest
         ctx.save_for_backward(*tensors)
-        ctx.spec, ctx.run = spec, run
-        found: Tensor = run.filtered_lrelu_grad(dy, *tensors, spec)
+        ctx.spec, ctx.run, ctx.back = spec, run, back
+        found: Tensor = (run.filtered_lrelu_grad if back else run.filtered_lrelu_grad2)(g, *tensors, spec)
         return found
 
     @staticmethod
-    def backward(ctx: Any, ddx: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Any, h: Tensor) -> tuple[Tensor | None, ...]:
         need = ctx.needs_input_grad[0]
-        return _apply_grad2(ddx, *ctx.saved_tensors, ctx.spec, ctx.run) if need else None, *(None,) * 6
-
-
-class _Grad2(Function):
-    """apply(ddx, x, b, ..): the gradient of the gradient, linear in ddx; its own gradient is `_Grad` again."""
-
-    @staticmethod
-    def forward(ctx: Any, ddx: Tensor, *rest: Any) -> Tensor:
-        *tensors, spec, run = rest
-        ctx.save_for_backward(*tensors)
-        ctx.spec, ctx.run = spec, run
-        found: Tensor = run.filtered_lrelu_grad2(ddx, *tensors, spec)
-        return found
-
-    @staticmethod
-    def backward(ctx: Any, g: Tensor) -> tuple[Tensor | None, ...]:
-        need = ctx.needs_input_grad[0]
-        return _apply_grad(g, *ctx.saved_tensors, ctx.spec, ctx.run) if need else None, *(None,) * 6
+        return _apply_grad(h, *ctx.saved_tensors, ctx.spec, ctx.run, not ctx.back) if need else None, *(None,) * 7
 
 
 # `apply` as torch declares it takes and gives anything.
 apply_filtered_lrelu: Callable[..., Tensor] = _Op.apply
 _apply_grad: Callable[..., Tensor] = _Grad.apply
-_apply_grad2: Callable[..., Tensor] = _Grad2.apply

@@ -79,7 +79,7 @@ def run(
     up, down = _stages(tuple(fu.tolist()), _as_taps(fd), fd.ndim == 1, spec)
     given, out = (down.transposed(), up.transposed()) if back else (up, down)
     many = spec.up[0] // spec.down[0]
-    size = x.shape[2:] if back else _output_size(x, fu, fd, spec)
+    size = x.shape[2:] if back else spec.sizes(x, fu, fd)[1]
     y = x.new_empty(*x.shape[:2], *size).contiguous(memory_format=torch.channels_last)
     steps = 1 if back else many  # phases of y
     last_row, last_column = (-(-n // steps) for n in size)
@@ -272,8 +272,3 @@ def _some(taps: Taps) -> Taps:
 
 def _as_taps(f: Tensor) -> Taps:
     return tuple(map(tuple, (f[None] if f.ndim == 1 else f).tolist()))
-
-
-def _output_size(x: Tensor, fu: Tensor, fd: Tensor, spec: FilteredLreluSpec) -> tuple[int, int]:
-    large = spec.enlarge.output_size(x.shape[2], x.shape[3], len(fu), len(fu))
-    return spec.shrink.output_size(*large, fd.shape[0], fd.shape[-1])

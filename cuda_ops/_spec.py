@@ -108,6 +108,11 @@ class FilteredLreluSpec(NamedTuple):
         """What comes after it."""
         return Resampling((1, 1), self.down, (0, 0, 0, 0), self.flip_filter, 1.0)
 
+    def sizes(self, x: Tensor, fu: Tensor, fd: Tensor) -> tuple[tuple[int, int], tuple[int, int]]:
+        """Height and width of the enlarged picture, and of the output; below 1 where nothing is left."""
+        large = self.enlarge.output_size(x.shape[2], x.shape[3], *filter_size(fu)[::-1])
+        return large, self.shrink.output_size(*large, *filter_size(fd)[::-1])
+
 
 def parse_factor(name: str, value: int | Sequence[int]) -> tuple[int, int]:
     """An up or down factor -> (x, y). Raises ValueError unless it is one or two positive integers."""
