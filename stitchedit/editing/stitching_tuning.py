@@ -26,7 +26,7 @@ from stitchedit.image.arrays import require_picture, shrink, to_bytes
 from stitchedit.image.smoothing import guided_filter, smoothstep, wide_blur
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
-from stitchedit.models.generator import DrawsWindows, Generator, Window, draw, part_of
+from stitchedit.models.generator import DrawsWindows, Generator, Window, draw, lowest_exit, part_of
 from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.recorded import Recorded
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
@@ -258,7 +258,7 @@ def meeting(
 
 def stitching_exit(generator: Generator, config: StitchConfig, size: int) -> int:
     """The lowest exit of at least `config.size` pixels, at most the crop's."""
-    return next(exit for exit in generator.exits if exit >= min(config.size, size))
+    return lowest_exit(generator, min(config.size, size))
 
 
 def _enlarged(picture: Tensor, size: int) -> Tensor:

@@ -17,7 +17,7 @@ from torch import Tensor
 from stitchedit.config import EncodeConfig
 from stitchedit.image.arrays import resize, shrink
 from stitchedit.inversion.crop_batches import Batches, shuffled
-from stitchedit.models.generator import Generator
+from stitchedit.models.generator import Generator, lowest_exit
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.progress import Progress, silent
 from stitchedit.types import FloatArray, Latents
@@ -113,7 +113,7 @@ def search(
     groups = [([clip], config.lr_clip), ([shared], config.lr_frame), ([by_row], config.lr_frame * ROW_RATE)]
     optimizer = torch.optim.Adam([{"params": p, "lr": lr} for p, lr in groups if p[0].requires_grad], betas=(0.9, 0.99))
     rates = [group["lr"] for group in optimizer.param_groups]
-    size = _exit_for(generator, config.size)
+    size = lowest_exit(generator, config.size)
     look_at = min(config.size, size)  # a small generator draws fewer pixels than the losses would like
     for step in range(config.steps):
         for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -180,10 +180,6 @@ def _lengths(scores: Tensor, maps: Tensor) -> Tensor:
 def _hold(size: Tensor, most: float) -> Tensor:
     """Factors that bring sizes [N] to at most so many times their median."""
     return (most * size.median() / size.clamp_min(1e-12)).clamp(max=1.0).where(size.median() > 0, size.new_ones(()))
-
-
-def _exit_for(generator: Generator, size: int) -> int:
-    return next((e for e in generator.exits if e >= size), generator.resolution)
 
 
 def _ramp(t: float) -> float:

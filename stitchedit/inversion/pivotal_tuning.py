@@ -20,7 +20,7 @@ from torch import Tensor
 from stitchedit.config import TuneConfig
 from stitchedit.image.arrays import shrink
 from stitchedit.inversion.crop_batches import Batches, shuffled
-from stitchedit.models.generator import Generator
+from stitchedit.models.generator import Generator, lowest_exit
 from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.models.recorded import Recorded
@@ -281,4 +281,4 @@ def _named(generator: Generator, codes: Sequence[Tensor]) -> list[tuple[str, Ten
 
 def coarse_exit(generator: Generator, config: TuneConfig, size: int) -> int:
     """The lowest exit of at least half the final size and `config.coarse_size`, else the final size."""
-    return next((e for e in generator.exits if e >= min(config.coarse_size, size)), size)
+    return lowest_exit(generator, min(config.coarse_size, size))

@@ -17,7 +17,7 @@ from stitchedit.editing.direction import CurvePoint
 from stitchedit.faces.attributes import Predictors
 from stitchedit.faces.detectors import detect
 from stitchedit.learning.generator_samples import NAMES, PICTURE_PX, draw_ws, read_faces, render
-from stitchedit.models.generator import Generator
+from stitchedit.models.generator import Generator, lowest_exit
 from stitchedit.types import FloatArray
 
 Floats = NDArray[np.float64]
@@ -163,4 +163,4 @@ def people(generator: Generator, count: int) -> FloatArray:
 
 def drawing_size(generator: Generator) -> int:
     """The smallest exit that is no smaller than the pictures that are read."""
-    return next((size for size in generator.exits if size >= PICTURE_PX), generator.resolution)
+    return lowest_exit(generator, PICTURE_PX)

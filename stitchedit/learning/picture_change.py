@@ -25,7 +25,7 @@ from stitchedit.faces.head_segmentation import head_map
 from stitchedit.faces.mesh import crop_mesh
 from stitchedit.masks.weight_maps import face_mask
 from stitchedit.models.bundled_weights import packaged_file
-from stitchedit.models.generator import Generator
+from stitchedit.models.generator import Generator, lowest_exit
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.types import ByteArray, FloatArray
 
@@ -94,7 +94,7 @@ def outside_sketch(generator: Generator, w: Tensor, parts: Sequence[FloatArray],
     """
     device, total = generator.w_avg.device, np.zeros((generator.w_dim, generator.w_dim))
     random = torch.Generator().manual_seed(0)
-    size = next((s for s in generator.exits if s >= SIZE), generator.resolution)
+    size = lowest_exit(generator, SIZE)
     for code, part in zip(w.to(device), parts, strict=True):
         if part.mean() < FEWEST:
             continue

@@ -73,6 +73,11 @@ class Generator(Protocol):
     def eval(self) -> Self: ...
 
 
+def lowest_exit(generator: Generator, at_least: float) -> int:
+    """The lowest of its exits with so many pixels; the full size, where none has."""
+    return next((size for size in generator.exits if size >= at_least), generator.exits[-1])
+
+
 # Top, left, bottom and right edge of a part of a picture, in its pixels, all even; the last two lie beyond it.
 Window = tuple[int, int, int, int]
 

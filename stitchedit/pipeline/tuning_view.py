@@ -11,7 +11,7 @@ from torch import Tensor
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import contact_sheet
 from stitchedit.inversion.pivotal_tuning import Watch
-from stitchedit.models.generator import Generator
+from stitchedit.models.generator import Generator, lowest_exit
 from stitchedit.types import ByteArray, Crops
 
 VIEW_PX = 256  # of the exit that is drawn, where the generator has it, and of a picture's side
@@ -29,7 +29,7 @@ def tuning_view(generator: Generator, crops: Crops, show: Show, *, every: float 
         every: seconds between two pictures; longer where drawing takes long.
     """
     index, following = len(crops.frames) // 2, 0.0
-    size = next((e for e in generator.exits if e >= min(VIEW_PX, crops.size)), crops.size)
+    size = lowest_exit(generator, min(VIEW_PX, crops.size))
 
     def watch(step: int, codes: Sequence[Tensor]) -> None:
         nonlocal following
