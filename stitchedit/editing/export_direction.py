@@ -8,7 +8,7 @@ stylespace      .npy, float32 [S]: what strength 1 adds to the styles, all layer
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from stitchedit.editing.direction import Direction
 from stitchedit.editing.move_latents import check_made_for, in_style_space, load_direction, load_offset, load_step
 from stitchedit.editing.style_space import style_space
 from stitchedit.errors import ConfigError, DirectionError
-from stitchedit.files.atomic import make_folder, write_file
+from stitchedit.files.array_files import save_array
+from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.models.generator import Generator
 from stitchedit.types import Latents
 
@@ -68,16 +69,16 @@ def export_direction(
     step = (rows / length)[:, None] if form == "ganspace" else rows / length
     span = direction.layers if direction.layers not in (None, (0, generator.num_ws)) and len(rows) == 1 else None
     if form == "interfacegan":
-        _save(path, lambda temp: np.save(temp, step.astype(np.float64)))
+        save_array(path, step.astype(np.float64))
         return Exported(path, step.shape, length, span)
     if form == "e4e":
         tensor = torch.from_numpy(step.astype(np.float32))
         tensor = tensor if len(rows) == 1 else tensor[None]
-        _save(path, lambda temp: torch.save(tensor, temp))
+        _save_torch(path, tensor)
         return Exported(path, tuple(tensor.shape), length, span)
     mean = generator.w_avg.detach().cpu().float()[None].clone()
     parts = {"mean": mean, "comp": torch.from_numpy(step.astype(np.float32)), "std": torch.tensor([length])}
-    _save(path, lambda temp: torch.save(parts, temp))
+    _save_torch(path, parts)
     return Exported(path, step.shape, 1.0, span)
 
 
@@ -118,13 +119,10 @@ def _write_styles(direction: Direction, generator: Generator, path: Path) -> Exp
             at = generator.w_avg[None, None].expand(-1, step.shape[1], -1)
             there, here = (torch.cat(space.styles(ws), dim=1) for ws in (at + step.to(at), at))
         offset = (there - here)[0].cpu().numpy()
-    _save(path, lambda temp: np.save(temp, offset.astype(np.float32)))
+    save_array(path, offset.astype(np.float32))
     return Exported(path, offset.shape, 1.0)
 
 
-def _save(path: Path, save: Callable[[Any], None]) -> None:
-    def write(temp: Path) -> None:
-        with open(temp, "wb") as file:  # numpy would add an ending to a name
-            save(file)
-
-    write_file(path, write)
+def _save_torch(path: Path, value: object) -> None:
+    with atomic(path) as temp, temp.open("wb") as file:  # into a path torch would write that path's name
+        torch.save(value, file)

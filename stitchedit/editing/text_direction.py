@@ -19,6 +19,7 @@ from stitchedit.config import BETA, DEFAULT_CLIP
 from stitchedit.editing.direction import Direction
 from stitchedit.editing.edit_files import ChannelRelevance, read_edit
 from stitchedit.errors import ConfigError, DirectionError
+from stitchedit.files.array_files import save_array
 from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.models.clip_text import TextEncoder, text_encoder
 from stitchedit.types import FloatArray
@@ -64,12 +65,7 @@ def keep_direction(direction: Direction, folder: Path, made_for: str) -> Path:
     """Write NAME.npy and NAME.toml; gives the latter. Raises NotWritable, DiskFull."""
     make_folder(folder)
     vector = folder / f"{direction.name}.npy"
-
-    def save(temp: Path) -> None:
-        with open(temp, "wb") as file:  # numpy would add an ending to a name
-            np.save(file, direction.vector)
-
-    write_file(vector, save)
+    save_array(vector, direction.vector)
     sha256 = hashlib.sha256(vector.read_bytes()).hexdigest()
     table = direction.as_toml() | {"file": vector.name, "sha256": sha256, "made_for": made_for}
     path = vector.with_suffix(".toml")

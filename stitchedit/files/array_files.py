@@ -29,6 +29,12 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
             file.write(part)
 
 
+def save_array(path: Path, array: NDArray[Any]) -> None:
+    """A `.npy` file, whatever its name ends with. Raises NotWritable, DiskFull."""
+    with atomic(path) as temp, temp.open("wb") as file:  # numpy would add an ending to a name
+        np.save(file, array)
+
+
 def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     """An `.npz` file, not compressed. Raises NotWritable, DiskFull."""
     with atomic(path) as temp, temp.open("wb") as file:
