@@ -14,7 +14,8 @@ from stitchedit.evaluation.clip_versions import Places, Take
 from stitchedit.evaluation.frame_passes import edited_frames
 from stitchedit.faces.alignment import crop
 from stitchedit.pipeline.face_edit import MOVES, edit_digest
-from stitchedit.pipeline.inversion import Inversion, softened
+from stitchedit.pipeline.inversion import Inversion
+from stitchedit.pipeline.source_detail import softened
 from stitchedit.project import artefacts
 from stitchedit.project.records import Records
 from stitchedit.types import AskedChange, EditedLatents, FloatArray

@@ -22,12 +22,12 @@ import numpy as np
 
 from stitchedit.editing.direction import Direction
 from stitchedit.editing.edits import Edits
-from stitchedit.faces.rulers import Ruler, ruler_of
+from stitchedit.faces.rulers import Ruler
 from stitchedit.faces.tracklets import SAME_PERSON
 from stitchedit.faces.visibility import visibility_flags
 from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.image.contact_sheet import spread
-from stitchedit.pipeline.frame_reading import Seen, see
+from stitchedit.pipeline.frame_reading import Seen, kept_ruler, see
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.pipeline.still_edit import StillEdit, still_edit
 from stitchedit.progress import Progress, silent
@@ -172,7 +172,6 @@ class _Calibration:
         self, inverted: Inversion, regions: tuple[str, ...], fidelity: float | None = None, keep: bool = True
     ) -> None:
         self.inverted, self.regions, self.fidelity, self.keep = inverted, regions, fidelity, keep
-        self._rulers: dict[str, Ruler | None] = {}
 
     @cached_property
     def probe(self) -> _Probe:
@@ -187,9 +186,7 @@ class _Calibration:
         """
         if not (peak and direction.attribute and direction.amount):
             return None
-        if direction.attribute not in self._rulers:
-            self._rulers[direction.attribute] = ruler_of(direction.attribute)
-        ruler = self._rulers[direction.attribute]
+        ruler = kept_ruler(self.inverted, direction.attribute)
         key = _key(self.inverted, direction, ruler, peak, self.regions, self.fidelity)
         path = self.inverted.project.root / FOLDER / f"{key}.json"
         answer = _kept(path)

@@ -29,7 +29,8 @@ from stitchedit.masks.regions import edited_shape
 from stitchedit.masks.stitching_masks import RingMasks, ring_masks
 from stitchedit.pipeline.calibration import Answer, applied, calibrate
 from stitchedit.pipeline.head_map_cache import project_shapes, region_inputs
-from stitchedit.pipeline.inversion import Inversion, load_inversion, softened, source_detail
+from stitchedit.pipeline.inversion import Inversion, load_inversion
+from stitchedit.pipeline.source_detail import softened, source_detail
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
 from stitchedit.project.folder import Project

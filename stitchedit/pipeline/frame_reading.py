@@ -11,7 +11,7 @@ import numpy as np
 
 from stitchedit.editing.edits import Edits
 from stitchedit.faces.detectors import embed, face_box, landmarks
-from stitchedit.faces.rulers import ruler_of
+from stitchedit.faces.rulers import Ruler, ruler_of
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.types import ByteArray, FloatArray
 
@@ -32,6 +32,11 @@ class Seen(NamedTuple):
 def see(inverted: Inversion, frame: int, picture: ByteArray) -> Seen:
     """A picture of a frame with the landmarks of its face, looked for where the source's is."""
     return Seen(picture, landmarks(picture, face_box(inverted.tracks.landmarks[frame])))
+
+
+def kept_ruler(inverted: Inversion, attribute: str) -> Ruler | None:
+    """What reads an attribute, its networks loaded once for a clip; None, where nothing here does."""
+    return inverted.warm("ruler", attribute, partial(ruler_of, attribute), READ)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,17 +75,17 @@ def read_frame(inverted: Inversion, frame: int, drawn: ByteArray, edits: Edits) 
         edits: with the strengths that were asked for.
     Returns: None, where the frame has no face.
     """
-    index = np.flatnonzero(inverted.crops.frames == frame)
-    if not len(index):
+    index = inverted.crop_of(frame)
+    if index is None:
         return None
     source = inverted.warm("seen", frame, lambda: see(inverted, frame, inverted.frame(frame)))
     here, found = see(inverted, frame, drawn), []
     for asked in inverted.asked(edits):
         attribute = asked.attribute
-        ruler = inverted.warm("ruler", attribute, partial(ruler_of, attribute), READ)
+        ruler = kept_ruler(inverted, attribute)
         before = after = None
         if ruler is not None:
             before = inverted.warm("reading", (frame, attribute), partial(ruler, *source), READ)
             after = ruler(*here)
-        found.append(Moved(asked.direction, asked.unit, float(asked.amounts[int(index[0])]), before, after))
+        found.append(Moved(asked.direction, asked.unit, float(asked.amounts[index]), before, after))
     return FrameReading(here.identity_distance(source), found)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import copy
 import re
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -16,20 +15,21 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from stitchedit.config import DEFAULT_LANDMARKS, AlignConfig
+from stitchedit.editing.direction import Direction
 from stitchedit.editing.edits import Asked, Edits, chosen_regions, load_edits
 from stitchedit.editing.move_latents import edit as move_latents
-from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
 from stitchedit.editing.strength_range import check_range, require_near
-from stitchedit.editing.style_space import require_drawn, style_space
+from stitchedit.editing.style_space import own_statistics, require_drawn, style_space
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.faces.visibility import absent_runs, doubtful_runs, visibility_flags
 from stitchedit.files.image_folder import png_bytes
 from stitchedit.image.arrays import to_bytes
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.inversion.crop_batches import Batches
-from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, look_map, opening_map
+from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator, draw
+from stitchedit.pipeline.still_edit import region_alpha, still_edit, tinted
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import INVERT_STAGES, Project
@@ -51,7 +51,6 @@ from stitchedit.video.recent_frames import RecentFrames
 SPREAD_SAMPLES = 100  # faces
 SHOWN = 3  # frames, in a notebook
 KEPT = 4  # frames, of which `Inversion.warm` keeps what does not depend on an edit
-COARSE_PX = 32  # layers up to here hold who somebody is rather than how they are lit
 Value = TypeVar("Value")
 _warming = threading.Lock()  # held for a moment by whoever looks at what is kept
 
@@ -89,7 +88,7 @@ class Inversion:
         Args: force: take directions of other generators, and steps that are longer than to any face.
         Raises: what `move_latents.edit` raises; ConfigError, for a step that is too long.
         """
-        strengths = [(direction, self._over_frames(strength)) for direction, strength in edits]
+        strengths = [(self._with_statistics(direction), self._over_frames(strength)) for direction, strength in edits]
         edited = move_latents(self.latents, strengths, self.generator, seed=seed, force=force)
         if edited.offsets is not None:
             space = style_space(self.generator, str(edited.edits[0][0]))
@@ -197,17 +196,12 @@ class Inversion:
         """
         asked = load_edits(edits)
         check_range(asked, force=force)
-        picture = self._read(frame)
-        index = np.flatnonzero(self.crops.frames == frame)
-        if not len(index):
+        picture, index = self._read(frame), self.crop_of(frame)
+        if index is None:
             return picture.rgb()
-        from stitchedit.pipeline.still_edit import still_edit
-
-        still, codes = (
-            still_edit(self, asked, chosen_regions(asked, regions)),
-            self.moved(asked, seed=seed, force=force),
-        )
-        return still.draw(picture, int(index[0]), [codes], self.quick_size if quick else None)[0]
+        still = still_edit(self, asked, chosen_regions(asked, regions))
+        codes = self.moved(asked, seed=seed, force=force)
+        return still.draw(picture, index, [codes], self.quick_size if quick else None)[0]
 
     def frame(self, index: int) -> ByteArray:
         """A frame of the source as it is: uint8 RGB [H, W, 3]. Raises ConfigError, where there is none of it."""
@@ -218,24 +212,20 @@ class Inversion:
 
         Raises: ConfigError, for a frame that the clip has not or an unknown region.
         """
-        from stitchedit.pipeline.still_edit import tinted
-
-        picture, index = self._read(frame), np.flatnonzero(self.crops.frames == frame)
-        return tinted(self, picture, int(index[0]), chosen_regions((), regions)) if len(index) else picture.rgb()
+        picture, index = self._read(frame), self.crop_of(frame)
+        return picture.rgb() if index is None else tinted(self, picture, index, chosen_regions((), regions))
 
     def mask(self, frame: int, regions: str | Sequence[str]) -> FloatArray:
         """How much an edit of these regions may change of each pixel of a frame: float32 [H, W] in 0..1.
 
         Raises: as `show_region`.
         """
-        from stitchedit.pipeline.still_edit import region_alpha
-
-        picture, index = self._read(frame), np.flatnonzero(self.crops.frames == frame)
+        picture, index = self._read(frame), self.crop_of(frame)
         width, height = self.tracks.frame_size
         whole = np.zeros((height, width), np.float32)
         chosen = chosen_regions((), regions)
-        if len(index):
-            (x0, y0, x1, y1), alpha = region_alpha(self, picture, int(index[0]), chosen)
+        if index is not None:
+            (x0, y0, x1, y1), alpha = region_alpha(self, picture, index, chosen)
             whole[y0:y1, x0:x1] = alpha
         return whole
 
@@ -245,6 +235,11 @@ class Inversion:
         doubtful = visibility_flags(self.tracks, self.crops, self.points)
         absent = [replace(run, why="no face") for run in absent_runs(self.tracks)]
         return sorted([*absent, *doubtful_runs(self.tracks, self.crops, doubtful)], key=lambda run: run.first)
+
+    def crop_of(self, frame: int) -> int | None:
+        """Which crop is of a frame; None: the frame has no face, or the clip not the frame."""
+        index = np.flatnonzero(self.crops.frames == frame)
+        return int(index[0]) if len(index) else None
 
     def _read(self, frame: int) -> Frame:
         """A frame of the source. Raises ConfigError, when there is none of this index."""
@@ -260,6 +255,13 @@ class Inversion:
                 yield picture, left.pop(picture.index)
             if not left:
                 return
+
+    def _with_statistics(self, direction: Direction) -> Direction:
+        """With the SD of the channels that it names, which are found once for a clip where no file tells them."""
+        if not direction.channels or direction.statistics or direction.content is not None:
+            return direction
+        space = style_space(self.generator, direction.name)
+        return replace(direction, content=self.warm("statistics", None, lambda: own_statistics(space)))
 
     def _over_frames(self, strength: Strength) -> float | NDArray[np.float64]:
         """A strength for all edited frames, or one for each."""
@@ -330,73 +332,3 @@ class InversionImages:
 
     def __getitem__(self, index: int, /) -> ByteArray:
         return to_bytes(self.inverted.synthesized(index)[0])
-
-
-def source_detail(
-    inverted: Inversion, fidelity: float, own_colours: bool
-) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
-    """What the tuned generator misses of each frame, carried to where an edit moves it.
-
-    Args:
-        fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look but for what
-            lies in their opening: where somebody looks is not who it is.
-        own_colours: whether lips are to keep their colour, skin its colour and light, as far as fidelity goes.
-    """
-    own = fidelity**2
-
-    def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
-        size = int(edited.shape[-1])
-        source, before = inverted.warm("before", (index, size), lambda: _unedited(inverted, index, size))
-        masks = inverted.warm("masks", (index, size), lambda: _masks(inverted.points.points[index], size))
-        lips, skin = None, None
-        own_eyes = np.asarray(OWN_EYES * (own * masks.eyes + (1 - own) * masks.openings), np.float32)
-        if own_colours:
-            skin = (OWN_SKIN * own) * masks.face * (1 - masks.lips) * (1 - masks.eyes)
-            lips = OWN_LIPS * own * masks.lips
-        missed = carried(source, before, _picture(edited), inside, masks.eyes, own_eyes, lips, skin)
-        return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
-
-    return detail
-
-
-class _Masks(NamedTuple):
-    """Parts of a face, each float32 [S, S] in 0..1."""
-
-    eyes: FloatArray
-    openings: FloatArray
-    lips: FloatArray
-    face: FloatArray
-
-
-def _masks(mesh: FloatArray, size: int) -> _Masks:
-    return _Masks(eyes_map(mesh, size), opening_map(mesh, size), lips_map(mesh, size), face_mask(mesh, size))
-
-
-def _unedited(inverted: Inversion, index: int, size: int) -> tuple[FloatArray, FloatArray]:
-    """A crop and what the tuned generator draws of it, each [S, S, 3] in [-1, 1]."""
-    return _picture(inverted.batches.images([index], size)), _picture(inverted.synthesized(index, size=size))
-
-
-def _picture(image: Tensor) -> FloatArray:
-    """[1, 3, S, S] as [S, S, 3]."""
-    channels_last: FloatArray = image[0].permute(1, 2, 0).cpu().numpy()
-    return channels_last
-
-
-def softened(inverted: Inversion, fidelity: float) -> Inversion:
-    """The same with the generator's coarse layers a part of the way back to where they were before tuning.
-
-    They hold the shape of the person; the finer ones keep the clip's light and colours. 1 leaves all as it is.
-
-    Returns: a copy, where anything changes; the argument stays as it was.
-    """
-    if fidelity == 1:
-        return inverted
-    soft = replace(inverted, generator=copy.deepcopy(inverted.generator), _kept={})
-    untuned, _ = loading.generator(inverted.project.fact("settings", "generator"), inverted.generator.w_avg.device)
-    with torch.no_grad():
-        pairs = zip(soft.generator.named_parameters(), untuned.parameters(), strict=True)
-        for (name, parameter), start in pairs:
-            if soft.generator.layer_px(name) <= COARSE_PX:
-                parameter.lerp_(start, 1 - fidelity)
-    return soft

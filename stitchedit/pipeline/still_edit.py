@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
@@ -17,9 +18,12 @@ from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity
 from stitchedit.image.arrays import require_picture, resize, to_bytes
 from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
-from stitchedit.pipeline.inversion import Inversion, softened, source_detail
+from stitchedit.pipeline.source_detail import softened, source_detail
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 from stitchedit.video import Box, Frame, paste
+
+if TYPE_CHECKING:
+    from stitchedit.pipeline.inversion import Inversion
 
 _TINT, _TINTED = (40, 220, 120), 0.4  # RGB, and how much of it is seen
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
 from PIL import Image
 
 from stitchedit import library
@@ -325,10 +324,10 @@ class Session:
 
     def _seen(self, picture: ByteArray, view: View) -> ByteArray:
         clip = self._opened()
-        index = np.flatnonzero(clip.crops.frames == view.frame)
-        if view.seen == WHOLE or not len(index):
+        index = clip.crop_of(view.frame)
+        if view.seen == WHOLE or index is None:
             return picture
-        quad = clip.crops.quads[int(index[0])]
+        quad = clip.crops.quads[index]
         middle = quad.mean(axis=0)
         x0, y0, x1, y1 = bounding_box(middle + (quad - middle) * (1 + 2 * MARGIN), *clip.tracks.frame_size)
         return picture[y0:y1, x0:x1] if x1 > x0 and y1 > y0 else picture

@@ -62,9 +62,9 @@ def _strip(clip: Inversion, sheet: Image.Image) -> None:
     places = WIDTH // STRIP_PX
     for place in range(places):
         frame = int((place + 0.5) * len(clip.tracks.state) / places)
-        index = np.flatnonzero(clip.crops.frames == frame)
-        if len(index):
-            picture = Image.fromarray(clip.crops.images[int(index[0])])
+        index = clip.crop_of(frame)
+        if index is not None:
+            picture = Image.fromarray(clip.crops.images[index])
             width = WIDTH / places
             sheet.paste(
                 picture.resize((round(width) - 2, STRIP_PX - 2), Image.Resampling.BOX), (round(place * width), 0)

@@ -13,7 +13,7 @@ from edit_files import decoder, ganspace, mapper, npy, numbers, statistics, tran
 
 from stitchedit.editing.direction import Direction, find_direction, read_direction
 from stitchedit.editing.move_latents import edit, load_direction, load_offset, load_step
-from stitchedit.editing.style_space import deviations, lengths, offset_of_vector, require_drawn, style_space
+from stitchedit.editing.style_space import lengths, offset_of_vector, own_statistics, require_drawn, style_space
 from stitchedit.errors import DirectionError
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.generator import Generator, draw
@@ -62,7 +62,7 @@ def test_a_channel_is_moved_by_its_deviation(generator: Generator) -> None:
     at = sum(widths[:2]) + 3
     assert moved.offsets.shape == (1, sum(widths))
     assert np.flatnonzero(moved.offsets[0]).tolist() == [at]
-    assert moved.offsets[0, at] == pytest.approx(2 * deviations(opened)[at], rel=1e-5)
+    assert moved.offsets[0, at] == pytest.approx(2 * np.concatenate(own_statistics(opened).deviations)[at], rel=1e-5)
 
 
 def test_the_offset_reaches_the_style_and_the_picture(generator: Generator) -> None:

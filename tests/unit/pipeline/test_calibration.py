@@ -34,7 +34,7 @@ Respond = Callable[[float], float]
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inversion:
     ruler = Ruler("age", {"age": lambda picture, points: 0.0})
-    monkeypatch.setattr(calibration, "ruler_of", lambda attribute: ruler if attribute == "age" else None)
+    monkeypatch.setattr(calibration, "kept_ruler", lambda clip, attribute: ruler if attribute == "age" else None)
     records = SimpleNamespace(fingerprint=lambda stage: "f")
     return cast(Inversion, SimpleNamespace(project=SimpleNamespace(root=tmp_path, records=records, read_only=False)))
 

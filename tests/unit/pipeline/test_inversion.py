@@ -1,31 +1,34 @@
-import copy
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
-import torch
 
+from stitchedit.editing.direction import Direction
+from stitchedit.pipeline import inversion
 from stitchedit.stylegan2 import StyleGAN2
+from stitchedit.types import Latents
 
 
-def test_fidelity_takes_the_coarse_layers_back_toward_the_untuned_generator(
+def opened(generator: StyleGAN2) -> inversion.Inversion:
+    """Two crops, of the frames 3 and 5."""
+    crops = SimpleNamespace(frames=np.array([3, 5]), size=128)
+    latents = Latents(np.zeros((2, 1, generator.w_dim), np.float32))
+    return inversion.Inversion(None, None, None, crops, None, latents, generator)  # type: ignore[arg-type]
+
+
+def test_the_deviations_of_channels_are_found_once_for_a_clip(
     monkeypatch: pytest.MonkeyPatch, tiny_generator: StyleGAN2
 ) -> None:
-    from types import SimpleNamespace
+    asked, real = [], inversion.own_statistics
+    monkeypatch.setattr(inversion, "own_statistics", lambda space: asked.append(space) or real(space))
+    clip = opened(tiny_generator)
+    one, two = (clip.moved(((Direction(channels=((2, 3, sd),)), 1.0),)).offsets for sd in (1.0, 2.0))
+    assert one is not None
+    assert two is not None
+    assert one.any()
+    np.testing.assert_allclose(two, 2 * one, rtol=1e-6)
+    assert asked == [tiny_generator]
 
-    from stitchedit.models import loading
-    from stitchedit.pipeline import inversion
 
-    tuned = copy.deepcopy(tiny_generator)
-    with torch.no_grad():
-        for parameter in tuned.parameters():
-            parameter.add_(1.0)
-    monkeypatch.setattr(loading, "generator", lambda name, device: (tiny_generator, ""))
-    project = SimpleNamespace(fact=lambda table, key: "default")
-    opened = inversion.Inversion(project, *[None] * 5, tuned)  # type: ignore[arg-type]
-    assert inversion.softened(opened, 1.0) is opened
-    before = copy.deepcopy(tuned.state_dict())
-    soft = inversion.softened(opened, 0.25).generator
-    assert all(torch.equal(value, before[name]) for name, value in tuned.state_dict().items()), "it stays as it was"
-    start = dict(tiny_generator.named_parameters())
-    left = {n: (p - start[n]).mean().item() for n, p in soft.named_parameters() if n.startswith("synthesis")}
-    assert all(v == pytest.approx(0.25 if soft.layer_px(n) <= 32 else 1.0, abs=1e-5) for n, v in left.items())
-    assert {soft.layer_px(n) for n in left} == {4, 8, 16, 32, 64, 128}
+def test_the_crop_of_a_frame(tiny_generator: StyleGAN2) -> None:
+    assert [opened(tiny_generator).crop_of(frame) for frame in (3, 4, 5)] == [0, None, 1]
