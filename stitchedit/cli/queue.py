@@ -155,11 +155,9 @@ def require_command(words: list[str]) -> None:
     Raises: QueueError, ConfigError, DirectionError; what click raises for options.
     """
     from stitchedit.cli.main import app as whole
-    from stitchedit.queue.jobs import COMMANDS
+    from stitchedit.queue.jobs import require_known
 
-    if not words or words[0] not in COMMANDS:
-        name = words[0] if words else "nothing"
-        raise QueueError(f"'{name}' cannot be queued", f"commands that can: {', '.join(COMMANDS)}")
+    require_known(words)
     group: Any = typer.main.get_command(whole)
     given = group.commands[words[0]].make_context(words[0], list(words[1:])).params
     if words[0] == "edit":

@@ -10,6 +10,7 @@ import json
 import os
 import tomllib
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -50,9 +51,7 @@ class Job:
     said: str = ""  # why it failed, or waits
 
     def __post_init__(self) -> None:
-        if not self.command or self.command[0] not in COMMANDS:
-            name = self.command[0] if self.command else "nothing"
-            raise QueueError(f"'{name}' cannot be queued", f"commands that can: {', '.join(COMMANDS)}")
+        require_known(self.command)
         if any("\0" in word for word in self.command):
             raise QueueError("a command holds a NUL character", "leave it out")
 
@@ -61,6 +60,13 @@ class Job:
             "command": list(self.command),
             "exit_code": None if self.exit_code < 0 else self.exit_code,
         }
+
+
+def require_known(command: Sequence[str]) -> None:
+    """Raises QueueError, where it is none of COMMANDS."""
+    if not command or command[0] not in COMMANDS:
+        name = command[0] if command else "nothing"
+        raise QueueError(f"'{name}' cannot be queued", f"commands that can: {', '.join(COMMANDS)}")
 
 
 def write_job(folder: Path, job: Job) -> None:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import wraps
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
 from stitchedit.config import FACE_LIKE, PRESETS, REGIONS
-from stitchedit.errors import ConfigError, StitcheditError
+from stitchedit.errors import ConfigError
 from stitchedit.queue.folder import Queue
 from stitchedit.studio import queue_panel
+from stitchedit.studio.queue_panel import told
 from stitchedit.studio.session import FACE, KEPT, SOURCE, WHOLE, Dial, Session, View
 from stitchedit.studio.timeline import Curve, draw_timeline, frame_at
 
@@ -25,19 +25,6 @@ NOTHING = "Open a clip that was inverted, or invert one below."
 def theme() -> Any:
     """One that takes no fonts from elsewhere."""
     return gr.themes.Base(font=[gr.themes.Font("system-ui"), "sans-serif"], font_mono=[gr.themes.Font("monospace")])
-
-
-def told(work: Callable[..., Any]) -> Callable[..., Any]:
-    """A handler whose mistakes are one line on the page, what was wrong and what to do."""
-
-    @wraps(work)
-    def handler(*given: Any) -> Any:
-        try:
-            return work(*given)
-        except StitcheditError as exc:
-            raise gr.Error(f"{exc}. {exc.hint}" if exc.hint else str(exc), print_exception=False) from None
-
-    return handler
 
 
 def make_page(session: Session, queue: Queue, start: str | None) -> gr.Blocks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from collections.abc import Callable, Sequence
+from functools import wraps
 from html import escape
 from pathlib import Path
 from shlex import join
@@ -30,6 +31,19 @@ FIGURES = (
 )  # of `evaluate`, shown first
 
 
+def told(work: Callable[..., Any]) -> Callable[..., Any]:
+    """A handler whose mistakes are one line on the page, what was wrong and what to do."""
+
+    @wraps(work)
+    def handler(*given: Any) -> Any:
+        try:
+            return work(*given)
+        except StitcheditError as exc:
+            raise gr.Error(f"{exc}. {exc.hint}" if exc.hint else str(exc), print_exception=False) from None
+
+    return handler
+
+
 def begin(queue: Queue, command: Sequence[str], folder: Path) -> Job:
     """Put a command in the queue, and see that somebody works through it. Raises QueueError, InUse."""
     job = queue.add(command, folder)
@@ -44,35 +58,29 @@ def add_to(session: Session, queue: Queue, line: gr.Textbox) -> None:
         number = gr.Number(0, label="Job", precision=0, minimum=0, elem_id="job")
         measure = gr.Button("Measure its result")
         stop, retry, remove = (gr.Button(text) for text in ("Stop", "Retry", "Remove"))
-    told = gr.Markdown(elem_id="queue-said")
+    said = gr.Markdown(elem_id="queue-said")
     bar = gr.HTML(elem_id="progress")
     picture = gr.HTML(elem_id="tuning")
     table = gr.Dataframe(headers=list(COLUMNS), interactive=False, elem_id="queue", wrap=True, value=rows(queue))
     result = gr.HTML(elem_id="result")
     private: dict[str, Any] = {"api_visibility": "private"}
 
-    def added(command: Callable[[], tuple[list[str], Path]]) -> Any:
-        try:
-            job = begin(queue, *command())
-        except StitcheditError as exc:
-            raise gr.Error(f"{exc}. {exc.hint}", print_exception=False) from None
+    def added(command: Sequence[str]) -> Any:
+        job = begin(queue, command, session.folders[0])
         return [f"job {job.number} was added", job.number, rows(queue)]
 
     def rendered() -> Any:
-        return added(lambda: (session.command(), session.folders[0]))
+        return added(session.command())
 
     def measured(chosen: float) -> Any:
-        return added(lambda: (["evaluate", str(_output(queue, session, int(chosen)))], session.folders[0]))
+        return added(["evaluate", str(_output(queue, session, int(chosen)))])
 
     def acted(act: Callable[[int], Any]) -> Callable[[float], Any]:
         def work(chosen: float) -> Any:
-            try:
-                act(int(chosen))
-            except StitcheditError as exc:
-                raise gr.Error(f"{exc}. {exc.hint}", print_exception=False) from None
+            act(int(chosen))
             return rows(queue)
 
-        return work
+        return told(work)
 
     def again(chosen: int) -> None:
         queue.retry([chosen])
@@ -82,8 +90,8 @@ def add_to(session: Session, queue: Queue, line: gr.Textbox) -> None:
         there, row = rows(queue), int(event.index[0])
         return int(there[row][0]) if row < len(there) else 0
 
-    render.click(rendered, None, [told, number, table], **private)
-    measure.click(measured, number, [told, number, table], **private)
+    render.click(told(rendered), None, [said, number, table], **private)
+    measure.click(told(measured), number, [said, number, table], **private)
     for button, act in ((stop, queue.stop), (retry, again), (remove, lambda chosen: queue.remove([chosen]))):
         button.click(acted(act), number, table, **private)
     table.select(chosen_row, None, number, **private)
