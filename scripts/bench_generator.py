@@ -15,15 +15,13 @@ import argparse
 import json
 import os
 import re
-import resource
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from bench_timing import timed
 from torch import Tensor
 
 from stitchedit.cli.console import MALLOC
@@ -119,21 +117,9 @@ def measure(network: str, form: str, size: int, threads: int, runs: int) -> dict
 
     result = {"difference": (forward() - expected).abs().max().item()}
     del expected
-    result["forward"], _ = median(forward, runs)
-    result["backward"], result["cpu"] = median(backward, runs)
-    return result | {"peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9}
-
-
-def median(job: Callable[[], object], runs: int) -> tuple[float, float]:
-    """Wall and CPU seconds."""
-    job()
-    wall, cpu = [], []
-    for _ in range(runs):
-        began, began_cpu = time.perf_counter(), time.process_time()
-        job()
-        wall.append(time.perf_counter() - began)
-        cpu.append(time.process_time() - began_cpu)
-    return statistics.median(wall), statistics.median(cpu)
+    result["forward"] = timed(forward, runs)["wall"]
+    found = timed(backward, runs)
+    return result | {"backward": found["wall"], "cpu": found["cpu"], "peak": found["peak"]}
 
 
 def _transposed_haar(bands: Tensor) -> Tensor:

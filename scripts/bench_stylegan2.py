@@ -16,15 +16,13 @@ import argparse
 import json
 import math
 import os
-import resource
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
+from bench_timing import timed
 from torch import Tensor
 
 from stitchedit.cli.console import MALLOC
@@ -94,24 +92,10 @@ def measure(form: str, job: str, size: int, batch: int, threads: int, runs: int)
             parameter.grad = None
 
     work = step if job == "step" else synthesis
-    work()
-    wall, cpu = [], []
-    for _ in range(runs):
-        began, began_cpu = time.perf_counter(), time.process_time()
-        work()
-        wall.append(time.perf_counter() - began)
-        cpu.append(time.process_time() - began_cpu)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    found = timed(work, runs)
     with torch.no_grad():
         ours, theirs = generator.synthesis(ws[:1]), reference(generator, ws[:1])
-    return {
-        "wall": statistics.median(wall),
-        "low": min(wall),
-        "high": max(wall),
-        "cpu": statistics.median(cpu),
-        "peak": peak,
-        "difference": ((ours - theirs).abs().max() / theirs.abs().max()).item(),
-    }
+    return found | {"difference": ((ours - theirs).abs().max() / theirs.abs().max()).item()}
 
 
 def reference(generator: StyleGAN2, ws: Tensor) -> Tensor:

@@ -15,15 +15,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
-import statistics
 import subprocess
 import sys
-import time
 from typing import Any
 
 import torch
 import torch.nn.functional as F
+from bench_timing import timed
 from torch import Tensor
 
 from stitchedit.cli.console import MALLOC
@@ -93,24 +91,10 @@ def measure(form: str, job: str, args: argparse.Namespace) -> dict[str, Any]:
         (generator.synthesis(ws) - target).square().mean().backward()
         generator.zero_grad(set_to_none=True)
 
-    work()
-    wall, cpu = [], []
-    for _ in range(args.runs):
-        began, began_cpu = time.perf_counter(), time.process_time()
-        work()
-        wall.append(time.perf_counter() - began)
-        cpu.append(time.process_time() - began_cpu)
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
+    found: dict[str, Any] = {**timed(work, args.runs)}
     with torch.no_grad():
         picture = generator.synthesis(ws)[..., :: size // 16, :: size // 16]
-    return {
-        "wall": statistics.median(wall),
-        "low": min(wall),
-        "high": max(wall),
-        "cpu": statistics.median(cpu),
-        "peak": peak,
-        "picture": picture.flatten().tolist(),
-    }
+    return found | {"picture": picture.flatten().tolist()}
 
 
 def plain(
