@@ -222,12 +222,12 @@ class Direction(Combinable):
 
     def as_toml(self) -> dict[str, Any]:
         """The table that `read_direction` reads back; what is not known is left out."""
+        nothing = {"component": (None,)}  # component 0 is one
         table = {
             key: value
             for key, value in self.as_json().items()
-            if value not in (None, "", [], {}, 0.0) or key == "component"
+            if value not in nothing.get(key, (None, "", [], {}, 0.0))
         }
-        table = {key: value for key, value in table.items() if value is not None}
         points = [{k: v for k, v in point.items() if v is not None} for point in table.pop("curve", [])]
         effects = table.pop("effects", {})  # tables come last in TOML
         return table | ({"effects": effects} if effects else {}) | ({"curve": points} if points else {})

@@ -31,8 +31,8 @@ from stitchedit.mobilestylegan.layers import (
 
 FFHQ_CHANNELS = (512, 512, 512, 512, 512, 256, 128, 64)  # at 4, 8, 16 .. 512 px
 FFHQ_HEADS: dict[int | str, str] = {256: "narrow", 512: "deep", 1024: "styled"}
-# Widths of an exit's convolutions, by those of the block that it stands for.
 Layer = StyledConv | SeparableConv | WaveletUp | StyledHead  # has an `affine`, which makes its style of a row of ws
+# Widths of an exit's convolutions, by those of the block that it stands for.
 WIDTHS = {"narrow": (0.5, 0.5), "deep": (0.875, 0.875, 0.875)}
 
 

@@ -78,12 +78,18 @@ def test_each_job_leaves_a_log_and_a_result(queue: Queue, tmp_path: Path) -> Non
     assert "try 1: stitchedit edit fail" in (queue.folder(2) / "log.txt").read_text()
 
 
-def test_a_job_of_a_killed_worker_is_nobody_elses_while_it_goes_on(queue: Queue, tmp_path: Path) -> None:
-    queue.add(("edit", "wait"), tmp_path)
+def at_work(queue: Queue, folder: Path) -> subprocess.Popen[str]:
+    """A worker whose one job has begun, and waits."""
+    queue.add(("edit", "wait"), folder)
     process = working(queue)
-    until(tmp_path / "begun")
+    until(folder / "begun")
     while not queue.job(1).pid:
         time.sleep(0.01)
+    return process
+
+
+def test_a_job_of_a_killed_worker_is_nobody_elses_while_it_goes_on(queue: Queue, tmp_path: Path) -> None:
+    process = at_work(queue, tmp_path)
     process.kill()
     process.communicate(timeout=20)
     assert queue.job(1).state == RUNNING
@@ -132,11 +138,7 @@ def test_a_worker_that_is_asked_to_end_lets_its_job_wait(queue: Queue, tmp_path:
 
 
 def test_a_job_that_is_stopped_is_not_begun_again(queue: Queue, tmp_path: Path) -> None:
-    queue.add(("edit", "wait"), tmp_path)
-    process = working(queue)
-    until(tmp_path / "begun")
-    while not queue.job(1).pid:
-        time.sleep(0.01)
+    process = at_work(queue, tmp_path)
     queue.stop(1)
     assert process.communicate(timeout=20)[0].strip() == f"['{STOPPED}']"
 
