@@ -211,7 +211,8 @@ class Project:
         from stitchedit.evaluation.edit_origin import find_subject
         from stitchedit.files.image_folder import FinePictures
         from stitchedit.pipeline import face_edit
-        from stitchedit.pipeline.inversion import InversionImages, load_inversion, softened
+        from stitchedit.pipeline.inversion import InversionImages, load_inversion
+        from stitchedit.pipeline.source_detail import softened
         from stitchedit.project.folder import Project
         from stitchedit.project.records import Records, inputs_of
 
