@@ -28,6 +28,7 @@ from stitchedit.types import ByteArray, FloatArray
 # Of the border's width, over which what the crop cuts off fades: with one width, hair that an edit turns grey ended in
 # a straight line across the crown.
 _CUT_OFF = 2.5
+_WHOLE_CROP = np.array([[0, 0], [0, 1], [1, 1], [1, 0]], np.float32)  # the quad of a crop in itself, in its sides
 
 
 class Patch(NamedTuple):
@@ -109,6 +110,21 @@ def shape_alpha(
     ring: FloatArray = 1.0 - shape.distance_in(quad, box) / reach
     inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
     return box, smoothstep(ring) * smoothstep(inner * side / max(_CUT_OFF * width, 1.0))
+
+
+def whole_alpha(
+    shape: Shape, quad: FloatArray, frame_size: tuple[int, int], border_px: float = BORDER_PX
+) -> FloatArray:
+    """`shape_alpha` in the whole picture, float32 [H, W]: above 0.5 is inside, 0 is outside."""
+    (x0, y0, x1, y1), alpha = shape_alpha(shape, quad, frame_size, border_px)
+    whole = np.zeros(frame_size[::-1], np.float32)
+    whole[y0:y1, x0:x1] = alpha
+    return whole
+
+
+def crop_alpha(shape: Shape, size: int, border_px: float = BORDER_PX) -> FloatArray:
+    """The same in the crop itself, float32 [size, size]."""
+    return whole_alpha(shape, size * _WHOLE_CROP, (size, size), border_px)
 
 
 def _crop_places(quad: FloatArray, corner: tuple[int, int], size: tuple[int, int]) -> FloatArray:

@@ -14,7 +14,7 @@ import numpy as np
 
 from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.compositing.composite import Layer, pasted
-from stitchedit.compositing.paste import shape_alpha
+from stitchedit.compositing.paste import crop_alpha, whole_alpha
 from stitchedit.config import BORDER_PX, AlignConfig, TrackConfig
 from stitchedit.faces.alignment import align
 from stitchedit.faces.mesh import mesh_points
@@ -32,7 +32,6 @@ from stitchedit.video import Frame, VideoSource
 
 Take = Callable[[], Iterator[ByteArray]]  # starts anew at each call; RGB [H, W, 3], every frame of the clip in turn
 
-_WHOLE = np.array([[0, 0], [0, 1], [1, 1], [1, 0]], np.float32)  # the quad of a crop in itself, in its sides
 _TRACKED_PX = 256  # crops of clips that no project is behind
 
 
@@ -52,19 +51,11 @@ class Places:
 
         Above 0.5 is inside, 0 is outside; the contour at 0.5 is the seam.
         """
-        return self._mask(row, self.crops.quads[row], self.tracks.frame_size)
+        return whole_alpha(self.shapes[row], self.crops.quads[row], self.tracks.frame_size, self.border_px)
 
     def crop_mask(self, row: int) -> FloatArray:
         """The same of crop `row` itself, float32 [S, S]."""
-        size = self.crops.size
-        return self._mask(row, size * _WHOLE, (size, size))
-
-    def _mask(self, row: int, quad: FloatArray, size: tuple[int, int]) -> FloatArray:
-        """In a picture of a size (width, height) in which the crop's corners lie at the quad's."""
-        (x0, y0, x1, y1), alpha = shape_alpha(self.shapes[row], quad, size, self.border_px)
-        mask = np.zeros(size[::-1], np.float32)
-        mask[y0:y1, x0:x1] = alpha
-        return mask
+        return crop_alpha(self.shapes[row], self.crops.size, self.border_px)
 
 
 def places_of_project(

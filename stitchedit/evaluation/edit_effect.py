@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from torch import Tensor
 
 from stitchedit import metrics
 from stitchedit.errors import ProjectError
@@ -14,6 +13,7 @@ from stitchedit.evaluation.clip_versions import Places, Take
 from stitchedit.evaluation.frame_passes import edited_frames
 from stitchedit.faces.alignment import crop
 from stitchedit.pipeline.face_edit import MOVES, edit_digest
+from stitchedit.pipeline.frame_reading import generator_change
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.pipeline.source_detail import softened
 from stitchedit.project import artefacts
@@ -54,16 +54,10 @@ def made_and_seen(moves: Moves, edit: Take, source: Take, places: Places, tick: 
     for (row, rgb), (_, own) in zip(edited_frames(edit, places), edited_frames(source, places), strict=True):
         quad = crops.quads[row]
         seen = crop(rgb, quad, crops.size).astype(np.float32) - crop(own, quad, crops.size)
-        made = _levels(moves.edited.synthesized(row, moves.codes)) - _levels(moves.tuned.synthesized(row))
+        made = generator_change(moves.tuned, moves.edited, row, moves.codes)
         inside = np.clip(0.5 - places.shapes[row].distance(crops.size), 0, 1).astype(np.float32)
         shown = places.crop_mask(row)
         kept.add(seen, shown[..., None] * made, inside)
         outside.append(metrics.outside_change(made, shown))
         tick(row + 1)
     return {"retention": np.array(list(kept.of_band().values()), np.float32), "outside": np.array(outside, np.float32)}
-
-
-def _levels(image: Tensor) -> FloatArray:
-    """[1, 3, S, S] in [-1, 1] -> float32 [S, S, 3] in grey levels, of which 0 is the middle; not rounded."""
-    levels: FloatArray = image[0].clamp(-1, 1).permute(1, 2, 0).cpu().numpy() * np.float32(127.5)
-    return levels

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from stitchedit.editing.edits import Edits
+from stitchedit import metrics
+from stitchedit.compositing.paste import crop_alpha
+from stitchedit.editing.edits import Edits, chosen_regions
+from stitchedit.faces.alignment import crop
 from stitchedit.faces.detectors import embed, face_box, landmarks
 from stitchedit.faces.rulers import Ruler, ruler_of
 from stitchedit.pipeline.inversion import Inversion
-from stitchedit.types import ByteArray, FloatArray
+from stitchedit.pipeline.still_edit import still_edit
+from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 READ = 16  # readings of source frames, and rulers, that are kept
 
@@ -39,6 +43,13 @@ def kept_ruler(inverted: Inversion, attribute: str) -> Ruler | None:
     return inverted.warm("ruler", attribute, partial(ruler_of, attribute), READ)
 
 
+class Applied(NamedTuple):
+    """How a frame with an edit was drawn."""
+
+    edits: Edits  # with the strengths that were solved for
+    regions: tuple[str, ...] | None = None  # None: what the directions need
+
+
 @dataclass(frozen=True, slots=True)
 class Moved:
     """What of a face an edit is about, in a frame of the source and as it is drawn."""
@@ -62,17 +73,35 @@ class FrameReading:
 
     identity_distance: float  # to the source's frame, of dlib's embedding
     moved: Sequence[Moved]  # one for each direction that names an attribute
+    retention: Mapping[str, float] = field(default_factory=dict)  # of what the generator changes, by `metrics.BANDS`
 
     def lines(self) -> list[str]:
-        return [f"identity distance {self.identity_distance:.2f}", *(str(moved) for moved in self.moved)]
+        seen = ", ".join(f"{share:.0%} at {band}" for band, share in self.retention.items() if np.isfinite(share))
+        kept = [f"of the generator's change is seen {seen}"] if seen else []
+        return [f"identity distance {self.identity_distance:.2f}", *(str(moved) for moved in self.moved), *kept]
 
 
-def read_frame(inverted: Inversion, frame: int, drawn: ByteArray, edits: Edits) -> FrameReading | None:
+def generator_change(tuned: Inversion, edited: Inversion, index: int, codes: EditedLatents) -> FloatArray:
+    """What moved codes change of the generator's picture of a crop, float32 [S, S, 3] in grey levels, not rounded.
+
+    Args:
+        edited: the same clip with its generator as the edit had it.
+        index: of the crop.
+    """
+    after, before = edited.synthesized(index, codes), tuned.warm("levels", index, lambda: tuned.synthesized(index))
+    change: FloatArray = (after.clamp(-1, 1) - before.clamp(-1, 1))[0].permute(1, 2, 0).cpu().numpy()
+    return change * np.float32(127.5)
+
+
+def read_frame(
+    inverted: Inversion, frame: int, drawn: ByteArray, edits: Edits, applied: Applied | None = None
+) -> FrameReading | None:
     """Read a frame with an edit, and that of the source, by the rulers that calibration uses.
 
     Args:
         drawn: the frame as the edit shows it, uint8 RGB [H, W, 3].
         edits: with the strengths that were asked for.
+        applied: how it was drawn; None: what of the generator's change is seen is not told.
     Returns: None, where the frame has no face.
     """
     index = inverted.crop_of(frame)
@@ -88,4 +117,22 @@ def read_frame(inverted: Inversion, frame: int, drawn: ByteArray, edits: Edits) 
             before = inverted.warm("reading", (frame, attribute), partial(ruler, *source), READ)
             after = ruler(*here)
         found.append(Moved(asked.direction, asked.unit, float(asked.amounts[index]), before, after))
-    return FrameReading(here.identity_distance(source), found)
+    kept = {} if applied is None else _retention(inverted, index, (source.picture, drawn), applied)
+    return FrameReading(here.identity_distance(source), found, kept)
+
+
+def _retention(
+    inverted: Inversion, index: int, pictures: tuple[ByteArray, ByteArray], applied: Applied
+) -> Mapping[str, float]:
+    """`metrics.Retention` of one frame, by band.
+
+    Args:
+        pictures: the frame of the source and as it is drawn.
+    """
+    quad, size = inverted.crops.quads[index], inverted.crops.size
+    still = still_edit(inverted, applied.edits, chosen_regions(applied.edits, applied.regions))
+    own, edited = (crop(picture, quad, size).astype(np.float32) for picture in pictures)
+    made, shape = generator_change(inverted, still.inverted, index, inverted.moved(applied.edits)), still.shape(index)
+    kept, inside = metrics.Retention(), np.clip(0.5 - shape.distance(size), 0, 1).astype(np.float32)
+    kept.add(edited - own, crop_alpha(shape, size)[..., None] * made, inside)
+    return kept.of_band()

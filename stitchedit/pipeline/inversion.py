@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from stitchedit.compositing.paste import whole_alpha
 from stitchedit.config import DEFAULT_LANDMARKS, AlignConfig
 from stitchedit.editing.direction import Direction
 from stitchedit.editing.edits import Asked, Edits, chosen_regions, load_edits
@@ -29,7 +30,7 @@ from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator, draw
-from stitchedit.pipeline.still_edit import region_alpha, still_edit, tinted
+from stitchedit.pipeline.still_edit import still_edit, tinted
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import INVERT_STAGES, Project
@@ -220,14 +221,11 @@ class Inversion:
 
         Raises: as `show_region`.
         """
-        picture, index = self._read(frame), self.crop_of(frame)
-        width, height = self.tracks.frame_size
-        whole = np.zeros((height, width), np.float32)
-        chosen = chosen_regions((), regions)
-        if index is not None:
-            (x0, y0, x1, y1), alpha = region_alpha(self, picture, index, chosen)
-            whole[y0:y1, x0:x1] = alpha
-        return whole
+        index, chosen = self.crop_of(self._read(frame).index), chosen_regions((), regions)
+        if index is None:
+            return np.zeros(self.tracks.frame_size[::-1], np.float32)
+        shape = still_edit(self, (), chosen).shape(index)
+        return whole_alpha(shape, self.crops.quads[index], self.tracks.frame_size)
 
     @property
     def untouched(self) -> list[SkippedRange]:

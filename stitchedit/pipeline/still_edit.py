@@ -20,7 +20,7 @@ from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
 from stitchedit.pipeline.source_detail import softened, source_detail
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
-from stitchedit.video import Box, Frame, paste
+from stitchedit.video import Frame, paste
 
 if TYPE_CHECKING:
     from stitchedit.pipeline.inversion import Inversion
@@ -85,23 +85,14 @@ def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...], fide
     return StillEdit(inverted, soft, detail, regions, BLENDERS[EditConfig().blender])
 
 
-def region_alpha(inverted: Inversion, frame: Frame, index: int, regions: tuple[str, ...]) -> tuple[Box, FloatArray]:
-    """How much an edit of some regions may change of each pixel of a box of the frame: the box, and [h, w] in 0..1.
-
-    Args:
-        index: of the frame among the crops.
-    """
-    shape = still_edit(inverted, (), regions).shape(index)
-    return shape_alpha(shape, inverted.crops.quads[index], frame.size)
-
-
 def tinted(inverted: Inversion, frame: Frame, index: int, regions: tuple[str, ...]) -> ByteArray:
     """A frame with the part tinted that an edit of some regions may change: uint8 RGB [H, W, 3].
 
     Args:
         index: of the frame among the crops.
     """
-    box, alpha = region_alpha(inverted, frame, index, regions)
+    shape = still_edit(inverted, (), regions).shape(index)
+    box, alpha = shape_alpha(shape, inverted.crops.quads[index], frame.size)
     if not alpha.any():
         return frame.rgb()
     patch = np.broadcast_to(np.array(_TINT, np.float32), (*alpha.shape, 3))

@@ -17,12 +17,22 @@ from PIL import Image
 
 from stitchedit import library
 from stitchedit.editing.direction import Direction, list_directions, own_regions
-from stitchedit.editing.edits import chosen_regions
-from stitchedit.errors import ConfigError, InUse, OutputError, StageMissing, StitcheditError, WouldReplace
+from stitchedit.editing.edits import chosen_regions, load_edits
+from stitchedit.errors import (
+    ConfigError,
+    InUse,
+    NotAProject,
+    OutputError,
+    ProjectError,
+    StageMissing,
+    StitcheditError,
+    WouldReplace,
+)
 from stitchedit.faces.alignment import bounding_box
 from stitchedit.files.atomic import atomic, require_place
+from stitchedit.files.locks import Lock
 from stitchedit.pipeline.calibration import Answer, applied_by_ends
-from stitchedit.pipeline.frame_reading import read_frame
+from stitchedit.pipeline.frame_reading import Applied, read_frame
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import root_of
@@ -79,6 +89,7 @@ class Session:
         self._dials: list[Dial] = []
         self._directions: dict[str, Direction] = {}
         self._full: tuple[Setting, int, ByteArray] | None = None  # what was drawn last, in full
+        self._tuned: object = None  # the generator's file as it was when the clip was opened
         self._lock = threading.RLock()
         self._solving = threading.Lock()
 
@@ -114,7 +125,7 @@ class Session:
         with self._lock:
             clip, read_only = self._inversion(path)
             self.allowed(clip.project.source)
-            self.read_only, self._full = read_only, None
+            self.read_only, self._full, self._tuned = read_only, None, _state(clip)
             self.clip, self.kept, self._dials = clip, Setting(), self._fitting(clip)
             self.setting = self._loaded(clip)
             return clip
@@ -221,8 +232,9 @@ class Session:
                 return []
             known = self._full is not None and self._full[:2] == (setting, frame)
             drawn = self._full[2] if known and self._full else self._drawn(setting, frame, False)
+            applied = self._applied(setting)
         with self._solving:
-            found = read_frame(clip, frame, drawn, tuple(edits))
+            found = read_frame(clip, frame, drawn, tuple(edits), applied)
         return found.lines() if found is not None and (clip, setting) == (self.clip, self.setting) else []
 
     def draft(self, first: int) -> Path:
@@ -250,6 +262,7 @@ class Session:
 
     def command(self) -> list[str]:
         """The command that makes the video. Raises ConfigError, where nothing is set or nothing can be written."""
+        self._notice()
         if self.read_only is not None:
             raise ConfigError(f"the project is open to be looked at only: {self.read_only}", AGAIN)
         return self.setting.command(self._opened().project.root)
@@ -269,6 +282,7 @@ class Session:
 
     def warning(self) -> str:
         """One line about a project that is open to be looked at only, and why; empty, where it is not."""
+        self._notice()
         return (
             "" if self.read_only is None else f"**Read only**, nothing that is set is kept: {self.read_only}; {AGAIN}"
         )
@@ -286,8 +300,20 @@ class Session:
         frame = min(setting.frame or int(clip.crops.frames[0]), len(clip.tracks.state) - 1)
         return replace(setting, strengths=strengths, keys=keys, files=tuple(files), frame=frame)
 
+    def _notice(self) -> None:
+        """See whether another process has taken the project since it was opened, or has inverted the clip anew."""
+        if self.clip is None or self.read_only is not None:
+            return
+        try:
+            Lock(self.clip.project.root, alone=False).release()
+            if _state(self.clip) != self._tuned:
+                self.read_only = ConfigError("the clip was inverted anew since", AGAIN)
+        except ProjectError as exc:
+            self.read_only = exc
+
     def _set(self, setting: Setting) -> None:
         self.setting = setting
+        self._notice()
         if self.clip is not None and self.read_only is None:
             setting.save(self.clip.project.root)
 
@@ -315,12 +341,18 @@ class Session:
         return applied_by_ends(self._opened(), tuple(edits), regions, solve=solve)[1]
 
     def _drawn(self, setting: Setting, frame: int, quick: bool) -> ByteArray:
-        clip, edits = self._opened(), self._edits(setting)
-        if not edits:
-            return clip.frame(frame)
-        regions = setting.regions or None
-        change = library.calibrate(clip, edits, regions=regions, by_ends=True, solve=False)
-        return clip.draw(frame, change, regions=regions, quick=quick)
+        clip, applied = self._opened(), self._applied(setting)
+        return (
+            clip.draw(frame, applied.edits, regions=applied.regions, quick=quick)
+            if applied.edits
+            else clip.frame(frame)
+        )
+
+    def _applied(self, setting: Setting) -> Applied:
+        """How frames are drawn: by strengths that are solved for, where it is known what they do."""
+        edits, regions = self._edits(setting), setting.regions or None
+        change = library.calibrate(self._opened(), edits, regions=regions, by_ends=True, solve=False) if edits else ()
+        return Applied(load_edits(change), regions)
 
     def _seen(self, picture: ByteArray, view: View) -> ByteArray:
         clip = self._opened()
@@ -348,6 +380,15 @@ class Session:
         direction = self._direction(str(path))
         self._opened().moved(((direction, 0.0),))
         return _dial_of(str(path), direction)
+
+
+def _state(clip: Inversion) -> object:
+    """Which file the tuned generator of a project is. Raises NotAProject, where it is gone."""
+    try:
+        found = clip.project.generator.stat()
+    except OSError:
+        raise NotAProject(clip.project.root) from None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _dial_of(name: str, direction: Direction) -> Dial:

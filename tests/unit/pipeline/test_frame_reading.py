@@ -11,7 +11,7 @@ from prepared import prepared_project
 
 from stitchedit import library
 from stitchedit.faces.attributes import geometry
-from stitchedit.pipeline.frame_reading import Moved, read_frame, see
+from stitchedit.pipeline.frame_reading import Applied, Moved, read_frame, see
 
 
 def test_a_frame_is_read_before_and_after(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -44,3 +44,23 @@ def test_a_frame_is_read_before_and_after(tmp_path: Path, monkeypatch: pytest.Mo
 def test_what_moved_is_said_with_what_was_asked() -> None:
     told = str(Moved("age", "years", 20.0, 34.0, 51.0))
     assert told == "age: 34 before, 51 after, +17 years of +20 asked"
+
+
+def test_what_is_seen_of_the_generators_change_is_that_of_the_frame_as_it_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = prepared_project(tmp_path)
+    monkeypatch.setenv("STITCHEDIT_HOME", str(folder / "home"))
+    clip = library.open_inversion(folder / "clip.mp4", device="cpu")
+    edits = ((library.direction(folder / "push.npy"), 2.0),)
+
+    def seen(drawn: np.ndarray) -> list[float]:
+        found = read_frame(clip, 3, drawn, edits, Applied(edits, ("face",)))
+        assert found is not None
+        return list(found.retention.values())
+
+    whole = clip.draw(3, edits, regions="face")
+    assert seen(clip.frame(3)) == [0, 0, 0]
+    assert all(0.5 < share < 1.5 for share in seen(whole)), seen(whole)
+    half = clip.frame(3) + (whole.astype(np.float32) - clip.frame(3)) / 2
+    assert seen(half.round().astype(np.uint8)) == pytest.approx([share / 2 for share in seen(whole)], abs=0.1)

@@ -88,8 +88,9 @@ def test_what_was_set_meanwhile_is_not_said_of_another_setting(
     given: list[Any] = []
     read = session_module.read_frame
     monkeypatch.setattr(session_module, "read_frame", lambda *asked: given.append(asked) or read(*asked))
-    (line,) = session.reading(3)
+    line, kept = session.reading(3)
     assert line.startswith("identity distance 0.")
+    assert kept.startswith("of the generator's change is seen "), "a vector that nothing reads still shows"
     assert given[0][2] is shown, "what is on the page, not drawn again"
 
     def moved_meanwhile(*asked: Any) -> Any:
@@ -171,6 +172,29 @@ def test_a_project_that_another_process_has_is_looked_at_and_not_written(
     session.move(dial.name, 0.5, 3)
     assert "Read-only file system" in session.warning()
     assert contents(project) == before
+
+
+def test_what_another_process_does_with_the_open_project_is_noticed(session: Session, folder: Path) -> None:
+    project = folder / "clip.mp4.stitch"
+    dial = session.add_vector("push.npy")
+    before = contents(project)
+    lock = Lock(project, alone=True)
+    session.move(dial.name, dial.high / 2, 3)
+    assert "in use by process" in session.warning()
+    assert contents(project) == before
+    lock.release()
+    session.open("clip.mp4")
+    assert session.warning() == ""
+    generator = project / "generator.safetensors"
+    (project / "again").write_bytes(generator.read_bytes())
+    (project / "again").replace(generator)
+    assert "inverted anew" in session.warning()
+    with pytest.raises(ConfigError, match="inverted anew"):
+        session.command()
+    session.open("clip.mp4")
+    assert session.warning() == ""
+    generator.unlink()
+    assert "no stitchedit project" in session.warning()
 
 
 def test_two_pages_on_one_project_both_work_and_what_was_set_last_is_kept(session: Session, folder: Path) -> None:
