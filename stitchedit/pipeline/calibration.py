@@ -43,7 +43,7 @@ CLOSE = 0.05  # of what was asked: near enough
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 5  # of all of the above; an answer of another one is found anew
+_VERSION = 6  # of all of the above; an answer of another one is found anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +279,7 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     elif tried[best] < (1 - 2 * CLOSE) * goal:
         ended = "further out faces fall to pieces" if direction.range else "it tells no range, so no more was tried"
         note = ended if best >= limit else "more could not be had"
-    reached, curve = way * tried[best], _curve(tried, best)
+    reached, curve = way * tried[best], _curve(tried, best, goal)
     return replace(answer, reached=reached, applied=curve, identity_distance=distance, note=note)
 
 
@@ -296,12 +296,15 @@ def _next(tried: dict[float, float], goal: float, limit: float) -> float | None:
     return min(limit, below * growth)
 
 
-def _curve(tried: dict[float, float], best: float) -> tuple[float, ...]:
-    """For k / STEPS of what the best strength gives: the strength that gives it, by what was tried."""
+def _curve(tried: dict[float, float], best: float, goal: float) -> tuple[float, ...]:
+    """For k / STEPS of the goal: the strength that gives it, by what was tried; the best one where none does.
+
+    So that a keyframe or a slider at a part of what was asked gives that part, also where all of it cannot be had.
+    """
     sizes = np.array(sorted(size for size in tried if size <= best))
     moved = np.maximum.accumulate([tried[size] for size in sizes])
     moved += 1e-9 * np.arange(len(moved))  # strictly rising
-    wanted = np.linspace(0, moved[-1], STEPS + 1)
+    wanted = np.linspace(0, max(goal, moved[-1]), STEPS + 1)
     return tuple(float(v) for v in np.interp(wanted, moved, sizes))
 
 

@@ -217,8 +217,7 @@ class Session:
         """What the directions that are set reach on the clip at the end of their ranges, a line each."""
         with self._lock:
             found = [answer for answer in self._answers(self._edits(self.setting), solve=False) if answer]
-        distances = [f", identity distance {a.identity_distance:.2f}" if a.identity_distance else "" for a in found]
-        return [f"{answer}{distance}" for answer, distance in zip(found, distances, strict=True)]
+        return [str(answer) + _distance(answer) for answer in found]
 
     def reading(self, frame: int) -> list[str]:
         """What the edit does to a frame, read off it as it was drawn last, a line each; pictures can be had meanwhile.
@@ -389,6 +388,12 @@ def _state(clip: Inversion) -> object:
     except OSError:
         raise NotAProject(clip.project.root) from None
     return found.st_ino, found.st_mtime_ns
+
+
+def _distance(answer: Answer) -> str:
+    """What the note does not say already."""
+    known = answer.identity_distance is None or "identity distance" in answer.note
+    return "" if known else f", identity distance {answer.identity_distance:.2f}"
 
 
 def _dial_of(name: str, direction: Direction) -> Dial:

@@ -107,6 +107,9 @@ def test_out_of_reach_the_nearest_is_applied_and_told(clip: Inversion, monkeypat
     assert max(tried) == pytest.approx(3 * calibration.FURTHER)
     assert answer.reached == pytest.approx(2 * 3), "the end of the range"
     assert answer.note == "identity distance 0.60: hardly one person any more"
+    assert [answer.of(k / 4) for k in range(9)] == pytest.approx([min(3, 5 * k / 4) for k in range(9)]), (
+        "a weaker keyframe gives what it says, as far as anything does"
+    )
 
 
 def test_a_clip_that_answers_less_is_edited_further_as_long_as_it_shows_one_person(
@@ -165,7 +168,7 @@ def test_answers_are_kept_and_damaged_ones_found_anew(clip: Inversion, monkeypat
 
 
 def test_a_curve_rises_through_what_was_tried() -> None:
-    curve = calibration._curve({0.0: 0.0, 1.0: -0.5, 2.0: 5.0, 3.0: 10.0, 4.0: 30.0}, 3.0)
+    curve = calibration._curve({0.0: 0.0, 1.0: -0.5, 2.0: 5.0, 3.0: 10.0, 4.0: 30.0}, 3.0, 10.0)
     assert len(curve) == STEPS + 1
     assert (curve[0], curve[-1]) == (pytest.approx(0), pytest.approx(3))
     assert all(b >= a for a, b in itertools.pairwise(curve))
