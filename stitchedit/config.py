@@ -27,6 +27,8 @@ DEFAULT_LANDMARKS = "dlib"  # one of LANDMARKS
 OLD_LANDMARKS = {"mediapipe": "dlib"}  # what earlier versions called them
 BETA = 0.2  # of an edit by texts: channels of less relevance stay; 0.05 to 0.3 in the field
 DEFAULT_CLIP = "openai/clip-vit-base-patch32"  # ViT-B/32, StyleCLIP's, as transformers' cache names it
+# Of an edit, which `editing.edit_parts` tells apart; together they are the whole of it.
+PARTS = SHAPE, FOLDS, SKIN, HAIR, NECK = "shape", "folds", "skin", "hair", "neck"
 REGIONS = ("head", "face", "mouth", "eyes")  # each of the first two holds those after it
 DEVICES = ("auto", "cpu", "cuda")
 PRESETS = ("fast", "balanced", "quality", "stit")

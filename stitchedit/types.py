@@ -111,12 +111,21 @@ class Latents:
 
 
 @dataclass(frozen=True, slots=True)
+class PartMove:
+    """The pivots after an edit of which only a part is to be seen."""
+
+    part: str  # of `config.PARTS`
+    ws: FloatArray  # [N, num_ws, w_dim]
+
+
+@dataclass(frozen=True, slots=True)
 class EditedLatents:
     """The pivots after the edit."""
 
     ws: FloatArray  # [N, L, w_dim]
     edits: Sequence[tuple[str, float | NDArray[np.float64]]] = ()  # (direction, strength applied; [N] where it changes)
     offsets: FloatArray | None = None  # [N or 1, S] added to the styles, see `models.generator.draw`; None: nothing is
+    parts: tuple[PartMove, ...] = ()  # what they change of the picture is added to that of `ws`
 
     def offset(self, index: int) -> FloatArray | None:
         """What is added to the styles of a crop, [1, S]."""

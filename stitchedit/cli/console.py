@@ -47,7 +47,7 @@ Region = Annotated[
     list[str] | None,
     typer.Option(help=f"What may change: {either(REGIONS)}; may be repeated.", show_default="that of the direction"),
 ]
-DIRECTION = "Name, file of an edit, FILE#COMPONENT[:FIRST:END], or s:LAYER:CHANNEL"
+DIRECTION = "Name, part (age.folds), file of an edit, FILE#COMPONENT[:FIRST:END], or s:LAYER:CHANNEL"
 Directions = Annotated[list[str] | None, typer.Option("--direction", help=f"{DIRECTION}; may be repeated.")]
 Strengths = Annotated[
     list[str] | None,

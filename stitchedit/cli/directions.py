@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -73,17 +74,24 @@ def report(
 
 @app.command()
 def inspect(
-    file: Annotated[Path, typer.Argument(help="A file of an edit.", show_default=False)], json_: Json = False
+    file: Annotated[str, typer.Argument(help="A file of an edit, or a direction.", show_default=False)],
+    json_: Json = False,
 ) -> None:
-    """Say what a file of an edit holds; nothing in it is executed."""
+    """Say what a file of an edit holds, or what a direction does; nothing in a file is executed."""
     keep_memory()
+    from stitchedit.editing.direction import find_direction
     from stitchedit.editing.edit_files import read_edit
 
-    found = read_edit(file)
+    if Path(file).suffix == ".toml" or not os.path.lexists(file):
+        direction = find_direction(file)
+        kind, said = direction.kind, direction.unit
+    else:
+        found = read_edit(Path(file))
+        kind, said = type(found).__name__, found.said
     if json_:
-        print_json({"file": str(file), "kind": type(found).__name__, "said": found.said})
+        print_json({"file": file, "kind": kind, "said": said})
         return
-    typer.echo(f"{file}: {found.said}")
+    typer.echo(f"{file}: {said}")
 
 
 @app.command()

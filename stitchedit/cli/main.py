@@ -336,6 +336,9 @@ def preview(
     beta: Beta = BETA,
     clip: Clip = DEFAULT_CLIP,
     region: Region = None,
+    parts: Annotated[
+        bool, typer.Option(help="Show each part alone too: shape, folds, skin, hair, neck.", show_default=False)
+    ] = False,
     frames: Annotated[int, typer.Option(min=1, max=12, help="How many frames.")] = 3,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The PNG.", show_default="CLIP.DIRECTION[.REGION].preview.png")
@@ -379,6 +382,7 @@ def preview(
             regions=regions,
             force=force,
             calibrated=not uncalibrated,
+            apart=parts,
             device=device,
             seed=seed,
             progress=progress,

@@ -23,8 +23,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from stitchedit.config import REGIONS, united
-from stitchedit.editing.edit_names import file_label, parse_channel, parse_part
+from stitchedit.config import PARTS, REGIONS, united
+from stitchedit.editing.edit_names import file_label, parse_channel, parse_edit_part, parse_part
 from stitchedit.errors import ConfigError, DirectionError, Refused, UnknownDirection
 from stitchedit.files.npy import moving_float32
 from stitchedit.registry import Registry
@@ -148,6 +148,7 @@ class Direction(Combinable):
     statistics: str = ""  # file beside the TOML with the channels' SD (S_mean_std); empty: of the generator's own faces
     component: int | None = None  # of a file of components, the one that is meant
     absolute: bool = False  # strength is the coordinate along that component which the clip's mean face is brought to
+    part: str = ""  # of `config.PARTS`, the one that is wanted; empty: the whole edit
     region: str = ""  # of REGIONS: what it needs to change; empty: the face
     range: tuple[float, float] | None = None  # strengths within which faces stay faces; None: not known
     sha256: str = ""  # of the file; empty: not checked
@@ -190,6 +191,30 @@ class Direction(Combinable):
     @property
     def parts(self) -> tuple[tuple[Direction, Strength], ...]:
         return ((self, 1.0),)
+
+    def only(self, part: str) -> Direction:
+        """One part of the edit alone: shape, folds, skin, hair or neck. All of them at one strength are the edit.
+
+        Raises: ConfigError, for another part; DirectionError, where there are none: in StyleSpace, of a part.
+        """
+        if part not in PARTS:
+            raise ConfigError(f"'{part}' is no part of an edit", f"known are {', '.join(PARTS)}")
+        if self.part or self.space == "S":
+            what = "is a part already" if self.part else "acts in StyleSpace"
+            raise DirectionError(f"'{self.name}' {what}", f"take {', '.join(PARTS)} of a direction in W or W+")
+        name = f"{self.name}.{part}"
+        asked = name if self.asked == self.name else ""
+        return replace(self, name=name, part=part, asked=asked, vector=self.vector, content=self.content)
+
+    def require_whole(self) -> None:
+        """Raises DirectionError, where this is a part: nothing but a picture of a clip can be taken apart."""
+        if self.part:
+            raise DirectionError(f"'{self.name}' is a part of an edit, not a vector", f"take '{self.whole.name}'")
+
+    @property
+    def whole(self) -> Direction:
+        """The edit of which this is a part; itself, where it is none."""
+        return replace(self, name=self.name.removesuffix(f".{self.part}"), part="") if self.part else self
 
     @property
     def label(self) -> str:
@@ -282,6 +307,8 @@ def find_direction(name: str | Path) -> Direction:
     """
     if str(name) in DIRECTIONS:
         return replace(_known(str(name)), asked=str(name))
+    if (named := parse_edit_part(str(name))) and named[0] in DIRECTIONS:
+        return find_direction(named[0]).only(named[1])
     path = Path(name).expanduser()
     if not path.is_file():
         if part := parse_part(str(name)):
@@ -297,7 +324,8 @@ def find_direction(name: str | Path) -> Direction:
         if channel := parse_channel(str(name)):
             unit = f"strength 1 is one SD of channel {channel[1]} of layer {channel[0]}"
             return Direction(file_label(str(name)), channels=((*channel, 1.0),), unit=unit, asked=str(name))
-        raise UnknownDirection(str(name), difflib.get_close_matches(str(name), DIRECTIONS), list(DIRECTIONS))
+        known = [*DIRECTIONS, *(f"{whole}.{part}" for whole in DIRECTIONS for part in PARTS if "." in str(name))]
+        raise UnknownDirection(str(name), difflib.get_close_matches(str(name), known), list(DIRECTIONS))
     if path.suffix == ".toml":
         return replace(read_direction(path), asked=str(name))
     log.info("%s does not say which generator it was made for: the result may be anything", path)

@@ -3,6 +3,7 @@
 s:6:501            channel 501 of the StyleSpace's layer 6, layers counted from 0 in the order of execution
 pca.pt#10          component 10 of a file of components
 pca.pt#10:0:8      the same on rows 0 to 7 of W+ alone
+age.folds          a part of a direction that is known by its name
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+from stitchedit.config import PARTS
 
 _CHANNEL = re.compile(r"s:(\d{1,3}):(\d{1,5})")
 _PART = re.compile(r"(.+)#(\d{1,5})(?::(\d{1,3}):(\d{1,3}))?")
@@ -37,8 +40,16 @@ def parse_part(name: str) -> FilePart | None:
     return FilePart(path, int(found[2]), (int(found[3]), int(found[4])) if found[3] else None)
 
 
+def parse_edit_part(name: str) -> tuple[str, str] | None:
+    """(direction, part) of such as "age.folds"; None for other names."""
+    whole, _, part = name.rpartition(".")
+    return (whole, part) if part in PARTS and whole and not {"/", "\\"} & set(whole) else None
+
+
 def file_label(name: str) -> str:
     """What file names and notices call a direction that is known by its name or path."""
+    if parse_edit_part(name):
+        return name
     if channel := parse_channel(name):
         return f"s{channel[0]}-{channel[1]}"
     if found := _PART.fullmatch(name):

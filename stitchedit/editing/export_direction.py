@@ -58,6 +58,7 @@ def export_direction(
     """
     if form not in ENDINGS:
         raise ConfigError(f"unknown format '{form}'", f"choose one of {', '.join(ENDINGS)}")
+    direction.require_whole()
     direction = load_direction(direction)
     check_made_for(direction, generator, force)
     make_folder(folder)

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from stitchedit.editing.direction import Direction, find_direction
 from stitchedit.editing.identity_change import FUNCTIONS, read_arrays
 from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, Refused, WrongShape
-from stitchedit.types import EditedLatents, FloatArray, Latents
+from stitchedit.types import EditedLatents, FloatArray, Latents, PartMove
 
 if TYPE_CHECKING:
     from stitchedit.editing.edit_files import EditFile
@@ -57,12 +57,13 @@ def edit(
         seed: chooses the person of `identity`.
         force: use directions of another generator all the same.
     Returns: ws [N, L, w_dim]; L stays 1 as long as every layer moves alike, else it is num_ws. And the offsets of the
-        styles, where an edit is one of StyleSpace.
+        styles, where an edit is one of StyleSpace; and the codes of edits of which a part is wanted.
     Raises: ConfigError for a strength that is no number; UnknownDirection; OtherGenerator; WrongShape; HashMismatch.
     """
     ws = np.asarray(latents.ws, np.float32)
     total = np.zeros((1, 1, space.w_dim), np.float64)  # [1 or N, 1 or num_ws, w_dim]
     offsets: NDArray[np.float64] | None = None  # [1 or N, S]
+    steps: list[tuple[str, NDArray[np.float64]]] = []  # of parts
     for name, strength in edits:
         if not np.isfinite(strength).all():
             raise ConfigError(f"strength of '{name}' is {strength}", "give a finite number, such as 1.5 or -2")
@@ -73,12 +74,18 @@ def edit(
             offsets = moved if offsets is None else offsets + moved
             continue
         step = load_step(direction, latents, space, seed)
-        total = total + (np.reshape(strength, (-1, 1, 1)) - _starting_point(direction, latents)) * step
+        step = (np.reshape(strength, (-1, 1, 1)) - _starting_point(direction, latents)) * step
+        if direction.part:
+            steps.append((direction.part, step))
+        else:
+            total = total + step
     if total.shape[1] > ws.shape[1]:
         ws = np.broadcast_to(ws, (ws.shape[0], total.shape[1], ws.shape[2]))
     edited = (ws + total.astype(np.float32)).astype(np.float32)
     applied = tuple((str(name), strength) for name, strength in edits)
-    return EditedLatents(edited, applied, None if offsets is None else offsets.astype(np.float32))
+    rows = (len(ws), space.num_ws, space.w_dim)
+    parts = tuple(PartMove(part, np.broadcast_to(edited + step, rows).astype(np.float32)) for part, step in steps)
+    return EditedLatents(edited, applied, None if offsets is None else offsets.astype(np.float32), parts)
 
 
 def load_direction(direction: Direction) -> Direction:

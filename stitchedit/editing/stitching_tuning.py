@@ -178,6 +178,7 @@ def stitch(
     *,
     size: int,
     detail: Detail | None = None,
+    drawn: Callable[[int], Tensor] | None = None,
 ) -> Iterator[StitchedCrop]:
     """The edited clip, crop by crop, from crop `chain.done` on.
 
@@ -186,6 +187,7 @@ def stitch(
         masks: gives a crop's border and content masks; may look at the edited picture.
         detail: what the generator lacks and gets added to its picture in the end (`editing.residual_transfer`). The
             border is then tuned to meet the source without it.
+        drawn: the edited picture of a crop, [1, 3, S, S]; None: what `generator` draws of the codes.
     """
     device = generator.w_avg.device
     for index in range(chain.done, len(batches)):
@@ -193,7 +195,8 @@ def stitch(
         moved = edited.offset(index)
         offset = None if moved is None else torch.from_numpy(moved).to(device)
         with torch.no_grad():
-            content = require_picture(draw(generator, w, offset, resolution=size))
+            picture = drawn(index).clone() if drawn else draw(generator, w, offset, resolution=size)
+            content = require_picture(picture)
         ring = masks(index, to_bytes(content[0]))
         width = chain.config.border_px * size / REFERENCE_PX
         inside = interior(ring.content, width, ring.edge)

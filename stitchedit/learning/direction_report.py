@@ -51,9 +51,10 @@ def report_direction(
             alone where it says nothing.
         force: also where the direction was made for another generator.
         tick: called after each face that is measured.
-    Raises: OtherGenerator; NotFetched, when the predictors are missing; what loading the vector raises; NotWritable,
-        DiskFull.
+    Raises: DirectionError, for a part of an edit; OtherGenerator; NotFetched, when the predictors are missing; what
+        loading the vector raises; NotWritable, DiskFull.
     """
+    direction.require_whole()
     check_made_for(direction, generator, force)
     make_folder(stem.parent)  # before measuring, which takes minutes
     if count:

@@ -186,6 +186,9 @@ class _Calibration:
         """
         if not (peak and direction.attribute and direction.amount):
             return None
+        if direction.part:  # it goes as far as the whole edit would have to
+            whole = self.answer(direction.whole, peak, solved, solve=solve)
+            return whole and replace(whole, name=f"{direction.name}, as a part of {direction.whole.name}")
         ruler = kept_ruler(self.inverted, direction.attribute)
         key = _key(self.inverted, direction, ruler, peak, self.regions, self.fidelity)
         path = self.inverted.project.root / FOLDER / f"{key}.json"

@@ -8,6 +8,7 @@ import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -195,7 +196,11 @@ def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Pr
         return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now, own)
 
     detail = source_detail(face.tuned, face.fidelity, face.own_colours) if config.stitch.detail else None
-    for crop in stitch(chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail):
+    drawn_by_parts = partial(inverted.synthesized, codes=face.edited) if face.edited.parts else None
+    crops = stitch(
+        chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail, drawn=drawn_by_parts
+    )
+    for crop in crops:
         drawn.save(crop.index, crop.image)
         records.append([float(crop.steps), crop.border_loss])
         progress("stitch", crop.index + 1, len(batches), f"{crop.steps} steps, border {crop.border_loss:.4f}")
@@ -229,6 +234,8 @@ def edit_digest(edited: EditedLatents) -> str:
     digest = hashlib.sha256(np.ascontiguousarray(edited.ws).tobytes())
     if edited.offsets is not None:
         digest.update(np.ascontiguousarray(edited.offsets).tobytes())
+    for move in edited.parts:
+        digest.update(move.part.encode() + np.ascontiguousarray(move.ws).tobytes())
     return digest.hexdigest()
 
 

@@ -30,6 +30,7 @@ from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.generator import Generator, draw
+from stitchedit.pipeline.part_drawing import with_parts
 from stitchedit.pipeline.still_edit import still_edit, tinted
 from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
@@ -95,7 +96,8 @@ class Inversion:
             space = style_space(self.generator, str(edited.edits[0][0]))
             require_drawn(edited.offsets, space, self.crops.size, ", ".join(name for name, _ in edited.edits))
         if not force:
-            require_near(float(np.linalg.norm(edited.ws - self.latents.ws, axis=-1).max()), self.spread)
+            for ws in (edited.ws, *(move.ws for move in edited.parts)):
+                require_near(float(np.linalg.norm(ws - self.latents.ws, axis=-1).max()), self.spread)
         return edited
 
     def warm(self, kind: str, key: Hashable, make: Callable[[], Value], most: int = KEPT) -> Value:
@@ -142,7 +144,10 @@ class Inversion:
         moved = codes.offset(index) if isinstance(codes, EditedLatents) else None
         with torch.inference_mode():
             offset = None if moved is None else torch.from_numpy(moved).to(device)
-            return draw(self.generator, torch.from_numpy(ws).to(device), offset, resolution=size or self.crops.size)
+            drawn = draw(self.generator, torch.tensor(ws).to(device), offset, resolution=size or self.crops.size)
+            if isinstance(codes, EditedLatents) and codes.parts:
+                return with_parts(self, index, codes, drawn)
+            return drawn
 
     @property
     def quick_size(self) -> int:
@@ -160,7 +165,7 @@ class Inversion:
                 np.broadcast_to(np.asarray(self._over_frames(strength) * direction.amount, np.float32), count),
             )
             for direction, strength in edits
-            if direction.attribute and direction.amount
+            if direction.attribute and direction.amount and not direction.part
         )
 
     def draw(

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
+from stitchedit.config import PARTS
 from stitchedit.editing.direction import Change, Direction, direction_label, own_regions
-from stitchedit.editing.edits import Asked, load_edits
+from stitchedit.editing.edits import Asked, Edits, load_edits
 from stitchedit.editing.strength_range import check_range, within_range
 from stitchedit.faces.alignment import sides
 from stitchedit.files.atomic import make_folder
@@ -55,6 +56,7 @@ def preview(
     regions: tuple[str, ...] = ("face",),
     force: bool = False,
     calibrated: bool = True,
+    apart: bool = False,
     device: str = "auto",
     seed: int = 0,
     progress: Progress = silent,
@@ -73,6 +75,7 @@ def preview(
         regions=regions,
         force=force,
         calibrated=calibrated,
+        apart=apart,
         seed=seed,
         progress=progress,
     )
@@ -89,6 +92,7 @@ def draw_sheet(
     regions: tuple[str, ...] = ("face",),
     force: bool = False,
     calibrated: bool = True,
+    apart: bool = False,
     seed: int = 0,
     progress: Progress = silent,
 ) -> ByteArray:
@@ -100,12 +104,14 @@ def draw_sheet(
         frames: how many, spread over those with the face.
         regions: what may change, as `config.united` gives them.
         calibrated: find the strengths that give on this clip what was asked, as `edit` does.
+        apart: after each strength, every part of the edit alone, see `Direction.only`.
     Raises: the errors of its stages.
     """
     asked = load_edits(edits)
     strengths = within_range(asked, PREVIEWED) if strengths is None else strengths
     # the whole clip's codes: a direction may depend on all of them, as `identity` does
-    changes = [strength * Change(asked) for strength in strengths]
+    columns = [_only(asked, part) for part in PARTS] if apart else []
+    changes = [strength * Change(column) for strength in strengths for column in [asked, *columns]]
     wanted = [change.parts for change in changes]
     for parts in wanted:
         check_range(parts, force=force)
@@ -124,6 +130,11 @@ def draw_sheet(
         progress("preview", len(rows), len(shown))
     captions = ["source", *(str(change) for change in changes)]
     return contact_sheet(rows, captions, labels, cell_px=CELL_PX)
+
+
+def _only(edits: Edits, part: str) -> Edits:
+    """Raises DirectionError, where one of them has no parts."""
+    return tuple((direction.only(part), strength) for direction, strength in edits)
 
 
 def _drawn_size(inverted: Inversion) -> int:

@@ -18,13 +18,24 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from stitchedit.config import PARTS
 from stitchedit.errors import ProjectError, Refused
 from stitchedit.files.array_files import save_arrays, save_tensors
 from stitchedit.files.image_folder import PictureFolder
 from stitchedit.files.npy import read_npy
 from stitchedit.files.utf8_path import utf8_path
 from stitchedit.models.generator import Generator, HasStyleSpace
-from stitchedit.types import AskedChange, Crops, EditedLatents, FacePoints, FaceState, FloatArray, Latents, Tracks
+from stitchedit.types import (
+    AskedChange,
+    Crops,
+    EditedLatents,
+    FacePoints,
+    FaceState,
+    FloatArray,
+    Latents,
+    PartMove,
+    Tracks,
+)
 
 log = logging.getLogger(__name__)
 
@@ -113,9 +124,11 @@ def save_moves(path: Path, edited: EditedLatents, asked: Sequence[AskedChange]) 
     tensors = {"ws": torch.from_numpy(np.ascontiguousarray(edited.ws))}
     if edited.offsets is not None:
         tensors["offsets"] = torch.from_numpy(np.ascontiguousarray(edited.offsets))
+    tensors |= {f"part.{k}": torch.from_numpy(np.ascontiguousarray(move.ws)) for k, move in enumerate(edited.parts)}
     tensors |= {f"asked.{k}": torch.from_numpy(np.array(a.amounts, np.float32)) for k, a in enumerate(asked)}
     told = [{"direction": a.direction, "attribute": a.attribute, "unit": a.unit} for a in asked]
-    save_tensors(path, tensors, {"asked": json.dumps(told)})
+    parts = [move.part for move in edited.parts]
+    save_tensors(path, tensors, {"asked": json.dumps(told)} | ({"parts": json.dumps(parts)} if parts else {}))
 
 
 def load_moves(path: Path, generator: Generator, count: int) -> tuple[EditedLatents, list[AskedChange]]:
@@ -140,8 +153,17 @@ def load_moves(path: Path, generator: Generator, count: int) -> tuple[EditedLate
         _must(bool(np.isfinite(moved).all()), "what is added to styles is no number")
         return moved
 
+    def parts() -> tuple[PartMove, ...]:
+        names = json.loads(header.get("parts", "[]"))
+        _must(isinstance(names, list) and all(name in PARTS for name in names), "parts of an edit that are not known")
+        moved = [tensors[f"part.{k}"].float().numpy() for k in range(len(names))]
+        shape = (count, generator.num_ws, generator.w_dim)
+        _must(all(ws.shape == shape and bool(np.isfinite(ws).all()) for ws in moved), "codes of parts do not fit")
+        return tuple(PartMove(*pair) for pair in zip(names, moved, strict=True))
+
     ws = load_latents(path, generator, count).ws
-    return EditedLatents(ws, offsets=_understood(path, offsets)), _understood(path, build)
+    edited = EditedLatents(ws, offsets=_understood(path, offsets), parts=_understood(path, parts))
+    return edited, _understood(path, build)
 
 
 def load_into(path: Path, generator: Generator) -> None:

@@ -101,6 +101,10 @@ def test_a_file_is_named_and_a_direction_exported(generator: Path, tmp_path: Pat
     assert refused("export", "s:1:2", "--format", "e4e", *options).exit_code == 8
     assert refused("export", "age", "--format", "onnx", *options).exit_code in (2, 8)
     assert refused("inspect", tmp_path / "out").exit_code == 8
+    assert "one SD of channel 112 of layer 5" in run("inspect", "s:5:112")
+    assert "10 years older" in run("inspect", "age.folds")
+    assert "part of an edit" in str(refused("export", "age.folds", "--format", "e4e", *options))
+    assert "part of an edit" in str(refused("report", "age.folds", "--generator", generator))
 
 
 def test_texts_are_refused_before_a_model_is_loaded(tmp_path: Path) -> None:
