@@ -96,7 +96,7 @@ def load_direction(direction: Direction) -> Direction:
     if direction.vector is not None or direction.content is not None:
         return direction
     if direction.kind == "function":
-        if direction.name not in FUNCTIONS:
+        if direction.whole.name not in FUNCTIONS:
             raise DirectionError(f"this stitchedit cannot work out '{direction.name}'", "update stitchedit")
         _checked_arrays(direction.file, direction.sha256)
         return direction
@@ -203,7 +203,7 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
     direction = load_direction(direction)
     if direction.kind == "function":
         arrays = _checked_arrays(direction.file, direction.sha256)
-        step = FUNCTIONS[direction.name](arrays, latents, seed)[None]
+        step = FUNCTIONS[direction.whole.name](arrays, latents, seed)[None]
     elif direction.vector is None:
         step = _network_step(direction, latents, space)
     else:

@@ -11,6 +11,7 @@ from prepared import prepared_project
 import stitchedit as se
 from stitchedit.config import PARTS
 from stitchedit.editing.edit_parts import PartMasks, part_change, part_masks, parts_change
+from stitchedit.editing.move_latents import load_direction
 from stitchedit.errors import ConfigError, DirectionError, UnknownDirection
 from stitchedit.types import FloatArray
 
@@ -77,3 +78,7 @@ def test_a_part_is_named_after_its_direction() -> None:
         folds.only("hair")
     with pytest.raises(DirectionError, match="StyleSpace"):
         se.direction("s:5:112").only("hair")
+
+
+def test_what_is_worked_out_for_a_clip_has_parts_too() -> None:
+    assert load_direction(se.direction("identity.shape")).part == "shape"
