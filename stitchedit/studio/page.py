@@ -105,7 +105,9 @@ class Editor:
             self.reset = gr.Button("Reset all")
         self.regions = gr.CheckboxGroup(list(REGIONS), label="Regions (none: as the directions need)")
         with gr.Row():
-            self.vector = gr.Textbox(label="Vector file", placeholder="path to a .npy, .npz, .pt or .toml", scale=3)
+            self.vector = gr.Textbox(
+                label="Vector file, or a part", placeholder="path to a .npy, .npz, .pt or .toml; age.folds", scale=3
+            )
             self.add = gr.UploadButton("Add a vector", scale=1)
 
     def _listen(self) -> None:

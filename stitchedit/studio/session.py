@@ -17,6 +17,7 @@ from PIL import Image
 
 from stitchedit import library
 from stitchedit.editing.direction import Direction, list_directions, own_regions
+from stitchedit.editing.edit_names import parse_channel, parse_edit_part
 from stitchedit.editing.edits import chosen_regions, load_edits
 from stitchedit.errors import (
     ConfigError,
@@ -148,10 +149,13 @@ class Session:
         return list(self._dials)
 
     def add_vector(self, text: str | Path) -> Dial:
-        """A slider for a vector file. Raises ConfigError, DirectionError and what moving by it raises."""
-        path = self.allowed(text)
+        """A slider for a vector file, a part such as age.folds, or a channel such as s:6:501.
+
+        Raises: ConfigError, DirectionError and what moving by it raises.
+        """
+        name = self._name(text)
         with self._lock:
-            dial = self._dial(path)
+            dial = self._dial(name)
             if dial.name not in self.setting.files:
                 self._dials.append(dial)
                 self._set(replace(self.setting, files=(*self.setting.files, dial.name)))
@@ -291,7 +295,7 @@ class Session:
         setting, files = load_setting(clip.project.root), []
         for file in setting.files:
             with suppress(StitcheditError):
-                self._dials.append(self._dial(self.allowed(file)))
+                self._dials.append(self._dial(self._name(file)))
                 files.append(self._dials[-1].name)
         names = {dial.name for dial in self._dials}
         strengths = {name: value for name, value in setting.strengths.items() if name in names}
@@ -375,10 +379,16 @@ class Session:
             found.append(_dial_of(known.name, direction))
         return found
 
-    def _dial(self, path: Path) -> Dial:
-        direction = self._direction(str(path))
+    def _name(self, text: str | Path) -> str:
+        """What a direction that is no slider yet is found by. Raises ConfigError, for a file that may not be read."""
+        if parse_channel(str(text)) or parse_edit_part(str(text)):
+            return str(text)
+        return str(self.allowed(text))
+
+    def _dial(self, name: str) -> Dial:
+        direction = self._direction(name)
         self._opened().moved(((direction, 0.0),))
-        return _dial_of(str(path), direction)
+        return _dial_of(name, direction)
 
 
 def _state(clip: Inversion) -> object:

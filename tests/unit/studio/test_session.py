@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stitchedit.errors import ConfigError, InUse, NotWritable, StitcheditError, WouldReplace
+from stitchedit.errors import ConfigError, InUse, NotWritable, OtherGenerator, StitcheditError, WouldReplace
 from stitchedit.files.locks import Lock
 from stitchedit.studio import session as session_module
 from stitchedit.studio.session import KEPT, WHOLE, Session, View
@@ -209,3 +209,15 @@ def test_two_pages_on_one_project_both_work_and_what_was_set_last_is_kept(sessio
     third = Session([folder], "cpu")
     third.open("clip.mp4")
     assert third.setting == other.setting
+
+
+def test_a_channel_of_stylespace_or_a_part_of_a_direction_gets_a_slider_too(session: Session, folder: Path) -> None:
+    dial = session.add_vector("s:1:2")
+    session.move(dial.name, 2.0, 3)
+    assert "--direction s:1:2" in session.line()
+    (folder / "age.folds").write_bytes(b"x")
+    with pytest.raises(OtherGenerator):  # the small generator's own directions have no parts that fit it
+        session.add_vector("age.folds")
+    again = Session([folder], "cpu")
+    again.open("clip.mp4")
+    assert [dial.name for dial in again.dials] == ["s:1:2"]
