@@ -23,6 +23,7 @@ from stitchedit.inversion.crop_batches import Batches, shuffled
 from stitchedit.models.generator import Generator, lowest_exit
 from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.perceptual import Perceptual
+from stitchedit.models.precision import at_precision
 from stitchedit.models.recorded import Recorded
 from stitchedit.progress import Progress, silent
 from stitchedit.types import Latents
@@ -50,6 +51,7 @@ def tune(
     *,
     size: int,
     seed: int = 0,
+    precision: str = "float32",
     resume: Mapping[str, Tensor] | None = None,
     save: Save | None = None,
     watch: Watch | None = None,
@@ -63,6 +65,7 @@ def tune(
 
     Args:
         generator: untuned, also when resuming: its weights are where the anchor pulls to.
+        precision: of `models.precision`, in which the generator draws for a step.
         resume: a state that `save` was given earlier; the run goes on exactly from there.
         save: called every `config.checkpoint_every` steps with the whole state of the run.
         watch: called after every step; it may draw with the generator, without gradients, and changes nothing.
@@ -101,7 +104,8 @@ def tune(
             losses, _ = recorded[now](*inputs)
             loss = losses[0]
         else:
-            losses, _ = work(*inputs)
+            with at_precision(generator, precision):
+                losses, _ = work(*inputs)
             loss = losses[0]
             if frozen is not None:
                 random = torch.Generator().manual_seed(seed * 1_000_003 + step)

@@ -10,6 +10,8 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from stitchedit.config import InvertConfig, for_frames
 from stitchedit.faces.alignment import align
 from stitchedit.faces.landmark_choice import placed
@@ -23,6 +25,7 @@ from stitchedit.inversion.pivotal_tuning import tune
 from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.perceptual import Perceptual
+from stitchedit.models.precision import PRECISIONS, try_precisions
 from stitchedit.pipeline.clip_sheets import faces_sheet
 from stitchedit.pipeline.face_warnings import all_warnings
 from stitchedit.pipeline.invert_plan import InvertPlan, plan_invert
@@ -123,15 +126,23 @@ def _invert_face(
 
     def do_tune(fingerprint: str) -> None:
         shapes = artefacts.tuning_shapes(generator, latents)
+        resume = artefacts.load_checkpoint(project.checkpoint, fingerprint, shapes)
+        generator.requires_grad_(True)
+        kept = project.records.data.get("notes", {}).get("precision")
+        if resume is None or kept not in PRECISIONS:
+            kept = try_precisions(generator, torch.from_numpy(latents.ws[:1]).to(generator.w_avg.device))
+            project.note("precision", kept)
+            log.log(logging.INFO if kept != "float32" else logging.DEBUG, "tune: the generator draws in %s", kept)
         report = tune(
-            generator.requires_grad_(True),
+            generator,
             latents,
             batches,
             perceptual,
             for_frames(config.tune, len(batches)),
             size=crops.size,
             seed=config.seed,
-            resume=artefacts.load_checkpoint(project.checkpoint, fingerprint, shapes),
+            precision=kept,
+            resume=resume,
             save=lambda state: save_tensors(project.checkpoint, state, {"fingerprint": fingerprint}),
             watch=None if show is None else tuning_view(generator, crops, show),
             progress=progress,

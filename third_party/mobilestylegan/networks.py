@@ -16,6 +16,7 @@ from itertools import pairwise
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.func import functional_call
 
 from stitchedit.mobilestylegan.layers import (
     SLOPE,
@@ -93,10 +94,6 @@ class SynthesisNetwork(nn.Module):
                 widths = [round(part * channels[at]) for part in WIDTHS[kind]]
                 self.heads[str(size)] = BlockExit(w_dim, channels[at - 1], widths, size // 2)
 
-    def forward(self, ws: Tensor, resolution: int, use_noise: bool = True, window: Region | None = None) -> Tensor:
-        """ws [B, num_ws, w_dim] -> image [B, 3, resolution, resolution], or a window of it, its numbers even."""
-        return self.from_styles(self.styles(ws, resolution), resolution, use_noise, window)
-
     def style_layers(self, resolution: int) -> list[tuple[str, Layer]]:
         """What takes a style on the way to an image of this size, with its name, in the order of execution.
 
@@ -124,10 +121,10 @@ class SynthesisNetwork(nn.Module):
             out += head.styles(ws[:, rows[-1] : rows[-1] + len(head.convs) + 1].unbind(1))
         return out
 
-    def from_styles(
+    def forward(
         self, styles: Sequence[Tensor], resolution: int, use_noise: bool = True, window: Region | None = None
     ) -> Tensor:
-        """What `styles` gives for this size -> image, as `forward`."""
+        """What `styles` gives for this size -> image [B, 3, R, R], or a window of it, its numbers even."""
         image: Tensor
         head = self.heads[str(resolution)]
         wanted = None if window is None else window.halved()
@@ -200,6 +197,7 @@ class MobileStyleGAN(nn.Module):
     ) -> None:
         super().__init__()
         self.made_for = made_for
+        self.precision = torch.float32  # in which `synthesis` works, whatever the weights have
         self.z_dim, self.w_dim = z_dim, w_dim
         self.channels = tuple(channels)
         self.head_kinds = {size: heads[key] for size, key in sorted((int(key), key) for key in heads)}
@@ -300,7 +298,14 @@ class MobileStyleGAN(nn.Module):
         size, region = self._size(resolution), None if window is None else Region(*window)
         if region is not None and (any(e % 2 for e in region) or not _within(region, size)):
             raise ValueError(f"a window must have even edges within {size} px, not {tuple(region)}")
-        return self.synthesis_network.from_styles(styles, size, noise_mode == "const", region)
+        given = size, noise_mode == "const", region
+        if self.precision == torch.float32:
+            image: Tensor = self.synthesis_network(styles, *given)
+            return image
+        network, kind = self.synthesis_network, self.precision
+        lower = {name: each.to(kind) for name, each in [*network.named_parameters(), *network.named_buffers()]}
+        coarse: Tensor = functional_call(network, lower, ([style.to(kind) for style in styles], *given))
+        return coarse.float()
 
     def _size(self, resolution: int | None) -> int:
         size = self.resolution if resolution is None else resolution

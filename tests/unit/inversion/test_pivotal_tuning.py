@@ -9,6 +9,7 @@ from torch import Tensor
 from stitchedit.config import TuneConfig
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.inversion.pivotal_tuning import _Run, tune
+from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.stylegan2 import StyleGAN2
 from stitchedit.types import Crops, FloatArray, Latents
@@ -122,3 +123,41 @@ def test_weights_say_where_it_must_be_right(tiny_generator: StyleGAN2, tiny_crop
     with torch.no_grad():
         off = (tiny_generator.synthesis(torch.from_numpy(pivots.ws)) - batches.images(range(5), 128)).square()
     assert off[..., :64].mean() < 0.7 * off[..., 64:].mean()
+
+
+def test_tuning_in_bfloat16_learns_alike_and_goes_on_bit_for_bit(tiny_crops: Crops) -> None:
+    torch.manual_seed(0)
+    start = MobileStyleGAN(w_dim=32, z_dim=32, channels=(32, 32, 32, 32, 16), heads={64: "narrow", 128: "styled"})
+    ws = start.mapping(torch.randn(5, 32)).detach()[:, :1].numpy().copy()
+    batches, perceptual, config = (
+        Batches(tiny_crops),
+        MobileNetPerceptual(),
+        replace(CONFIG, steps=4, coarse_part=1.0, checkpoint_every=2),
+    )
+    curves, saved = {}, []
+    for precision in ("float32", "bfloat16"):
+        report = tune(
+            copy.deepcopy(start),
+            Latents(ws),
+            batches,
+            perceptual,
+            config,
+            size=128,
+            precision=precision,
+            save=lambda state: saved.append({k: v.clone() for k, v in state.items()}),
+        )
+        curves[precision] = report.curve[:, 0]
+    full, low = curves["float32"], curves["bfloat16"]
+    assert not torch.equal(full, low)
+    assert low.tolist() == pytest.approx(full.tolist(), rel=0.02)
+    again = tune(
+        copy.deepcopy(start),
+        Latents(ws),
+        batches,
+        perceptual,
+        config,
+        size=128,
+        precision="bfloat16",
+        resume=saved[2],
+    )
+    assert torch.equal(again.curve[:, 0], low)
