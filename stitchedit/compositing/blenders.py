@@ -11,8 +11,6 @@ from typing import Protocol
 
 import cv2
 import numpy as np
-from scipy.sparse import coo_array, csc_array
-from scipy.sparse.linalg import splu
 
 from stitchedit import registry
 from stitchedit.image.smoothing import smoothstep
@@ -110,6 +108,9 @@ def match_colours(source: FloatArray, edited: FloatArray, alpha: FloatArray) -> 
 
 def _joined(alpha: FloatArray, differs: FloatArray) -> FloatArray:
     """g [h, w, 3] with laplace g = div(differs grad alpha): 0 where alpha ends, free at the edges of the picture."""
+    from scipy.sparse import coo_array, csc_array  # half a second to load
+    from scipy.sparse.linalg import splu
+
     height, width = alpha.shape
     free = alpha > _RIM
     number = np.full(alpha.shape, -1)

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
 from stitchedit.image.optical_flow import dense_flow, places_along, sample
 from stitchedit.types import ByteArray, FloatArray
@@ -73,6 +72,8 @@ def jitter(values: FloatArray, rate: float) -> float:
     points = points.reshape(len(points), -1, points.shape[-1] if points.ndim > 1 else 1)
     if rate <= 6:
         return float("nan")
+    from scipy.signal import butter, sosfiltfilt  # a second and a half to load
+
     sections = butter(4, 3.0, fs=rate, output="sos")
     seen = np.isfinite(points).all((1, 2))
     edges = np.flatnonzero(np.diff(np.concatenate([[0], seen.astype(np.int8), [0]])))
