@@ -47,7 +47,7 @@ from stitchedit.pipeline.preview_sheet import Sheet, draw_sheet
 from stitchedit.pipeline.summaries import EditSummary
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project, open_project, relocate, root_of
-from stitchedit.video import open_video
+from stitchedit.video import open_seen
 from stitchedit.video.sequence_names import parse_fps
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def find_faces(
     Raises: CannotOpen, CannotDecode; NoFace.
     """
     rate = parse_fps(str(fps)) if fps is not None and not isinstance(fps, Fraction) else fps
-    source = open_video(Path(clip), rate)
+    source = open_seen(Path(clip), rate)
     info = source.info
     tracks = track_faces(
         iter_rgb(source),

@@ -122,6 +122,13 @@ def invert(
     generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = INVERT.generator,
     encoder: Annotated[
         str,
+    colourspace: Annotated[
+        str | None,
+        typer.Option(
+            help="Of the clip's samples: PQ, HLG, Cineon, a name of $OCIO or the built-in ACES configuration, or none.",
+            show_default="as its tags say",
+        ),
+    ] = None,
         typer.Option(
             help=f"{', '.join(ENCODERS)}, a name of `weights list`, or a file. network: default generator only."
         ),
@@ -171,10 +178,15 @@ def invert(
     )
     if expand is not None:
         config = expand_crop(config, expand)
+        colourspace=colourspace,
     # What can be wrong is told before torch is loaded.
     require_clip(clip)
     require_known(generator)
     if encoder not in ENCODERS:
+    if colourspace is not None:
+        from stitchedit.video.colourspaces import find_view
+
+        find_view(colourspace)
         require_known(encoder)
     keep_memory()
     with running(verbose) as progress:

@@ -42,7 +42,7 @@ from stitchedit.pipeline.inversion import InversionImages, load_inversion
 from stitchedit.progress import Progress, silent
 from stitchedit.project.records import Records
 from stitchedit.types import FineImages, FloatArray
-from stitchedit.video import VideoSource, means_pictures, open_video
+from stitchedit.video import VideoSource, open_seen
 from stitchedit.video.clip_hash import clip_sha256
 
 
@@ -173,14 +173,14 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
 
 def _open(subject: Subject, truth: Path | None) -> dict[str, VideoSource]:
     """The clips by name, all of one length and size. Raises CannotOpen, ConfigError, ProjectError."""
-    fps = None if subject.project is None else subject.project.fps
-    clips = {"source": open_video(subject.source, fps)}
+    opened = open_seen if subject.project is None else subject.project.open_clip
+    clips: dict[str, VideoSource] = {"source": opened(subject.source)}
     if subject.project is not None and not subject.project.is_clip(subject.source):
         raise subject.project.other_clip(subject.source)
     if subject.video is not None:
-        clips["edit"] = open_video(subject.video, fps if means_pictures(subject.video) else None)
+        clips["edit"] = opened(subject.video)
     if truth is not None:
-        clips["truth"] = open_video(truth)
+        clips["truth"] = opened(truth)
     own = _shape(clips["source"])
     for name, clip in clips.items():
         if _shape(clip) != own:

@@ -24,7 +24,7 @@ from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
 from stitchedit.project.outputs import begin_output, note_output, recall
 from stitchedit.provenance.manifest import notice
-from stitchedit.video import Frame, open_video, try_writing, write_video, written_files
+from stitchedit.video import Frame, try_writing, write_video, written_files
 
 
 def edit(project: Project, config: EditConfig, output: Path | None, *, progress: Progress = silent) -> EditSummary:
@@ -47,7 +47,7 @@ def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
         face.stitch(progress if plan.project.faces == 1 else numbered(progress, face.number))
     written = _write(plan, progress)
     sheet, shown = plan.faces[0].folder / "sheet.png", np.array(plan.edited_frames)
-    save_png(before_after(plan.source, open_video(plan.output), spread(shown, 4), plan.name), sheet)
+    save_png(before_after(plan.source, plan.project.open_clip(plan.output), spread(shown, 4), plan.name), sheet)
     steps, losses = (np.concatenate(parts) for parts in zip(*(face.log() for face in plan.faces), strict=True))
     seconds = dict(plan.faces[0].stages.seconds)
     seconds["stitch"] = sum(face.stages.seconds["stitch"] for face in plan.faces)

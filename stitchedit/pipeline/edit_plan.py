@@ -31,7 +31,7 @@ from stitchedit.project.records import Records, fingerprint_of
 from stitchedit.provenance.manifest import FORMATS, Seal, asks_for, sealer
 from stitchedit.strength import Strength, strength_label
 from stitchedit.types import ByteArray, NamedDirection, SkippedRange
-from stitchedit.video import VideoSource, means_pictures, open_video, try_output, usual_output, written_files
+from stitchedit.video import VideoSource, means_pictures, try_output, usual_output, written_files
 from stitchedit.video.clip_hash import clip_sha256
 
 # An edit of one frame takes about as long as so many steps of tuning: 3.25 s and 0.44 s on 24 frames of 512 px by the
@@ -201,7 +201,7 @@ def plan_edit(
     _refuse_strange_file(whose[0].project, name, output, config)  # the first one's has the record of the video
     if not config.metadata_only:
         seal = sealer(output, clip, said, clip_sha256(clip))
-    source = open_video(clip, project.fps)
+    source = project.open_clip()
     # before strengths are solved for, which takes a while
     notes = try_output(output, source, lossless=config.lossless, audio=config.audio)
     faces = [move(face, config, name, keep=keep, progress=progress) for face in whose]

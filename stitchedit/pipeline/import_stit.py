@@ -22,7 +22,7 @@ from stitchedit.project import artefacts
 from stitchedit.project.folder import INVERT_STAGES, Project, default_root
 from stitchedit.project.records import Inputs
 from stitchedit.types import Crops, FaceState, Latents, Tracks
-from stitchedit.video import means_pictures, open_video
+from stitchedit.video import means_pictures, open_seen
 from stitchedit.video.clip_hash import PicturesHash
 
 
@@ -41,7 +41,7 @@ def adopt(
             raise ConfigError(f"--{name} is given beside --from", f"a STIT run brings its own: leave --{name} out")
     if found.pivots is None or found.quads is None:
         raise UnknownCheckpoint(run, "it holds no pivots and quads", "--from takes STIT's checkpoints/model_RUN.pt")
-    source = open_video(clip, config.fps)
+    source = open_seen(clip, config.fps, config.colourspace)
     pivots, quads = found.pivots, found.quads.astype(np.float32)
     if source.count() != len(pivots) or len(pivots) != len(quads):
         raise ConfigError(
@@ -50,7 +50,9 @@ def adopt(
         )
     generator = load_generator(str(run))
     project = Project.create(root or default_root(clip))
-    sha = project.take_source(clip, preset=config.preset, generator=str(run.resolve()), fps=config.fps)
+    sha = project.take_source(
+        clip, preset=config.preset, generator=str(run.resolve()), fps=config.fps, view=source.view
+    )
     inputs: Inputs = {"source": sha, "run": sha256_of(str(run)), **landmark_inputs(config.landmarks)}
     for stage in INVERT_STAGES:
         project.records.forget(stage)

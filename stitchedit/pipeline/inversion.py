@@ -47,7 +47,7 @@ from stitchedit.types import (
     SkippedRange,
     Tracks,
 )
-from stitchedit.video import Frame, VideoSource, open_video
+from stitchedit.video import Frame, VideoSource
 from stitchedit.video.recent_frames import RecentFrames
 
 SPREAD_SAMPLES = 100  # faces
@@ -289,7 +289,7 @@ def load_inversion(project: Project, device: str) -> Inversion:
     """Raises StageMissing, when `invert` did not come to its end; ProjectError, when the clip has changed since."""
     for stage in INVERT_STAGES:
         project.records.fingerprint(stage)
-    source = open_video(project.require_source(), project.fps)
+    source = project.open_clip()
     known = project.fact("source", "sha256") == project.records.inputs("track").get("source")
     if not known:
         raise ProjectError(f"{project.source} was not inverted to the end", "run `stitchedit invert` on it again")

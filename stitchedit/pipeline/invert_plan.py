@@ -26,7 +26,7 @@ from stitchedit.pipeline.face_warnings import foretold_faces
 from stitchedit.progress import shown_time
 from stitchedit.project.folder import INVERT_STAGES, Project, default_root
 from stitchedit.project.records import Records
-from stitchedit.video import VideoSource, foretold, open_video
+from stitchedit.video import VideoSource, foretold, open_seen
 
 # Of a step, times the generator forward and back: the perceptual loss and the optimiser take .3 (256 px) to .45 (512
 # px) of that, crops and losses the rest.
@@ -97,6 +97,7 @@ class InvertPlan:
             "clip": str(info.path),
             "frames": self.frames,
             "frame_size": [info.width, info.height],
+            "colourspace": self.source.view.name if self.source.view else None,
             "faces": self.faces,
             "preset": self.config.preset,
             "generator": self.config.generator,
@@ -113,7 +114,8 @@ class InvertPlan:
         info, steps = self.source.info, self.steps
         there = f", is there: {', '.join(self.finished)} on record" if self.finished else ""
         return [
-            f"clip: {info.path}, {self.frames} frames of {info.width} x {info.height}",
+            f"clip: {info.path}, {self.frames} frames of {info.width} x {info.height}"
+            + (f", looked at as {self.source.view.name}" if self.source.view else ""),
             f"project: {self.root}{there}",
             f"faces: {', '.join(self.faces)}; preset {self.config.preset}, generator {self.config.generator}",
             f"work: crops of at most {self.largest_crop} px; at most {steps['encode']} steps of encoding and "
@@ -131,7 +133,7 @@ def plan_invert(clip: Path, root: Path | None, config: InvertConfig) -> InvertPl
         not fit the generator; NotWritable; TooLittleRoom; ProjectError, when something else is at `root`.
     """
     device = loading.device(config.device)
-    source = open_video(clip, config.fps)
+    source = open_seen(clip, config.fps, config.colourspace)
     generator, generator_sha = loading.generator(config.generator, device, config.align.expand)
     landmark_model(config.landmarks)  # one that cannot be loaded is refused here
     require_ready(config.landmarks, device.type)

@@ -13,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from pathlib import Path
 
 from stitchedit.config import EVERYBODY, InvertConfig
 from stitchedit.errors import ConfigError, NoFace, ProjectError
@@ -53,8 +52,9 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
     Raises: NoFace; ConfigError, when nobody, or one person twice, is meant.
     """
     clip, info = source.info.path, source.info
-    sha = _take_source(project, clip, config)
+    sha = _take_source(project, source, config)
     which = {"source": sha} | ({"fps": str(info.rate)} if means_pictures(clip) else {})
+    which |= {"colourspace": source.view.name} if source.view else {}
     shown = PicturesHash()
 
     @cache
@@ -88,7 +88,7 @@ def follow_faces(project: Project, source: VideoSource, config: InvertConfig, pr
         for number, choice in enumerate(choices, 1):
             if number > 1:
                 opened.append(Project.create(project.face_root(number)))
-                _take_source(opened[-1], clip, config)
+                _take_source(opened[-1], source, config)
             own = opened[-1]
             stages = Stages(own.records, INVERT_STAGES)
             inputs = which | inputs_of(replace(config.track, face=choice)) | evidence(choice)
@@ -129,5 +129,8 @@ def numbered(progress: Progress, number: int) -> Progress:
     return show
 
 
-def _take_source(project: Project, clip: Path, config: InvertConfig) -> str:
-    return project.take_source(clip, preset=config.preset, generator=lasting_name(config.generator), fps=config.fps)
+def _take_source(project: Project, source: VideoSource, config: InvertConfig) -> str:
+    generator = lasting_name(config.generator)
+    return project.take_source(
+        source.info.path, preset=config.preset, generator=generator, fps=config.fps, view=source.view
+    )

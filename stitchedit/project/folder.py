@@ -17,7 +17,7 @@ import os
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stitchedit.errors import NotAProject, ProjectError
 from stitchedit.files.atomic import make_folder
@@ -27,6 +27,9 @@ from stitchedit.project.records import Records
 from stitchedit.project.sanity import refuse_strays, remove_parts
 from stitchedit.video.clip_hash import clip_sha256, pictures_sha256
 from stitchedit.video.sequence_names import means_pictures, parse_fps, plain_name
+
+if TYPE_CHECKING:
+    from stitchedit.video.base import VideoSource, View
 
 SUFFIX = ".stitch"
 PERSONS = "persons"  # folder of the projects of further faces
@@ -101,7 +104,28 @@ class Project:
             raise ProjectError(f"{self.records.path} lacks {table}.{key}", "run `stitchedit invert` on the clip again")
         return value
 
-    def take_source(self, clip: Path, *, preset: str, generator: str, fps: Fraction | None = None) -> str:
+    @property
+    def view(self) -> View | None:
+        """How the samples of the clip, and of its edits, look. Raises ConfigError, ProjectError, when it is another."""
+        if "colourspace" not in self.records.data.get("source", {}):
+            return None
+        from stitchedit.video.colourspaces import find_view, require_same
+
+        found = find_view(self.fact("source", "colourspace"))
+        if found is not None:
+            require_same(found, self.fact("source", "chart"), str(self.root))
+        return found
+
+    def open_clip(self, clip: Path | None = None) -> VideoSource:
+        """Its clip, or an edit of it, with its frame rate and colours. Raises what `open_video` and `view` raise."""
+        from stitchedit.video.opening import open_video  # brings FFmpeg
+
+        path = clip or self.require_source()
+        return open_video(path, self.fps if means_pictures(path) else None, self.view)
+
+    def take_source(
+        self, clip: Path, *, preset: str, generator: str, fps: Fraction | None = None, view: View | None = None
+    ) -> str:
         """Note which clip this is and how it is worked on; gives the sha256 that it is known by. Raises CannotOpen.
 
         A clip of the same pictures, put into another container or with its sound converted, stays the same clip.
@@ -116,6 +140,10 @@ class Project:
         self.records.data["source"] = source
         if fps is not None:
             source["fps"] = str(fps)
+        if view is not None:
+            from stitchedit.video.colourspaces import chart_of
+
+            source |= {"colourspace": view.name, "chart": chart_of(view)}
         settings: dict[str, Any] = self.records.data.get("settings", {})
         kept = {key: value for key, value in settings.items() if key == "faces"}
         self.records.data["settings"] = {"preset": preset, "generator": generator, **kept}

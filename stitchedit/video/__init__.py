@@ -31,11 +31,13 @@ if TYPE_CHECKING:
     from stitchedit.video.base import Frame as Frame
     from stitchedit.video.base import VideoInfo as VideoInfo
     from stitchedit.video.base import VideoSource as VideoSource
+    from stitchedit.video.base import View as View
     from stitchedit.video.base import paste as paste
     from stitchedit.video.file_reader import CodedFrame as CodedFrame
     from stitchedit.video.file_reader import FileSource as FileSource
     from stitchedit.video.file_reader import open_file as open_file
     from stitchedit.video.file_writer import VideoWriter as VideoWriter
+    from stitchedit.video.opening import open_seen as open_seen
     from stitchedit.video.opening import open_video as open_video
     from stitchedit.video.sequence_names import SUFFIXES as SUFFIXES
     from stitchedit.video.sequence_names import means_pictures as means_pictures
@@ -67,11 +69,13 @@ _HOME = {
     "VideoInfo": "base",
     "VideoSource": "base",
     "VideoWriter": "file_writer",
+    "View": "base",
     "Written": "writers",
     "foretold": "writers",
     "means_pictures": "sequence_names",
     "open_file": "file_reader",
     "open_sequence": "sequence_reader",
+    "open_seen": "opening",
     "open_video": "opening",
     "paste": "base",
     "try_output": "writers",

@@ -65,6 +65,22 @@ class VideoInfo:
         return self.orientation.degrees
 
 
+class View(Protocol):
+    """How a file's samples look: what stands between them and the picture that faces are worked on in."""
+
+    @property
+    def name(self) -> str: ...
+
+    def shown(self, values: FloatArray) -> FloatArray:
+        """RGB as the file has it, [h, w, 3], 1 for its largest code or light of 1, on sRGB's curve times 255.
+
+        Neither is clipped.
+        """
+
+    def stored(self, codes: FloatArray) -> FloatArray:
+        """The inverse of `shown`, float32."""
+
+
 @dataclass(frozen=True, slots=True)
 class Damage:
     """Something of the file that could not be read as it should."""
@@ -76,8 +92,8 @@ class Damage:
 class Frame(Protocol):
     """One picture of a clip, with every sample as it is stored.
 
-    Positions are those of the upright picture, x right, y down. RGB is on a scale of 0..255 as it is shown, in the
-    clip's own transfer curve (pictures in linear light: sRGB's).
+    Positions are those of the upright picture, x right, y down. RGB is on a scale of 0..255 as it is shown: in the
+    clip's own transfer curve or, where a `View` says how its samples look (linear light, log footage), on sRGB's.
     """
 
     @property
@@ -113,6 +129,15 @@ class Frame(Protocol):
     def rgb(self, box: Box | None = None) -> ByteArray:
         """The same, rounded and clipped to uint8."""
 
+    def values(self) -> FloatArray:
+        """RGB of the whole upright picture as the file has it, float32 [h, w, 3], not clipped.
+
+        1 is white of a video's codes; of linear light it is light of 1.
+        """
+
+    def values_of(self, rgb: FloatArray) -> FloatArray:
+        """Which `values` are shown as this RGB on 0..255, [h, w, 3]."""
+
     def pasted(self, patch: FloatArray, alpha: FloatArray, box: Box) -> Frame:
         """See `paste`; both float32."""
 
@@ -122,6 +147,8 @@ class VideoSource(Protocol):
 
     Iteration raises: CannotDecode, when a picture cannot be had or is of another kind than the first.
     """
+
+    view: View | None  # None: see `opening.open_video`
 
     @property
     def info(self) -> VideoInfo: ...

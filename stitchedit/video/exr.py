@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from stitchedit.errors import CannotEncode, CannotOpen
 from stitchedit.types import ByteArray, FloatArray
-from stitchedit.video.base import ColourTags, Frame, VideoInfo
+from stitchedit.video.base import ColourTags, Frame, VideoInfo, View
 from stitchedit.video.decoder import MAX_PIXELS, open_regular
 from stitchedit.video.image_metadata import Head
-from stitchedit.video.linear_light import SRGB, light, shown, to_srgb
+from stitchedit.video.linear_light import SRGB, LinearLight, to_srgb
 from stitchedit.video.orientation import Orientation
 from stitchedit.video.yuv import Box, to_bytes
 
@@ -51,7 +51,7 @@ class ExrFrame:
     colours: tuple[Samples, ...] = field(repr=False)  # [h, w] each, of the data window
     data: tuple[int, int]  # x, y of the data window in the picture
     size: tuple[int, int]  # (width, height) of the picture: the display window
-    to_srgb: FloatArray | None = field(repr=False)  # [3, 3] from the file's primaries; None: they are sRGB's
+    view: View = field(repr=False)
 
     @property
     def time(self) -> Fraction:
@@ -70,6 +70,18 @@ class ExrFrame:
     def rgb(self, box: Box | None = None) -> ByteArray:
         return to_bytes(self.rgb_float(box))
 
+    def values(self) -> FloatArray:
+        """Black where the file has no pixels."""
+        rgb = np.zeros((*self.size[::-1], 3), np.float32)
+        there, here = self._overlap((0, 0, *self.size))
+        rgb[there] = self._stored(here)
+        return rgb
+
+    def values_of(self, rgb: FloatArray) -> FloatArray:
+        """One gray for all three, where the file has no others."""
+        values = self.view.stored(rgb)
+        return values if len(self.names) == 3 else np.repeat((values @ _LUMA)[..., None], 3, 2)
+
     def pasted(self, patch: FloatArray, alpha: FloatArray, box: Box) -> ExrFrame:
         """See `base.paste`; blended as it is shown, written back as light."""
         if patch.shape != (box[3] - box[1], box[2] - box[0], 3) or alpha.shape != patch.shape[:2]:
@@ -81,12 +93,10 @@ class ExrFrame:
             return self
         present = self._shown(here)
         wanted = np.where(change[..., None], patch[there], present)
-        mixed = light((present + weight[..., None] * (wanted - present)).astype(np.float32))
-        if self.to_srgb is not None:
-            mixed = mixed @ np.linalg.inv(self.to_srgb).T
+        mixed = self.values_of((present + weight[..., None] * (wanted - present)).astype(np.float32))
         made = []
         for place, old in enumerate(self.colours):
-            new = mixed[..., place] if len(self.names) == 3 else mixed @ _LUMA
+            new = mixed[..., place]
             top = float(np.finfo(old.dtype).max)
             copy = old.copy()
             np.copyto(copy[here], np.clip(new, -top, top).astype(old.dtype), where=change)
@@ -102,10 +112,12 @@ class ExrFrame:
         here = slice(y0 - self.data[1], y1 - self.data[1]), slice(x0 - self.data[0], x1 - self.data[0])
         return there, here
 
-    def _shown(self, here: tuple[slice, slice]) -> FloatArray:
+    def _stored(self, here: tuple[slice, slice]) -> FloatArray:
         parts = [colour[here].astype(np.float32) for colour in self.colours]
-        linear = np.stack(parts * 3 if len(parts) == 1 else parts, 2)
-        return shown(linear if self.to_srgb is None else linear @ self.to_srgb.T)
+        return np.stack(parts * 3 if len(parts) == 1 else parts, 2)
+
+    def _shown(self, here: tuple[slice, slice]) -> FloatArray:
+        return self.view.shown(self._stored(here))
 
 
 class ExrPictures:
@@ -191,7 +203,7 @@ class ExrPictures:
             matrix = _primaries(tuple(float(v) for v in header.get("chromaticities", SRGB)))
         except (ValueError, TypeError) as exc:
             raise CannotOpen(path, str(exc), "correct its attribute 'chromaticities'") from exc
-        return ExrFrame(index, index, 1, 1 / rate, file, part, names, colours, data, size, matrix)
+        return ExrFrame(index, index, 1, 1 / rate, file, part, names, colours, data, size, LinearLight(matrix))
 
     def write(self, frame: Frame, source: Path | None, notes: Mapping[str, str], target: Path, file: BinaryIO) -> None:
         """Write the frame's file with its edited colours, a note an attribute. Raises: CannotEncode, OSError."""

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from stitchedit.errors import CannotDecode, CannotOpen
 from stitchedit.types import ByteArray, FloatArray
-from stitchedit.video.base import ColourTags, Damage, VideoInfo
+from stitchedit.video.base import ColourTags, Damage, VideoInfo, View
 from stitchedit.video.container_patches import missing_bytes
 from stitchedit.video.decoder import Decoder
 from stitchedit.video.orientation import Orientation, from_matrix, parse_matrix
@@ -41,6 +41,7 @@ class CodedFrame:
     video: av.VideoFrame = field(repr=False)
     colour: Colour = field(repr=False)
     orientation: Orientation = field(repr=False)
+    view: View | None = field(default=None, repr=False)  # None: its codes are looked at as they are
 
     @property
     def layout(self) -> Layout:
@@ -69,19 +70,48 @@ class CodedFrame:
 
         Convention: `stitchedit.video.yuv`. Raises ValueError when the box is empty or leaves the picture.
         """
-        width, height = self.size
-        stored = self.orientation.stored_box(box or (0, 0, width, height), self.video.width, self.video.height)
-        return np.ascontiguousarray(self.orientation.upright(read_rgb(self.video, self.colour, stored)))
+        codes = self._codes(box)
+        return codes if self.view is None else self.view.shown(codes / np.float32(255))
 
     def rgb(self, box: Box | None = None) -> ByteArray:
         """The same, rounded and clipped to uint8."""
         return to_bytes(self.rgb_float(box))
 
+    def values(self) -> FloatArray:
+        return self._codes(None) / np.float32(255)
+
+    def values_of(self, rgb: FloatArray) -> FloatArray:
+        return rgb / np.float32(255) if self.view is None else self.view.stored(rgb)
+
+    def _codes(self, box: Box | None) -> FloatArray:
+        width, height = self.size
+        stored = self.orientation.stored_box(box or (0, 0, width, height), self.video.width, self.video.height)
+        return np.ascontiguousarray(self.orientation.upright(read_rgb(self.video, self.colour, stored)))
+
     def pasted(self, patch: FloatArray, alpha: FloatArray, box: Box) -> CodedFrame:
-        """See `paste`. Convention: `stitchedit.video.yuv.paste_rgb`, in coordinates of the upright picture."""
+        """See `paste`. Convention: `stitchedit.video.yuv.paste_rgb`, in coordinates of the upright picture.
+
+        With a view it is blended as it is shown, and what comes of it written as the file's codes.
+        """
+        if self.view is not None:
+            patch, alpha, box = self._in_codes(patch, alpha, box)
         stored = self.orientation.stored_box(box, self.video.width, self.video.height)
         patch, alpha = self.orientation.stored(patch), self.orientation.stored(alpha)
         return replace(self, video=paste_rgb(self.video, self.colour, patch, alpha, stored))
+
+    def _in_codes(self, patch: FloatArray, alpha: FloatArray, box: Box) -> tuple[FloatArray, FloatArray, Box]:
+        """The part of a patch inside of the picture, blended with it and as codes; alpha says where it is taken."""
+        if patch.shape != (box[3] - box[1], box[2] - box[0], 3) or alpha.shape != patch.shape[:2]:
+            raise ValueError(f"patch {patch.shape} and alpha {alpha.shape} do not fill the box {box}")
+        (x0, y0), (x1, y1) = np.clip(box[:2], 0, self.size), np.clip(box[2:], 0, self.size)
+        inside = (int(x0), int(y0), int(x1), int(y1))
+        if x0 == x1 or y0 == y1:
+            return patch[:0, :0], alpha[:0, :0], (0, 0, 0, 0)
+        here = np.s_[y0 - box[1] : y1 - box[1], x0 - box[0] : x1 - box[0]]
+        weight, present = alpha[here], self.rgb_float(inside)
+        wanted = np.where(weight[..., None] > 0, patch[here], present)
+        mixed = self.values_of((present + weight[..., None] * (wanted - present)).astype(np.float32))
+        return mixed * np.float32(255), (weight > 0).astype(np.float32), inside
 
 
 class FileSource:
@@ -93,8 +123,8 @@ class FileSource:
     Iteration raises: CannotDecode, when the picture changes its size or pixel format in the middle.
     """
 
-    def __init__(self, info: VideoInfo, colour: Colour, stream: int) -> None:
-        self.info = info
+    def __init__(self, info: VideoInfo, colour: Colour, stream: int, view: View | None = None) -> None:
+        self.info, self.view = info, view
         self.frames: int | None = None  # how many there are, known after a whole pass
         self._colour, self._stream = colour, stream
         self._damage: dict[tuple[int, str], Damage] = {}
@@ -126,7 +156,8 @@ class FileSource:
                 if not risen:
                     self._note(index, "its time does not come after that of the frame before")
                 video.pts, video.time_base = pts, info.time_base
-                yield CodedFrame(index, pts, video.duration, info.time_base, video, self._colour, info.orientation)
+                place = index, pts, video.duration, info.time_base
+                yield CodedFrame(*place, video, self._colour, info.orientation, self.view)
                 index += 1
             for why in decoder.take_damage():
                 self._note(index, why)
@@ -150,7 +181,7 @@ class FileSource:
         return video if name == video.format.name else video.reformat(format=name)
 
 
-def open_file(path: Path | str) -> FileSource:
+def open_file(path: Path | str, view: View | None = None) -> FileSource:
     """Opens a clip for reading; the first frame is decoded to know what it is.
 
     `path` is always the name of a file: never an option, a protocol (`http:`), a device or a list of other files.
@@ -168,7 +199,7 @@ def open_file(path: Path | str) -> FileSource:
             raise CannotOpen(path, f"its pixel format {first.format.name} is not supported", "convert the video first")
         info = _describe(path, decoder, first, layout)
         tags, stored = info.colour, (info.stored_width, info.stored_height)
-        return FileSource(info, colour_of(layout, tags.matrix, tags.range, *stored), decoder.stream.index)
+        return FileSource(info, colour_of(layout, tags.matrix, tags.range, *stored), decoder.stream.index, view)
 
 
 class _Clock:

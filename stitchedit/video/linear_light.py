@@ -7,6 +7,7 @@ on a scale of 0..255. The curve goes on above 1 and, mirrored, below 0, so that 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -52,6 +53,21 @@ def to_srgb(chromaticities: Sequence[float]) -> FloatArray:
     adapt = np.linalg.inv(_BRADFORD) @ np.diag(wanted / white) @ _BRADFORD
     matrix: FloatArray = (np.linalg.inv(here) @ adapt @ there).astype(np.float32)
     return matrix
+
+
+@dataclass(frozen=True, slots=True)
+class LinearLight:
+    """The `View` of light."""
+
+    matrix: FloatArray | None = None  # [3, 3] from the file's primaries to sRGB's; None: they are the same
+    name: str = "linear light"
+
+    def shown(self, values: FloatArray) -> FloatArray:
+        return shown(values if self.matrix is None else values @ self.matrix.T)
+
+    def stored(self, codes: FloatArray) -> FloatArray:
+        mixed = light(codes)
+        return mixed if self.matrix is None else mixed @ np.linalg.inv(self.matrix).T
 
 
 def _to_xyz(chromaticities: Sequence[float]) -> NDArray[np.float64]:

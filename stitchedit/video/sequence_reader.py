@@ -10,8 +10,9 @@ from typing import BinaryIO, Protocol
 
 from stitchedit.config import DEFAULT_FPS
 from stitchedit.errors import CannotDecode, CannotOpen
-from stitchedit.video.base import Damage, Frame, VideoInfo
-from stitchedit.video.exr import EXR
+from stitchedit.video.base import Damage, Frame, VideoInfo, View
+from stitchedit.video.exr import EXR, ExrFrame
+from stitchedit.video.file_reader import CodedFrame
 from stitchedit.video.image_codecs import JPEG, PNG, TIFF
 from stitchedit.video.image_metadata import Head
 from stitchedit.video.sequence_names import Numbered, find_numbered
@@ -30,7 +31,7 @@ class Pictures(Protocol):
 
     def describe(self, path: Path, rate: Fraction) -> VideoInfo: ...
 
-    def read(self, path: Path, index: int, rate: Fraction) -> Frame: ...
+    def read(self, path: Path, index: int, rate: Fraction) -> CodedFrame | ExrFrame: ...
 
     def write(
         self, frame: Frame, source: Path | None, notes: Mapping[str, str], target: Path, file: BinaryIO
@@ -45,8 +46,8 @@ FORMATS: dict[str, Pictures] = {".png": PNG, ".exr": EXR, ".tif": TIFF, ".tiff":
 class SequenceSource:
     """A shot of numbered pictures of one format, size and kind; every file was looked at when it was opened."""
 
-    def __init__(self, info: VideoInfo, numbered: Numbered, pictures: Pictures) -> None:
-        self.info, self.numbered, self.pictures = info, numbered, pictures
+    def __init__(self, info: VideoInfo, numbered: Numbered, pictures: Pictures, view: View | None = None) -> None:
+        self.info, self.numbered, self.pictures, self.view = info, numbered, pictures, view
         self.frames: int | None = len(numbered.files)
         self.damage: list[Damage] = []  # a picture that cannot be read is an error
 
@@ -58,12 +59,14 @@ class SequenceSource:
             frame = self.pictures.read(path, index, self.info.rate)
             if frame.size != (self.info.width, self.info.height):
                 raise CannotDecode(path, index, "its size has changed")
-            yield frame
+            yield frame if self.view is None else replace(frame, view=self.view)
 
 
-def open_sequence(path: Path, fps: Fraction | None) -> SequenceSource:
+def open_sequence(path: Path, fps: Fraction | None, view: View | None = None) -> SequenceSource:
     """Opens a folder of numbered pictures, or those that a pattern means.
 
+    Args:
+        view: None: light of the file's own primaries for EXR, codes as they are for others.
     Raises: CannotOpen, naming the picture that is missing, damaged, or of another size or kind than the first.
     """
     numbered = find_numbered(path)
@@ -86,4 +89,4 @@ def open_sequence(path: Path, fps: Fraction | None) -> SequenceSource:
     assumed = () if fps else (f"{DEFAULT_FPS} frames a second are assumed; --fps of `invert` says otherwise",)
     duration = len(numbered.files) / info.rate
     info = replace(info, path=path, duration=duration, size_bytes=size, notes=(*info.notes, *assumed))
-    return SequenceSource(info, numbered, pictures)
+    return SequenceSource(info, numbered, pictures, view)
