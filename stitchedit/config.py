@@ -34,6 +34,7 @@ DEVICES = ("auto", "cpu", "cuda")
 PRESETS = ("fast", "balanced", "quality", "stit")
 NORMS = ("l2", "l1")
 AUDIO = ("copy", "aac", "none")  # what becomes of a clip's sound
+CODECS = ("h264", "prores", "dnxhr")  # of a video that is not lossless; WebM is VP9
 MOST_STEADY = 10  # frames
 DEFAULT_FPS = Fraction(25)  # of numbered pictures
 LARGEST = "largest"
@@ -212,6 +213,7 @@ class EditConfig:
     blender: str = "feather"  # one of BLENDERS
     match_colours: bool = False  # bring the edited crop's colours to those of its surroundings
     lossless: bool = False
+    codec: str = "h264"  # one of CODECS
     audio: str = "copy"  # one of AUDIO; what the container does not take is rewritten as PCM, where no sample is lost
     # 0..1, how much of the tuning the coarse layers keep; None: what the direction asks for. Tuning holds on to the
     # person of the clip: an edit that is to lead away from that person wants less of it.
@@ -228,6 +230,9 @@ class EditConfig:
         _one_of("device", self.device, DEVICES)
         _one_of("blender", self.blender, BLENDERS)
         _one_of("audio", self.audio, AUDIO)
+        _one_of("codec", self.codec, CODECS)
+        if self.lossless and self.codec != CODECS[0]:
+            raise ConfigError(f"codec {self.codec} is given beside lossless, which is FFV1", "leave one of them out")
         _in_range(self, seed=(0, 2**63 - 1))
         object.__setattr__(self, "regions", united(self.regions))
         if self.fidelity is not None and not 0 <= self.fidelity <= 1:

@@ -58,6 +58,7 @@ from stitchedit.config import (
     AUDIO,
     BETA,
     DEFAULT_CLIP,
+    CODECS,
     DEFAULT_FPS,
     PRESETS,
     SPACES,
@@ -249,6 +250,9 @@ def edit(
         typer.Option(help=f"{either(BLENDERS)}.", show_default=f"{EDIT.blender}, stit: {STIT.blender}"),
     ] = None,
     match_colours: Annotated[
+    codec: Annotated[
+        str, typer.Option(help=f"{either(CODECS)}: prores (HQ or 4444) and dnxhr (HQ, HQX or 444) in .mov.")
+    ] = EDIT.codec,
         bool, typer.Option("--match-colours", help="Bring the face's colours to those of its surroundings.")
     ] = False,
     fidelity: Annotated[
@@ -314,6 +318,7 @@ def edit(
         force=force,
         blender=blender or base.blender,
         every_frame=every_frame or base.every_frame,
+        codec=codec,
         calibrated=base.calibrated and not uncalibrated,
     )
     config = edit_only(edit_stitch(config, detail=detail, steady=steady), only or ())

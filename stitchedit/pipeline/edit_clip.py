@@ -40,7 +40,9 @@ def edit(project: Project, config: EditConfig, output: Path | None, *, progress:
 def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
     """Carry a plan out. Raises the errors of its stages, InUse among them, when another process makes this edit."""
     make_folder(plan.output.parent)
-    try_writing(plan.output, plan.source, lossless=plan.config.lossless, audio=plan.config.audio)
+    try_writing(
+        plan.output, plan.source, lossless=plan.config.lossless, codec=plan.config.codec, audio=plan.config.audio
+    )
     for face in plan.faces:
         face.begin(plan.name)
     for face in plan.faces:
@@ -89,7 +91,14 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
         counted = _counted(frames, plan.frames, progress)
         tags = notice(plan.said)
         done = write_video(
-            plan.output, source, counted, lossless=config.lossless, audio=config.audio, metadata=tags, seal=plan.seal
+            plan.output,
+            source,
+            counted,
+            metadata=tags,
+            seal=plan.seal,
+            lossless=config.lossless,
+            codec=config.codec,
+            audio=config.audio,
         )
         told.extend(done.notes)
 

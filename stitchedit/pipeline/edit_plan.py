@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from stitchedit.compositing.blenders import BLENDERS
-from stitchedit.config import EditConfig
+from stitchedit.config import CODECS, EditConfig
 from stitchedit.editing.direction import direction_label, own_regions
 from stitchedit.errors import ConfigError, WouldReplace
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
@@ -111,7 +111,13 @@ class EditPlan:
             "c2pa": str(self.seal is not None),
             "every_frame": str(config.every_frame),
             "changes": str(config.stitch.detail),
-        } | ({} if config.audio == "copy" else {"audio": config.audio})  # older records have none
+        } | self._unusual()
+
+    def _unusual(self) -> dict[str, str]:
+        """Of what older records have none, for there was no choice."""
+        config = self.config
+        given = {"audio": (config.audio, "copy"), "codec": (config.codec, CODECS[0])}
+        return {name: value for name, (value, usual) in given.items() if value != usual}
 
     def why_replaced(self) -> str | None:
         """What lies where the output is to go, if it is not this very edit; None, where nothing is lost."""
@@ -193,7 +199,7 @@ def plan_edit(
         calibrated=config.calibrated or config.preset == "stit",
     )
     clip = project.require_source()
-    output = output or usual_output(clip, name, lossless=config.lossless)
+    output = output or usual_output(clip, name, lossless=config.lossless, codec=config.codec)
     if output.resolve() == clip.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     said, seal = _said(config), None
@@ -203,11 +209,11 @@ def plan_edit(
         seal = sealer(output, clip, said, clip_sha256(clip))
     source = project.open_clip()
     # before strengths are solved for, which takes a while
-    notes = try_output(output, source, lossless=config.lossless, audio=config.audio)
+    notes = try_output(output, source, lossless=config.lossless, codec=config.codec, audio=config.audio)
     faces = [move(face, config, name, keep=keep, progress=progress) for face in whose]
     for face in faces:
         face.require_disk_space()
-    needed = _output_bytes(source, config.lossless)
+    needed = _output_bytes(source, config.lossless or config.codec != CODECS[0])
     require_disk_space(output.parent, needed)
     doubtful = [visibility_flags(f.inverted.tracks, f.inverted.crops, f.inverted.points) for f in faces]
     if config.every_frame:

@@ -17,9 +17,10 @@ from stitchedit.errors import CannotEncode
 from stitchedit.video.base import VideoInfo
 from stitchedit.video.pixel_formats import Layout, find_layout
 from stitchedit.video.side_data import light_levels, lost, mastering_figures
-from stitchedit.video.yuv import FULL_RANGE
+from stitchedit.video.yuv import BT709, FULL_RANGE, LIMITED_RANGE, matrix_of
 
 CONTAINERS = {".mp4": "mp4", ".m4v": "mp4", ".mov": "mov", ".mkv": "matroska", ".webm": "webm"}  # FFmpeg's names
+PROFESSIONAL = {"prores": "prores_ks", "dnxhr": "dnxhd"}  # of `config.CODECS`: FFmpeg's encoders; in .mov
 _H264_CRF = 12  # differences of about one code value
 _VP9_CRF = 8  # the same
 _THREADS = 4  # x264's packets depend on their number, so it is not the machine's
@@ -33,9 +34,10 @@ class Encoding:
     source: Layout
     target: Layout  # the samples are equal to the source's unless `notes` say otherwise
     notes: tuple[str, ...]  # what is lost, one line each
+    narrow: bool = False  # full range becomes limited, for the encoder has no way to say which
 
 
-def container_of(path: Path, lossless: bool) -> str:
+def container_of(path: Path, lossless: bool, codec: str = "h264") -> str:
     """FFmpeg's name of the container for a file name. Raises: CannotEncode, for one that will not do."""
     container = CONTAINERS.get(path.suffix.lower())
     if container is None:
@@ -44,18 +46,26 @@ def container_of(path: Path, lossless: bool) -> str:
     if lossless and container != "matroska":
         why = f"{path.suffix} does not hold lossless FFV1 video"
         raise CannotEncode(path, why, f"name it {path.with_suffix('.mkv').name}")
+    if codec in PROFESSIONAL and container != "mov":
+        why = f"{_shown(PROFESSIONAL[codec])} is written to .mov"
+        raise CannotEncode(path, why, f"name it {path.with_suffix('.mov').name}")
     return container
 
 
-def choose_encoding(path: Path, info: VideoInfo, lossless: bool) -> Encoding:
-    """FFV1, H.264 or, in WebM, VP9, in the pixel format that loses least of the source's.
+def choose_encoding(path: Path, info: VideoInfo, lossless: bool, codec: str = "h264") -> Encoding:
+    """FFV1, H.264, ProRes, DNxHR or, in WebM, VP9, in the pixel format that loses least of the source's.
 
     Raises: CannotEncode, when no format of the encoder holds such pictures.
     """
+    container = container_of(path, lossless, codec)
     source = find_layout(info.pix_fmt)
     assert source is not None, "a source has a known layout"
-    codec = "ffv1" if lossless else "libx264rgb" if source.is_rgb else "libx264"
-    if container_of(path, lossless) == "webm":
+    professional = codec in PROFESSIONAL
+    if professional:
+        codec = PROFESSIONAL[codec]
+    else:
+        codec = "ffv1" if lossless else "libx264rgb" if source.is_rgb else "libx264"
+    if container == "webm":
         codec = "libvpx-vp9"
     odd = (0, 0) if lossless or codec == "libvpx-vp9" else (info.stored_width % 2, info.stored_height % 2)
     costs = {}
@@ -66,11 +76,19 @@ def choose_encoding(path: Path, info: VideoInfo, lossless: bool) -> Encoding:
     if not costs:
         raise CannotEncode(path, f"{_shown(codec)} has no form of {source.name} pictures", "use --lossless and .mkv")
     target = costs[min(costs)]
+    stored = info.stored_width, info.stored_height
+    if codec == "dnxhd" and not source.is_rgb and matrix_of(info.colour.matrix, *stored) != BT709:
+        raise CannotEncode(path, "DNxHR is written with colours of BT.709, the clip has others", "use --codec prores")
     notes = _losses(source, target, _shown(codec))
     if info.hdr[0] and mastering_figures(info.hdr[0]) is None:
         notes = (*notes, "HDR10 mastering figures are left out, the clip has only some of them")
     notes = (*notes, *lost(info.side_data, codec, _shown(codec)))
-    return Encoding(codec, source, target, notes)
+    if professional and any(info.hdr):
+        notes = (*notes, f"not kept in {_shown(codec)} output: HDR10 figures")
+    if codec == "dnxhd" and info.interlaced:
+        notes = (*notes, "DNxHR has no fields: both stay woven together in pictures that are marked as progressive")
+    full = source.full_range or info.colour.range == FULL_RANGE
+    return Encoding(codec, source, target, notes, narrow=professional and full and not source.is_rgb)
 
 
 @lru_cache
@@ -112,13 +130,13 @@ def _losses(source: Layout, target: Layout, codec: str) -> tuple[str, ...]:
         notes.append(f"transparency is left out, {codec} has none; lossless output keeps it")
     if target.depth < source.depth:
         notes.append(f"{source.depth} bits a sample become {target.depth}, {codec} has no more; lossless keeps them")
-    if target.log2 != source.log2:
+    if target.log2 != source.log2 and target.log2 == (0, 0):
         notes.append(f"chroma is written at full size: {codec} has no {source.name} of this size")
     return tuple(notes)
 
 
 def _shown(codec: str) -> str:
-    return {"ffv1": "FFV1", "libvpx-vp9": "VP9"}.get(codec, "H.264")
+    return {"ffv1": "FFV1", "libvpx-vp9": "VP9", "prores_ks": "ProRes", "dnxhd": "DNxHR"}.get(codec, "H.264")
 
 
 def add_video(output: OutputContainer, info: VideoInfo, encoding: Encoding) -> VideoStream:
@@ -139,6 +157,8 @@ def add_video(output: OutputContainer, info: VideoInfo, encoding: Encoding) -> V
     context.thread_type = ThreadType.SLICE if encoding.codec == "ffv1" else ThreadType.FRAME
     context.color_primaries, context.color_trc, context.colorspace = tags.primaries, tags.transfer, tags.matrix
     context.color_range = FULL_RANGE if encoding.source.full_range else tags.range
+    if encoding.narrow:
+        context.color_range = LIMITED_RANGE
     if encoding.source.roles in ("Y", "YA") and not tags.range:
         context.color_range = FULL_RANGE  # gray that says nothing is full, but in H.264 saying nothing is limited
     if info.sample_aspect_ratio != 1:
@@ -151,7 +171,9 @@ def add_video(output: OutputContainer, info: VideoInfo, encoding: Encoding) -> V
 
 
 def _codes_interlaced(info: VideoInfo, encoding: Encoding) -> bool:
-    """Whether x264 is to code fields; it wants whole macroblock pairs' worth of rows for that."""
+    """Whether fields are coded; x264 wants whole macroblock pairs' worth of rows for that."""
+    if encoding.codec == "prores_ks":
+        return info.interlaced
     return info.interlaced and encoding.codec == "libx264" and info.stored_height % (2 << encoding.target.log2[1]) == 0
 
 
@@ -160,6 +182,11 @@ def _options(info: VideoInfo, encoding: Encoding) -> dict[str, str]:
         return {"level": "3", "slicecrc": "1"}  # the number of slices follows size and threads; not all suit all sizes
     if encoding.codec == "libvpx-vp9":
         return {"crf": str(_VP9_CRF), "b": "0", "deadline": "good", "cpu-used": "4"}
+    if encoding.codec == "prores_ks":
+        return {"profile": "hq" if encoding.target.log2 == (1, 0) else "4444", "vendor": "apl0"}
+    if encoding.codec == "dnxhd":
+        finest = encoding.target.log2 == (0, 0)
+        return {"profile": "dnxhr_444" if finest else "dnxhr_hq" if encoding.target.depth == 8 else "dnxhr_hqx"}
     options = {"crf": str(_H264_CRF), "preset": "fast"}
     if hdr := ":".join(_hdr_parameters(*info.hdr)):
         options["x264-params"] = hdr

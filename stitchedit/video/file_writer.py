@@ -41,7 +41,8 @@ class VideoWriter:
     The same frames give the same bytes, on any machine with the same library.
 
     Args:
-        path: .mp4, .m4v, .mov, .mkv, or .webm (VP9); lossless .mkv.
+        path: .mp4, .m4v, .mov, .mkv, or .webm (VP9); lossless .mkv; ProRes and DNxHR .mov.
+        codec: one of `config.CODECS`, where it is not lossless.
         source: where the frames come from; it may not be `path`.
         audio: "copy" (what the container does not take becomes PCM where no sample is lost), "aac" or "none".
         metadata: tags to add, such as {"comment": "edited with ..."}. Readers find them by these names.
@@ -56,11 +57,12 @@ class VideoWriter:
         source: FileSource,
         *,
         lossless: bool = False,
+        codec: str = "h264",
         audio: str = "copy",
         metadata: Mapping[str, str] | None = None,
         seal: Callable[[BinaryIO, BinaryIO], None] | None = None,
     ) -> None:
-        self.path, self.source, self.lossless = Path(path), source, lossless
+        self.path, self.source, self.lossless, self.codec = Path(path), source, lossless, codec
         self.frames = 0
         self.notes: tuple[str, ...] = ()
         self._audio, self._metadata, self._seal = audio, dict(metadata or {}), seal
@@ -68,8 +70,8 @@ class VideoWriter:
 
     def __enter__(self) -> Self:
         info, path = self.source.info, self.path
-        container = container_of(path, self.lossless)
-        self._encoding = choose_encoding(path, info, self.lossless)
+        container = container_of(path, self.lossless, self.codec)
+        self._encoding = choose_encoding(path, info, self.lossless, self.codec)
         self._describes = container in ("matroska", "webm") and (info.sample_aspect_ratio != 1 or any(info.hdr))
         if path.exists() and path.samefile(info.path):
             raise NotWritable(path, "it is the clip that is being read")
@@ -111,8 +113,8 @@ class VideoWriter:
         """Encodes the next frame, one of the source's, at its own time. Raises: CannotEncode, DiskFull."""
         assert isinstance(frame, CodedFrame), "a file's frames are coded ones"
         encoding, video = self._encoding, frame.video
-        if encoding.target.name != encoding.source.name:
-            video = convert(video, encoding.source, encoding.target)
+        if encoding.narrow or encoding.target.name != encoding.source.name:
+            video = convert(video, encoding.source, encoding.target, narrow=encoding.narrow)
         video.pts, video.time_base, video.pict_type = frame.pts, frame.time_base, 0  # 0: the encoder's choice
         self._durations[frame.pts] = frame.duration
         with self._told():

@@ -133,25 +133,27 @@ def clone(frame: av.VideoFrame) -> av.VideoFrame:
     return copied
 
 
-def convert(frame: av.VideoFrame, source: Layout, target: Layout) -> av.VideoFrame:
+def convert(frame: av.VideoFrame, source: Layout, target: Layout, *, narrow: bool = False) -> av.VideoFrame:
     """The same picture in another layout of the same colour family, without a scaler's rounding.
 
     Samples are copied where depth and subsampling are equal. Chroma is repeated where the target has more of it,
     depths are scaled with rounding, a missing alpha is opaque. Side data does not come along.
 
+    Args:
+        narrow: make limited range of YUV codes of full range.
     Raises: ValueError, when the target has components that cannot be derived, or coarser chroma.
     """
     made = av.VideoFrame(frame.width, frame.height, target.name)
     for component in target.components:
-        codes = _codes(frame, source, component.role, target)
+        codes = _codes(frame, source, component.role, target, narrow)
         samples(made, target, component)[:] = codes << component.shift
     made.pts, made.time_base, made.duration = frame.pts, frame.time_base, frame.duration
-    made.colorspace, made.color_range = frame.colorspace, frame.color_range
+    made.colorspace, made.color_range = frame.colorspace, 1 if narrow else frame.color_range
     made.color_trc, made.color_primaries = frame.color_trc, frame.color_primaries
     return made
 
 
-def _codes(frame: av.VideoFrame, source: Layout, role: str, target: Layout) -> NDArray[np.int32]:
+def _codes(frame: av.VideoFrame, source: Layout, role: str, target: Layout, narrow: bool) -> NDArray[np.int32]:
     width, height = target.size_of(role, frame.width, frame.height)
     found = next((component for component in source.components if component.role == role), None)
     if found is None and role == "A":
@@ -163,7 +165,19 @@ def _codes(frame: av.VideoFrame, source: Layout, role: str, target: Layout) -> N
         if want > have:
             raise ValueError(f"{target.name} has coarser chroma than {source.name}")
         codes = np.repeat(codes, 1 << (have - want), axis)
+    if narrow and role != "A":
+        return _narrowed(codes[:height, :width], role, source.depth, target.depth)
     return _rescale(codes[:height, :width], source, target, frame.color_range)
+
+
+def _narrowed(codes: NDArray[np.int32], role: str, depth: int, wanted: int) -> NDArray[np.int32]:
+    """Codes of full range, `depth` bits, as such of limited range with `wanted` bits."""
+    unit, middle = 1 << (wanted - 8), 1 << (depth - 1)
+    low, span, zero = (128, 224, middle) if role in "UV" else (16, 219, 0)
+    scaled: NDArray[np.int32] = np.rint((codes - zero) * (span * unit / ((1 << depth) - 1)) + low * unit).astype(
+        np.int32
+    )
+    return scaled
 
 
 def _rescale(codes: NDArray[np.int32], source: Layout, target: Layout, color_range: int) -> NDArray[np.int32]:

@@ -21,7 +21,13 @@ from stitchedit.video.file_reader import FileSource
 from stitchedit.video.sound import AAC, Recoder, add_recoded, pcm_for
 from stitchedit.video.subtitles import TARGETS, add_converted, converted, convertible
 
-_OF_THE_OLD_FILE = {"major_brand", "minor_version", "compatible_brands"}
+_OF_THE_OLD_FILE = {
+    *("major_brand", "minor_version", "compatible_brands"),
+    # what MXF says of the program that wrote it, and the numbers it gave
+    *("operational_pattern_ul", "uid", "generation_uid", "material_package_umid", "product_uid"),
+    *("company_name", "product_name", "product_version", "product_version_num", "toolkit_version_num"),
+    "application_platform",
+}
 _OF_THE_OLD_STREAM = ("duration", "number_of_frames", "number_of_bytes", "bps", "_statistics_", "encoder", "rotate")
 _MP4_TAGS = {  # what MP4 has a place of its own for; any other tag needs the free form
     *("title", "artist", "album_artist", "composer", "album", "date", "encoder", "comment", "genre", "copyright"),
@@ -304,12 +310,20 @@ def stream_tags(stream: Stream, *, copied: bool) -> dict[str, str]:
 
 
 def start_timecode(edited: Stream, in_pictures: str) -> dict[str, str]:
-    """The start time code as a tag, where a camera wrote it into a track of data (Sony's `rtmd`) or pictures alone."""
+    """Start time code and reel as tags, where they are in a track of data or, the former, in pictures alone.
+
+    QuickTime keeps the reel with its track of time codes; cameras write these into tracks of their own (Sony's `rtmd`).
+    """
     container = edited.container
+    tracks = [stream.metadata for stream in container.streams if stream.type == "data"]
+    reel = next(({"reel_name": tags["reel_name"]} for tags in tracks if tags.get("reel_name")), {})
+    if "reel_name" in edited.metadata:
+        reel = {}
     if "timecode" in {key.lower() for key in (*edited.metadata, *container.metadata)}:
-        return {}
-    codes = [*(s.metadata.get("timecode", "") for s in container.streams if s.type == "data"), in_pictures]
-    return next(({"timecode": code} for code in codes if re.fullmatch(r"\d\d:\d\d:\d\d[:;.]\d\d", code)), {})
+        return reel
+    codes = [*(tags.get("timecode", "") for tags in tracks), in_pictures]
+    told = next(({"timecode": code} for code in codes if re.fullmatch(r"\d\d:\d\d:\d\d[:;.]\d\d", code)), {})
+    return reel | told
 
 
 def set_tags(output: OutputContainer, source: InputContainer, added: Mapping[str, str], offset: Fraction) -> None:

@@ -13,7 +13,7 @@ from typing import BinaryIO, Protocol, Self
 from stitchedit.errors import CannotEncode, OutputError
 from stitchedit.files.atomic import require_place
 from stitchedit.video.base import Frame, VideoSource
-from stitchedit.video.encoder_choice import CONTAINERS
+from stitchedit.video.encoder_choice import CONTAINERS, PROFESSIONAL
 from stitchedit.video.file_reader import FileSource
 from stitchedit.video.file_writer import VideoWriter
 from stitchedit.video.gif_writer import SUFFIX as GIF
@@ -55,6 +55,7 @@ def writer_for(
     source: VideoSource,
     *,
     lossless: bool = False,
+    codec: str = "h264",
     audio: str = "copy",
     metadata: Mapping[str, str] | None = None,
     seal: Seal | None = None,
@@ -68,7 +69,7 @@ def writer_for(
     if not isinstance(source, FileSource):
         why = "a shot of pictures is written as pictures"
         raise CannotEncode(path, why, "name a folder, or a pattern such as 'out/frame.%04d.png'")
-    return VideoWriter(path, source, lossless=lossless, audio=audio, metadata=metadata, seal=seal)
+    return VideoWriter(path, source, lossless=lossless, codec=codec, audio=audio, metadata=metadata, seal=seal)
 
 
 def write_video(
@@ -77,12 +78,14 @@ def write_video(
     frames: Iterable[Frame],
     *,
     lossless: bool = False,
+    codec: str = "h264",
     audio: str = "copy",
     metadata: Mapping[str, str] | None = None,
     seal: Seal | None = None,
 ) -> Written:
     """Writes frames of a source to a file, with everything else of the source; see `VideoWriter`."""
-    with writer_for(path, source, lossless=lossless, audio=audio, metadata=metadata, seal=seal) as writer:
+    done = writer_for(path, source, lossless=lossless, codec=codec, audio=audio, metadata=metadata, seal=seal)
+    with done as writer:
         for frame in frames:
             writer.write(frame)
     return Written(writer.path, writer.frames, writer.notes)
@@ -92,26 +95,30 @@ class _Enough(Exception):
     """Nothing is wrong."""
 
 
-def try_writing(path: Path, source: VideoSource, *, lossless: bool = False, audio: str = "copy") -> tuple[str, ...]:
+def try_writing(
+    path: Path, source: VideoSource, *, lossless: bool = False, codec: str = "h264", audio: str = "copy"
+) -> tuple[str, ...]:
     """See that a clip can be written there, as far as its header tells; leaves nothing.
 
     Returns: what would not be kept as it is, one line each.
     Raises: CannotEncode, NotWritable, DiskFull, as `write_video` would after hours.
     """
-    writer = writer_for(path, source, lossless=lossless, audio=audio)
+    writer = writer_for(path, source, lossless=lossless, codec=codec, audio=audio)
     with suppress(_Enough), writer:
         raise _Enough
     return writer.notes
 
 
-def try_output(path: Path, source: VideoSource, *, lossless: bool = False, audio: str = "copy") -> tuple[str, ...]:
+def try_output(
+    path: Path, source: VideoSource, *, lossless: bool = False, codec: str = "h264", audio: str = "copy"
+) -> tuple[str, ...]:
     """The same for an output whose folder may be missing yet, because it is made when the work begins."""
     if path.parent.is_dir():
-        return try_writing(path, source, lossless=lossless, audio=audio)
+        return try_writing(path, source, lossless=lossless, codec=codec, audio=audio)
     require_place(path)
     with TemporaryDirectory() as folder:
         try:
-            return try_writing(Path(folder, path.name), source, lossless=lossless, audio=audio)
+            return try_writing(Path(folder, path.name), source, lossless=lossless, codec=codec, audio=audio)
         except CannotEncode as exc:
             raise CannotEncode(path, exc.why, exc.hint) from exc
 
@@ -128,14 +135,15 @@ def foretold(source: VideoSource) -> list[str]:
         return []
 
 
-def usual_output(source: Path, name: str, *, lossless: bool = False) -> Path:
+def usual_output(source: Path, name: str, *, lossless: bool = False, codec: str = "h264") -> Path:
     """Where an edit of a clip goes unless it is told: `CLIP.NAME.mp4` beside the clip, or a folder for pictures.
 
     The clip's own file ending is kept, where videos like it are written; else it is one whose format holds everything.
     """
     if means_pictures(source):
         return source.with_name(f"{plain_name(source)}.{name}")
-    return source.with_name(f"{source.stem}.{name}{'.mkv' if lossless else usual_suffix(source)}")
+    suffix = ".mkv" if lossless else ".mov" if codec in PROFESSIONAL else usual_suffix(source)
+    return source.with_name(f"{source.stem}.{name}{suffix}")
 
 
 def usual_suffix(path: Path) -> str:

@@ -31,8 +31,8 @@ _LUMA_WEIGHTS = {  # matrix code points of ITU-T H.273: weights of red and blue 
     9: (0.2627, 0.0593),  # BT.2020, also close to its constant-luminance form
     10: (0.2627, 0.0593),
 }
-_YCGCO = 8
-FULL_RANGE = 2  # AVCOL_RANGE_JPEG; 1 is limited, 0 says nothing
+BT709, _BT601, _YCGCO = 1, 6, 8
+LIMITED_RANGE, FULL_RANGE = 1, 2  # AVCOL_RANGE_MPEG and _JPEG; 0 says nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,17 @@ def colour_of(layout: Layout, matrix: int, color_range: int, width: int, height:
     return Colour(layout, zero.astype(np.float32), to_rgb.astype(np.float32), from_rgb.astype(np.float32))
 
 
+def matrix_of(matrix: int, width: int, height: int) -> int:
+    """The code point of the matrix that a picture is taken to have, see `colour_of`."""
+    if matrix == _YCGCO or matrix in _LUMA_WEIGHTS:
+        return matrix
+    return BT709 if width >= 1280 or height > 576 else _BT601
+
+
 def _rgb_to_ycc(matrix: int, width: int, height: int) -> NDArray[np.float64]:
+    matrix = matrix_of(matrix, width, height)
     if matrix == _YCGCO:
         return np.array([[0.25, 0.5, 0.25], [-0.25, 0.5, -0.25], [0.5, 0.0, -0.5]])
-    if matrix not in _LUMA_WEIGHTS:
-        matrix = 1 if width >= 1280 or height > 576 else 6
     red, blue = _LUMA_WEIGHTS[matrix]
     luma = np.array([red, 1.0 - red - blue, blue])
     cb = (np.array([0.0, 0.0, 1.0]) - luma) / (2.0 * (1.0 - blue))

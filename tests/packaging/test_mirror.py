@@ -84,7 +84,6 @@ WITHOUT_TEST = {
     "types",
     "video/base",
     "video/decoder",
-    "video/encoder_choice",
     "video/image_codecs",
     "video/image_metadata",
     "video/opening",
