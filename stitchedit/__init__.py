@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from stitchedit.library import direction as direction
     from stitchedit.library import edit as edit
     from stitchedit.library import evaluate as evaluate
+    from stitchedit.library import export_layers as export_layers
     from stitchedit.library import find_faces as find_faces
     from stitchedit.library import invert as invert
     from stitchedit.library import open_inversion as open_inversion
@@ -65,6 +66,7 @@ _HOME = {
     "edit": "library",
     "edit_preset": "config",
     "evaluate": "library",
+    "export_layers": "library",
     "find_faces": "library",
     "invert": "library",
     "invert_preset": "config",

@@ -179,8 +179,8 @@ class InvertConfig:
     seed: int = 0
     max_size: int = 1024  # no crop is worked on above this many pixels
     fps: Fraction | None = None  # of numbered pictures, which have no times of their own; None: DEFAULT_FPS
-    others: tuple[str, ...] = ()  # whose faces beside `track.face`, in the same words; "all": everybody else's
     colourspace: str | None = None  # of the clip's samples, see `video.colourspaces`; None: as its own tags say
+    others: tuple[str, ...] = ()  # whose faces beside `track.face`, in the same words; "all": everybody else's
     track: TrackConfig = field(default_factory=TrackConfig)
     align: AlignConfig = field(default_factory=AlignConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)

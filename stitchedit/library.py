@@ -40,6 +40,8 @@ from stitchedit.faces.tracking import track_faces
 from stitchedit.files.locks import released_at_end
 from stitchedit.pipeline import calibration, edit_clip, invert_clip
 from stitchedit.pipeline.clip_sheets import Portrait, portraits
+from stitchedit.pipeline.done_edit import find_edit, load_edit
+from stitchedit.pipeline.edit_layers import LayersSummary, usual_folder, write_edit_layers
 from stitchedit.pipeline.import_stit import adopt
 from stitchedit.pipeline.inversion import Inversion, load_inversion
 from stitchedit.pipeline.multi_face import iter_rgb
@@ -173,6 +175,7 @@ def edit(
     *,
     preset: str | None = None,
     config: EditConfig | None = None,
+    layers: Path | str | None = None,
     progress: Progress = silent,
     **settings: Any,
 ) -> EditSummary:
@@ -184,6 +187,7 @@ def edit(
         output: the video, or a folder or pattern for pictures; by default `CLIP.EDIT.mp4` beside the clip.
         preset: fast, balanced, quality or stit; by default that of `invert`.
         config: settings to start from in place of a preset; its `edits` are not looked at.
+        layers: a folder for the edit's layers, as `export_layers` writes them.
         settings: any field of `EditConfig`; and `steady` and `detail` of its `StitchConfig`.
     Returns: what was done; in a notebook it shows frames before and after.
     Raises: ConfigError, ProjectError, DirectionError, VideoError, FaceError, WeightsError, OutputError.
@@ -199,7 +203,35 @@ def edit(
         if isinstance(clip, Inversion) and config is None:
             settings.setdefault("device", clip.generator.w_avg.device.type)
         chosen = _replaced(chosen, settings, "steady", "detail")
-        return edit_clip.edit(opened, chosen, None if output is None else Path(output), progress=progress)
+        place, apart = (None if path is None else Path(path) for path in (output, layers))
+        return edit_clip.edit(opened, chosen, place, layers=apart, progress=progress)
+
+
+def export_layers(
+    clip: Opened,
+    edit: str | Path | None = None,
+    folder: Path | str | None = None,
+    *,
+    scale: float = 1.0,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> LayersSummary:
+    """Write the layers of an edit that is done, for a compositor: an OpenEXR a frame, `shot.json` and scripts.
+
+    Args:
+        clip: an inversion, its project, or a path to the project or the clip.
+        edit: its name, such as "age+2", or the video that it wrote; None: the only one there.
+        folder: by default `CLIP.EDIT.layers` beside the clip.
+        scale: of the edit's change; 0.7 shows less of it.
+        overwrite: write into a folder that holds other files too.
+    Raises: ProjectError, ConfigError, VideoError, OutputError.
+    """
+    with _project_of(clip) as opened:
+        name = find_edit(opened, None if edit is None else str(edit))
+        opened.take_edit(name)
+        place = usual_folder(opened, name, scale) if folder is None else Path(folder)
+        done = load_edit(opened, name, progress)
+        return write_edit_layers(done, place, scale=scale, overwrite=overwrite, progress=progress)
 
 
 def preview(

@@ -48,6 +48,7 @@ from stitchedit.cli.console import (
 )
 from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
+from stitchedit.cli.layers import layers as layers_command
 from stitchedit.cli.queue import app as queue_app
 from stitchedit.cli.queue import batch
 from stitchedit.cli.signals import stoppable
@@ -57,8 +58,8 @@ from stitchedit.cli.weights import app as weights_app
 from stitchedit.config import (
     AUDIO,
     BETA,
-    DEFAULT_CLIP,
     CODECS,
+    DEFAULT_CLIP,
     DEFAULT_FPS,
     PRESETS,
     SPACES,
@@ -93,6 +94,7 @@ app.add_typer(weights_app, name="weights")
 app.add_typer(queue_app, name="queue")
 app.command()(batch)
 app.command()(studio)
+app.command("layers")(layers_command)
 
 
 def _version(wanted: bool) -> None:
@@ -120,9 +122,6 @@ def invert(
     fps: Annotated[
         str | None, typer.Option(help="Frames a second of numbered pictures.", show_default=str(DEFAULT_FPS))
     ] = None,
-    generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = INVERT.generator,
-    encoder: Annotated[
-        str,
     colourspace: Annotated[
         str | None,
         typer.Option(
@@ -130,6 +129,9 @@ def invert(
             show_default="as its tags say",
         ),
     ] = None,
+    generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = INVERT.generator,
+    encoder: Annotated[
+        str,
         typer.Option(
             help=f"{', '.join(ENCODERS)}, a name of `weights list`, or a file. network: default generator only."
         ),
@@ -176,18 +178,18 @@ def invert(
         device=device,
         seed=seed,
         fps=None if fps is None else parse_fps(fps),
+        colourspace=colourspace,
     )
     if expand is not None:
         config = expand_crop(config, expand)
-        colourspace=colourspace,
     # What can be wrong is told before torch is loaded.
-    require_clip(clip)
-    require_known(generator)
-    if encoder not in ENCODERS:
     if colourspace is not None:
         from stitchedit.video.colourspaces import find_view
 
         find_view(colourspace)
+    require_clip(clip)
+    require_known(generator)
+    if encoder not in ENCODERS:
         require_known(encoder)
     keep_memory()
     with running(verbose) as progress:
@@ -239,9 +241,18 @@ def edit(
             show_default="CLIP.DIRECTION+STRENGTH.mp4",
         ),
     ] = None,
+    layers: Annotated[
+        Path | None,
+        typer.Option(
+            help="A folder for layers too: an OpenEXR a frame, and scripts for compositors.", show_default="none"
+        ),
+    ] = None,
     preset: Annotated[str | None, typer.Option(help=f"{either(PRESETS)}.", show_default="that of invert")] = None,
     region: Region = None,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the source's pixel format, in .mkv.")] = False,
+    codec: Annotated[
+        str, typer.Option(help=f"{either(CODECS)}: prores (HQ or 4444) and dnxhr (HQ, HQX or 444) in .mov.")
+    ] = EDIT.codec,
     audio: Annotated[
         str, typer.Option(help=f"{either(AUDIO)}; copy: PCM stays PCM where the container wants another form of it.")
     ] = EDIT.audio,
@@ -250,9 +261,6 @@ def edit(
         typer.Option(help=f"{either(BLENDERS)}.", show_default=f"{EDIT.blender}, stit: {STIT.blender}"),
     ] = None,
     match_colours: Annotated[
-    codec: Annotated[
-        str, typer.Option(help=f"{either(CODECS)}: prores (HQ or 4444) and dnxhr (HQ, HQX or 444) in .mov.")
-    ] = EDIT.codec,
         bool, typer.Option("--match-colours", help="Bring the face's colours to those of its surroundings.")
     ] = False,
     fidelity: Annotated[
@@ -310,6 +318,7 @@ def edit(
         device=device,
         seed=seed,
         lossless=lossless,
+        codec=codec,
         audio=audio,
         fidelity=fidelity,
         metadata_only=metadata_only,
@@ -318,7 +327,6 @@ def edit(
         force=force,
         blender=blender or base.blender,
         every_frame=every_frame or base.every_frame,
-        codec=codec,
         calibrated=base.calibrated and not uncalibrated,
     )
     config = edit_only(edit_stitch(config, detail=detail, steady=steady), only or ())
@@ -329,7 +337,7 @@ def edit(
     from stitchedit.pipeline.edit_plan import plan_edit
 
     with running(verbose) as progress:
-        plan = plan_edit(open_project(project), config, output, keep=not dry_run, progress=progress)
+        plan = plan_edit(open_project(project), config, output, layers=layers, keep=not dry_run, progress=progress)
         if dry_run:
             show_plan(plan, json_)
             return

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.compositing.blenders import Blender, feather
 from stitchedit.compositing.feathering import fade_widths, presence
-from stitchedit.compositing.paste import compose
+from stitchedit.compositing.paste import Patch, compose
 from stitchedit.config import BORDER_PX
 from stitchedit.faces.alignment import sides
 from stitchedit.masks.region_shape import Shapes
@@ -32,6 +33,14 @@ class Layer:
     changes: bool = False  # only what the pictures change of the crops is carried over, see `compose`
 
 
+class Composite(NamedTuple):
+    """A frame before and after, and what was put over it."""
+
+    source: Frame
+    edited: Frame
+    patches: tuple[tuple[int, int, Patch], ...]  # (layer, crop, patch as it was pasted), the uppermost last
+
+
 def pasted(
     source: VideoSource,
     layers: Sequence[Layer],
@@ -40,6 +49,19 @@ def pasted(
     blender: Blender = feather,
     match: bool = False,
 ) -> Iterator[Frame]:
+    """The frames of `composited`, edited."""
+    for frame in composited(source, layers, border_px=border_px, blender=blender, match=match):
+        yield frame.edited
+
+
+def composited(
+    source: VideoSource,
+    layers: Sequence[Layer],
+    *,
+    border_px: float = BORDER_PX,
+    blender: Blender = feather,
+    match: bool = False,
+) -> Iterator[Composite]:
     """All frames of the clip in turn, with the crops of their faces blended in; some at a time, on all cores.
 
     Where faces overlap, the larger one, which is nearer, is put over the other.
@@ -57,7 +79,8 @@ def pasted(
         for k, (frame, side) in enumerate(zip(layer.crops.frames, sides(layer.crops.quads), strict=True)):
             faces_of.setdefault(int(frame), []).append((float(side), number, k))
 
-    def with_faces(frame: Frame) -> Frame:
+    def with_faces(source: Frame) -> Composite:
+        frame, patches = source, []
         for _, number, k in sorted(faces_of.get(frame.index, [])):
             layer = layers[number]
             if shown[number][k] == 0:
@@ -65,7 +88,9 @@ def pasted(
             place = layer.images[k], layer.crops.quads[k], layer.shapes[k]
             own = layer.crops.images[k] if layer.changes else None
             patch = put(frame.rgb_float, frame.size, *place, own=own, fade=fades[number][k], frame=frame.index)
-            frame = paste(frame, *patch._replace(alpha=patch.alpha * shown[number][k]))
-        return frame
+            patch = patch._replace(alpha=patch.alpha * shown[number][k])
+            frame = paste(frame, *patch)
+            patches.append((number, k, patch))
+        return Composite(source, frame, tuple(patches))
 
     yield from side_by_side(with_faces, source)

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -192,6 +193,41 @@ def _try_folder(folder: Path, named: Path) -> None:
             pass
     except OSError as exc:
         raise _takes_nothing(named, there) if exc.errno == errno.ENOENT else disk_error(named, exc) from exc
+
+
+def begin_folder(folder: Path) -> Path:
+    """A hidden folder for the files that `folder` is to hold; what a killed run left under its name is taken away.
+
+    Raises: NotWritable, DiskFull.
+    """
+    there = folder.is_dir()
+    if folder.exists() and not there:
+        raise NotWritable(folder, "it is no folder")
+    parts = folder / ".stitchedit.part" if there else folder.with_name(f"{hidden_stem(folder)}part")
+    try:
+        shutil.rmtree(parts, ignore_errors=True)
+        parts.mkdir()
+    except OSError as exc:
+        raise disk_error(folder, exc) from exc
+    return parts
+
+
+def commit_folder(parts: Path, folder: Path) -> None:
+    """Put what was written into its place: a new folder all at once; in one that is there file by file, by name.
+
+    Raises: NotWritable, DiskFull.
+    """
+    try:
+        sync_folder(parts)
+        if folder.is_dir():
+            for part in sorted(parts.iterdir()):
+                os.replace(part, folder / part.name)
+            sync_folder(folder)
+        else:
+            os.rename(parts, folder)
+            sync_folder(folder.parent)
+    except OSError as exc:
+        raise disk_error(folder, exc) from exc
 
 
 @contextmanager

@@ -17,6 +17,8 @@ from stitchedit.files.atomic import make_folder
 from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import spread
 from stitchedit.pipeline.clip_sheets import before_after
+from stitchedit.pipeline.done_edit import load_edit
+from stitchedit.pipeline.edit_layers import LayersSummary, write_edit_layers
 from stitchedit.pipeline.edit_plan import EditPlan, plan_edit, unsigned_note
 from stitchedit.pipeline.multi_face import numbered
 from stitchedit.pipeline.summaries import EditSummary, notes
@@ -27,14 +29,21 @@ from stitchedit.provenance.manifest import notice
 from stitchedit.video import Frame, try_writing, write_video, written_files
 
 
-def edit(project: Project, config: EditConfig, output: Path | None, *, progress: Progress = silent) -> EditSummary:
-    """Move the codes, stitch, paste and write the video; by default beside the clip.
+def edit(
+    project: Project,
+    config: EditConfig,
+    output: Path | None,
+    *,
+    layers: Path | None = None,
+    progress: Progress = silent,
+) -> EditSummary:
+    """Move the codes, stitch, paste and write the video; by default beside the clip. `layers`: a folder for these.
 
     Every face that was inverted is stitched in turn, then all are put back in one pass over the frames.
 
     Raises: the errors of the plan and of its stages, all of them `StitcheditError`.
     """
-    return run_edit(plan_edit(project, config, output, progress=progress), progress=progress)
+    return run_edit(plan_edit(project, config, output, layers=layers, progress=progress), progress=progress)
 
 
 def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
@@ -50,6 +59,7 @@ def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
     written = _write(plan, progress)
     sheet, shown = plan.faces[0].folder / "sheet.png", np.array(plan.edited_frames)
     save_png(before_after(plan.source, plan.project.open_clip(plan.output), spread(shown, 4), plan.name), sheet)
+    layers = None if plan.layers is None else _write_layers(plan, plan.layers, progress)
     steps, losses = (np.concatenate(parts) for parts in zip(*(face.log() for face in plan.faces), strict=True))
     seconds = dict(plan.faces[0].stages.seconds)
     seconds["stitch"] = sum(face.stages.seconds["stitch"] for face in plan.faces)
@@ -67,7 +77,13 @@ def run_edit(plan: EditPlan, *, progress: Progress = silent) -> EditSummary:
         seconds=seconds,
         doubtful=plan.faded,
         answers=plan.answers,
+        layers=layers,
     )
+
+
+def _write_layers(plan: EditPlan, folder: Path, progress: Progress) -> LayersSummary:
+    done = load_edit(plan.project, plan.name, progress)
+    return write_edit_layers(done, folder, overwrite=plan.config.overwrite, progress=progress)
 
 
 def _write(plan: EditPlan, progress: Progress) -> list[str]:
@@ -106,6 +122,7 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
     files = written_files(plan.output, source)
     recall(stages.records, plan.output, files)
     stages.run("video", plan.video_inputs(), files, do_write)
+    stages.records.data["said"] = plan.said
     note_output(stages.records, plan.output)
     for face in plan.faces[1:]:  # on record with every face, so that each is known as one of those in the video
         face.stages.records.copy("video", stages.records)

@@ -18,9 +18,11 @@ from stitchedit.config import CODECS, EditConfig
 from stitchedit.editing.direction import direction_label, own_regions
 from stitchedit.errors import ConfigError, WouldReplace
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
+from stitchedit.files.atomic import require_place
 from stitchedit.files.disk_space import require_disk_space
 from stitchedit.files.utf8_path import as_text
 from stitchedit.pipeline.calibration import Answer
+from stitchedit.pipeline.edit_layers import require_layers_place
 from stitchedit.pipeline.face_edit import FaceEdit, edits_of_faces, move
 from stitchedit.pipeline.multi_face import open_faces
 from stitchedit.pipeline.summaries import edits_json
@@ -55,6 +57,7 @@ class EditPlan:
     bytes: int  # of the output, about, while it is written
     notes: tuple[str, ...]  # what of the clip the output will not keep as it is
     replaces: bool  # whether something else than this very edit lies where it is to go
+    layers: Path | None = None  # folder for the edit's layers
 
     @property
     def source(self) -> VideoSource:
@@ -136,6 +139,7 @@ class EditPlan:
             "project": str(self.project.root),
             "output": str(self.output),
             "replaces": self.replaces,
+            "layers": None if self.layers is None else str(self.layers),
             "edits": edits_json(self.config.edits),
             "faces": [face.number for face in self.faces],
             "regions": list(self.config.regions),
@@ -166,6 +170,7 @@ class EditPlan:
             *(f"{stage}: {reason}" for stage, reason in self.stages.items()),
             f"output: {self.output}{', is replaced' if self.replaces else ''}; "
             f"{self.bytes / 1e6:.0f} MB on the disk while it is written",
+            *([f"layers: {self.layers}"] if self.layers else []),
             f"C2PA manifest: {'signed' if self.seal else 'none'}",
             *(f"note: {note}" for note in self.notes),
             f"time: {took}; nothing was written",
@@ -177,6 +182,7 @@ def plan_edit(
     config: EditConfig,
     output: Path | None = None,
     *,
+    layers: Path | None = None,
     keep: bool = True,
     progress: Progress = silent,
 ) -> EditPlan:
@@ -184,6 +190,7 @@ def plan_edit(
 
     Args:
         output: the video; by default beside the clip, named after the edit.
+        layers: a folder for the edit's layers, see `edit_layers`; None: none are written.
         keep: write what was found of strengths into the project, to be known the next time; nothing else is written.
     Raises: ConfigError, when an edit is for nobody, or the output is the clip; DirectionError; CannotEncode;
         NotWritable; WouldReplace; TooLittleRoom; ProjectError and its kin, when `invert` did not come to its end.
@@ -202,6 +209,9 @@ def plan_edit(
     output = output or usual_output(clip, name, lossless=config.lossless, codec=config.codec)
     if output.resolve() == clip.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
+    if layers is not None:
+        require_layers_place(layers, config.overwrite)
+        require_place(layers)
     said, seal = _said(config), None
     whose = edits_of_faces(open_faces(project), config)
     _refuse_strange_file(whose[0].project, name, output, config)  # the first one's has the record of the video
@@ -218,7 +228,7 @@ def plan_edit(
     doubtful = [visibility_flags(f.inverted.tracks, f.inverted.crops, f.inverted.points) for f in faces]
     if config.every_frame:
         doubtful = [np.zeros_like(found) for found in doubtful]
-    plan = EditPlan(project, config, name, said, output, seal, faces, doubtful, needed, notes, False)
+    plan = EditPlan(project, config, name, said, output, seal, faces, doubtful, needed, notes, False, layers)
     lost = plan.why_replaced()
     if lost and not config.overwrite:
         raise WouldReplace(output, lost)
@@ -267,13 +277,17 @@ def edit_name(
     return name + region + ("" if calibrated else ".uncalibrated") + (f".seed{seed}" if seed else "")
 
 
-def _output_bytes(source: VideoSource, lossless: bool) -> int:
-    """About the room that a video takes while it is written: coded finer than the source, with a signed copy."""
+def _output_bytes(source: VideoSource, fine: bool) -> int:
+    """About the room that a video takes while it is written: coded finer than the source, with a signed copy.
+
+    Args:
+        fine: without losses, or with such as ProRes has.
+    """
     info = source.info
     raw = float((info.duration or 0) * info.rate) * info.stored_width * info.stored_height * info.depth / 8
     if means_pictures(info.path):
         return round(1.5 * info.size_bytes)
-    return round(raw if lossless else 4 * info.size_bytes)
+    return round(raw if fine else 4 * info.size_bytes)
 
 
 def _said(config: EditConfig) -> str:

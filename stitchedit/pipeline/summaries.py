@@ -21,6 +21,7 @@ from stitchedit.masks.weight_maps import face_mask
 from stitchedit.metrics import masked_psnr
 from stitchedit.models.generator import Generator
 from stitchedit.pipeline.calibration import Answer
+from stitchedit.pipeline.edit_layers import LayersSummary
 from stitchedit.pipeline.face_warnings import quality_notes
 from stitchedit.pipeline.inversion import load_inversion
 from stitchedit.project.folder import Project
@@ -114,6 +115,7 @@ class EditSummary:
     faces: int = 1
     doubtful: Sequence[SkippedRange] = ()  # frames with a face that the edit was faded out of
     answers: Sequence[Answer] = ()  # what the directions do on this clip
+    layers: LayersSummary | None = None
 
     @property
     def folder(self) -> Path:
@@ -134,6 +136,7 @@ class EditSummary:
             "doubtful": [p.as_json() for p in self.doubtful],
             "edits": edits_json(self.edits),
             "calibration": [answer.as_json() for answer in self.answers],
+            "layers": None if self.layers is None else self.layers.as_json(),
             "stitch_steps_mean": round(self.stitch_steps, 2),
             "border_loss_mean": round(self.border_loss, 5),
             "border_loss_worst": round(self.border_loss_worst, 5),
@@ -151,6 +154,7 @@ class EditSummary:
             f"frames: {self.frames}, edited {self.edited_frames}{of_faces}; stitching: {self.stitch_steps:.1f} steps a "
             f"frame, border loss {self.border_loss:.4f} (worst {self.border_loss_worst:.4f})",
             *([f"faded out, hard to edit: frames {', '.join(map(str, self.doubtful))}"] if self.doubtful else []),
+            *(self.layers.lines() if self.layers else []),
             *(f"note: {note}" for note in self.notes),
             _cost(self.seconds),
         ]

@@ -135,13 +135,6 @@ def load_moves(path: Path, generator: Generator, count: int) -> tuple[EditedLate
     """Raises ProjectError, when they are not of `count` frames and this generator."""
     tensors, header = load_tensors(path)
 
-    def build() -> list[AskedChange]:
-        told = json.loads(header["asked"])
-        amounts = [tensors[f"asked.{k}"].float().numpy() for k in range(len(told))]
-        _must(all(a.shape == (count,) and bool(np.isfinite(a).all()) for a in amounts), "amounts and frames do not fit")
-        pairs = zip(told, amounts, strict=True)
-        return [AskedChange(str(t["direction"]), str(t["attribute"]), str(t["unit"]), a) for t, a in pairs]
-
     def offsets() -> FloatArray | None:
         if "offsets" not in tensors:
             return None
@@ -163,7 +156,21 @@ def load_moves(path: Path, generator: Generator, count: int) -> tuple[EditedLate
 
     ws = load_latents(path, generator, count).ws
     edited = EditedLatents(ws, offsets=_understood(path, offsets), parts=_understood(path, parts))
-    return edited, _understood(path, build)
+    return edited, load_asked(path, count)
+
+
+def load_asked(path: Path, count: int) -> list[AskedChange]:
+    """What an edit was to do in each of `count` frames. Raises ProjectError."""
+    tensors, header = load_tensors(path)
+
+    def build() -> list[AskedChange]:
+        told = json.loads(header["asked"])
+        amounts = [tensors[f"asked.{k}"].float().numpy() for k in range(len(told))]
+        _must(all(a.shape == (count,) and bool(np.isfinite(a).all()) for a in amounts), "amounts and frames do not fit")
+        pairs = zip(told, amounts, strict=True)
+        return [AskedChange(str(t["direction"]), str(t["attribute"]), str(t["unit"]), a) for t, a in pairs]
+
+    return _understood(path, build)
 
 
 def load_into(path: Path, generator: Generator) -> None:

@@ -56,6 +56,7 @@ class VideoInfo:
     hdr: tuple[bytes, bytes] = (b"", b"")  # mastering display and content light level, as FFmpeg's side data
     side_data: tuple[str, ...] = ()  # FFmpeg's names of what the first picture carries, see `video.side_data`
     timecode: str = ""  # of an MPEG-2 stream's first picture, where there is one
+    start_timecode: str = ""  # of the first frame, as tags, tracks or pictures have it: HH:MM:SS:FF, ; before FF drops
     size_bytes: int = 0  # of all its files
     notes: tuple[str, ...] = ()  # what a user should know about how the clip is read
 

@@ -33,6 +33,10 @@ Samples = NDArray[np.floating[Any]]
 
 _MOST_BYTES = 1 << 32  # of all channels of a file once they are unpacked
 _LOSSY = ("PXR24", "B44", "B44A", "DWAA", "DWAB")
+_OF_THE_FILE = {  # attributes that say how its pixels lie in it
+    *("channels", "compression", "dataWindow", "displayWindow", "lineOrder", "type", "name", "tiles", "chunkCount"),
+    *("version", "preview", "view", "multiView", "pixelAspectRatio", "screenWindowCenter", "screenWindowWidth"),
+}
 _LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # BT.709
 _HINT = "it must hold R, G, B (or Y) as half or float, not deep, not subsampled"
 
@@ -69,6 +73,11 @@ class ExrFrame:
 
     def rgb(self, box: Box | None = None) -> ByteArray:
         return to_bytes(self.rgb_float(box))
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """What the file says beside its pictures' shape: primaries, time code, lens, notes."""
+        return {k: v for k, v in self.file.parts[self.part].header.items() if k not in _OF_THE_FILE}
 
     def values(self) -> FloatArray:
         """Black where the file has no pixels."""

@@ -258,6 +258,9 @@ def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout
     if first.interlaced_frame:
         notes.append("it is interlaced; pictures are edited with both fields woven together")
     assert stream.time_base is not None, "every video stream has a time base"
+    in_pictures = gop_timecode(side.get("GOP_TIMECODE", b""))
+    told = [stream.metadata, container.metadata, *(s.metadata for s in container.streams if s.type == "data")]
+    codes = [value for tags in told for key, value in tags.items() if key.lower() == "timecode"]
     return VideoInfo(
         path=path,
         format=container.format.name,
@@ -284,7 +287,8 @@ def _describe(path: Path, decoder: Decoder, first: av.VideoFrame, layout: Layout
         audio_streams=len(container.streams.audio),
         subtitle_streams=len(container.streams.subtitles),
         matrix=matrix if any(matrix) else b"",
-        timecode=gop_timecode(side.get("GOP_TIMECODE", b"")),
+        timecode=in_pictures,
+        start_timecode=next(filter(None, codes), in_pictures),
         side_data=carried(side, {**container.metadata, **stream.metadata}, context.name),
         hdr=(side.get("MASTERING_DISPLAY_METADATA", b""), side.get("CONTENT_LIGHT_LEVEL", b"")),
         size_bytes=path.stat().st_size,

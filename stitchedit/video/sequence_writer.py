@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from stitchedit.errors import CannotEncode, NotWritable
-from stitchedit.files.atomic import disk_error, hidden_stem, sync_folder
+from stitchedit.files.atomic import begin_folder, commit_folder, disk_error
 from stitchedit.video.base import Frame, VideoSource
 from stitchedit.video.encoder_choice import CONTAINERS
 from stitchedit.video.sequence_names import SUFFIXES, Numbered, has_pattern, numbered_name
@@ -109,7 +109,7 @@ class SequenceWriter:
         if not self._pictures.exact:
             notes.append(f"{self._pictures.name} is coded anew, values differ by about one; .png keeps them")
         self.notes = tuple(notes)
-        self._parts = self._make_parts()
+        self._parts = begin_folder(self._target.folder)
         return self
 
     def write(self, frame: Frame) -> None:
@@ -144,31 +144,7 @@ class SequenceWriter:
             raise CannotEncode(self.path, why, f"name it {shot.numbered.suffix}")
         return pictures
 
-    def _make_parts(self) -> Path:
-        """The hidden folder; what a killed run left under its name is taken away."""
-        folder = self._target.folder
-        there = folder.is_dir()
-        if folder.exists() and not there:
-            raise NotWritable(folder, "it is no folder")
-        parts = folder / ".stitchedit.part" if there else folder.with_name(f"{hidden_stem(folder)}part")
-        try:
-            shutil.rmtree(parts, ignore_errors=True)
-            parts.mkdir()
-        except OSError as exc:
-            raise disk_error(self.path, exc) from exc
-        return parts
-
     def _finish(self) -> None:
         if not self.frames:
             raise CannotEncode(self.path, "no frame was written", "")
-        try:
-            sync_folder(self._parts)
-            if self._target.folder.is_dir():
-                for part in sorted(self._parts.iterdir()):
-                    os.replace(part, self._target.folder / part.name)
-                sync_folder(self._target.folder)
-            else:
-                os.rename(self._parts, self._target.folder)
-                sync_folder(self._target.folder.parent)
-        except OSError as exc:
-            raise disk_error(self.path, exc) from exc
+        commit_folder(self._parts, self._target.folder)

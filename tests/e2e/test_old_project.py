@@ -54,7 +54,9 @@ def test_an_old_project_is_inverted_edited_and_evaluated_without_doing_its_work_
     assert inverted["seconds"] == dict.fromkeys(INVERT_STAGES, 0.0)
 
     edit = ("edit", "project", "--direction", "push.npy", "--strength", 1.5, "--lossless", "-o", "edited.mkv")
+    edit = (*edit, "--layers", "apart")
     edited = json.loads(run(*edit, "--blender", "multiband", "--device", "cpu", "--json", cwd=old, env=home).stdout)
+    assert edited["layers"]["edited_frames"] == len(list((old / "apart").glob("layers.*.exr"))) == 6
     assert edited["seconds"]["stitch"] == 0, "made by 3b83b58"
     assert edited["seconds"]["video"] > 0, "which wrote it elsewhere"
     picture = list(open_video(old / "edited.mkv"))[3].rgb()

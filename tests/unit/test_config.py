@@ -49,6 +49,8 @@ WRONG = [
     lambda: StitchConfig(steady=float("nan")),
     lambda: EditConfig(preset="best"),
     lambda: EditConfig(blender="fethr"),
+    lambda: EditConfig(codec="prorez"),
+    lambda: EditConfig(codec="prores", lossless=True),
     lambda: EditConfig(regions=("nose",)),
     lambda: EditConfig(fidelity=1.1),
     lambda: EditConfig(fidelity=float("nan")),

@@ -14,6 +14,7 @@ from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.project.folder import Project, default_root, newest_project, open_project, relocate, root_of
 from stitchedit.project.records import SCHEMA, Records, fingerprint_of, inputs_of
 from stitchedit.video.clip_hash import pictures_sha256
+from stitchedit.video.transfer_curves import PQ
 
 CLIP = Path(__file__).parents[2] / "data" / "demo.mp4"
 
@@ -203,3 +204,21 @@ def test_a_project_is_named_by_its_clip_or_by_what_is_in_it(tmp_path: Path) -> N
         assert root_of(named) == project
     for named in (tmp_path / "b.mp4", tmp_path):
         assert root_of(named) == named, "which the error names"
+
+
+def test_a_project_keeps_how_its_clip_looks_and_sees_that_this_has_changed(tmp_path: Path) -> None:
+    shutil.copy(CLIP, tmp_path / "clip.mp4")
+    project = Project.create(tmp_path / "clip.mp4.stitch")
+    kept = {"preset": "fast", "generator": "default"}
+    project.take_source(tmp_path / "clip.mp4", **kept, view=PQ)
+    again = Project(project.root, Records.read(project.records.path))
+    source = again.open_clip()
+    assert source.view is not None
+    assert source.view.name == "PQ"
+    assert again.records.data["source"]["chart"]
+    for chart in ("1.000 2.000", None):
+        again.records.data["source"]["chart"] = chart
+        with pytest.raises(ProjectError):
+            again.open_clip()
+    project.take_source(tmp_path / "clip.mp4", **kept)
+    assert project.open_clip().view is None, "as all were before there was a choice"

@@ -84,6 +84,7 @@ def test_what_does_not_go_is_refused_before_the_work(ffmpeg: Ffmpeg, tmp_path: P
 def test_start_time_code_and_reel_stay(ffmpeg: Ffmpeg, tmp_path: Path, suffix: str, codec: str) -> None:
     told = ("-timecode", "10:11:12:13", "-metadata:s:v", "reel_name=A001C003", "-metadata", "reel_name=A001C003")
     source = open_video(clip(ffmpeg, tmp_path / f"in.{suffix}", *FORMS["yuv422p10le"][1], *told))
+    assert source.info.start_timecode == "10:11:12:13"
     done = write_video(tmp_path / "out.mov", source, source, codec=codec)
     with av.open(done.path) as container:
         (track,) = (stream for stream in container.streams if stream.type == "data")

@@ -141,6 +141,21 @@ def test_gray_layers_tiles_and_parts(tmp_path: Path) -> None:
     assert ("stitchedit", "{}") in EXR.notes(tmp_path / "p" / "p.1.exr")
 
 
+def test_values_are_those_of_the_file_and_attributes_those_of_the_shot(tmp_path: Path) -> None:
+    primaries = (0.713, 0.293, 0.165, 0.83, 0.128, 0.044, 0.32168, 0.33767)
+    pixels = channels(5)
+    write_exr(tmp_path / "a.0001.exr", pixels, chromaticities=primaries, owner="somebody")
+    frame = next(iter(open_video(tmp_path)))
+    assert isinstance(frame, ExrFrame)
+    stored = np.stack([pixels[letter] for letter in "RGB"], axis=-1).astype(np.float32)
+    np.testing.assert_array_equal(frame.values(), stored)
+    back, real = frame.values_of(frame.rgb_float()), np.isfinite(stored).all(-1)
+    np.testing.assert_allclose(back[real], stored[real], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(frame.attributes.pop("chromaticities"), primaries, atol=1e-6)
+    assert frame.attributes["owner"] == "somebody"
+    assert not {"channels", "dataWindow", "compression", "type"} & set(frame.attributes)
+
+
 def test_a_lossy_compression_is_given_up_for_the_values(tmp_path: Path) -> None:
     write_exr(tmp_path / "f.1.exr", channels(1, "f4", "RGB"), compression=OpenEXR.DWAA_COMPRESSION)
     source = open_video(tmp_path)

@@ -1,0 +1,55 @@
+"""`stitchedit layers`: an edit that is done, for a compositor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stitchedit.cli.console import Json, Verbose, keep_memory, report, running
+
+
+def layers(
+    project: Annotated[
+        Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
+    ] = None,
+    edit: Annotated[
+        str | None,
+        typer.Argument(
+            help="An edit of it by name, such as age+2, or the video it wrote.", show_default="the only one"
+        ),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The folder.", show_default="CLIP.EDIT.layers")
+    ] = None,
+    scale: Annotated[
+        float, typer.Option(help="Of the edit's change: 0.7 shows less of it, 1 the edit as it is.")
+    ] = 1.0,
+    overwrite: Annotated[
+        bool, typer.Option("--overwrite", help="Write into a folder that holds other files too.")
+    ] = False,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Take an edit that is done apart: an OpenEXR a frame (source, edited, delta, matte, inside, uv), and scripts.
+
+    Nothing is stitched again. docs/layers.md says what adds up to what, and in which programs.
+    """
+    from stitchedit.pipeline.edit_layers import require_scale
+
+    require_scale(scale)
+    from stitchedit.project.folder import open_project
+
+    keep_memory()
+    from stitchedit.pipeline.done_edit import find_edit, load_edit
+    from stitchedit.pipeline.edit_layers import usual_folder, write_edit_layers
+
+    with running(verbose) as progress:
+        opened = open_project(project)
+        name = find_edit(opened, edit)
+        opened.take_edit(name)
+        folder = output or usual_folder(opened, name, scale)
+        done = load_edit(opened, name, progress)
+        summary = write_edit_layers(done, folder, scale=scale, overwrite=overwrite, progress=progress)
+    report(summary.as_json(), summary.lines(), json_)
