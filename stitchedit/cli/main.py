@@ -20,6 +20,7 @@ from stitchedit.cli.asked import (
     require_own_file,
     take_source,
 )
+from stitchedit.cli.batch import batch
 from stitchedit.cli.console import (
     DIRECTION,
     EDIT,
@@ -50,7 +51,6 @@ from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
 from stitchedit.cli.layers import layers as layers_command
 from stitchedit.cli.queue import app as queue_app
-from stitchedit.cli.queue import batch
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.streams import require_working_folder
 from stitchedit.cli.studio import studio

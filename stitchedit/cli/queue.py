@@ -1,4 +1,4 @@
-"""`stitchedit queue`: add, list, show, run, retry, stop, remove; and `stitchedit batch`, which fills it."""
+"""`stitchedit queue`: add, list, show, run, retry, stop, remove; `batch` fills it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from stitchedit.cli.asked import asked_edits, require_edits
-from stitchedit.cli.console import Device, Directions, Json, Preset, Region, Strengths, Years, print_json, report
+from stitchedit.cli.console import Json, print_json, report
 from stitchedit.cli.exit_codes import one_line
 from stitchedit.errors import QueueError
 
@@ -24,7 +24,8 @@ Folder = Annotated[
 Numbers = Annotated[list[int], typer.Argument(help="Numbers of `queue list`.", show_default=False)]
 
 
-def _queue(folder: Path | None) -> Queue:
+def open_queue(folder: Path | None) -> Queue:
+    """The queue of a folder, or the one for all that is done here."""
     from stitchedit.queue.folder import Queue
 
     return Queue(folder)
@@ -39,15 +40,15 @@ def add_(
 ) -> None:
     """Put a command at the end of the queue, such as `stitchedit queue add -- edit clip.mp4 --years +20`."""
     require_command(command)
-    job = _queue(folder).add(command, after=after)
-    report(job.as_json(), [_line(job)], json_)
+    job = open_queue(folder).add(command, after=after)
+    report(job.as_json(), [job_line(job)], json_)
 
 
 @app.command("list")
 def list_(folder: Folder = None, json_: Json = False) -> None:
     """All jobs: number, state, command, and what there is to say of it."""
-    jobs = _queue(folder).jobs()
-    report([job.as_json() for job in jobs], [_line(job) for job in jobs] or ["the queue is empty"], json_)
+    jobs = open_queue(folder).jobs()
+    report([job.as_json() for job in jobs], [job_line(job) for job in jobs] or ["the queue is empty"], json_)
 
 
 @app.command("show")
@@ -59,7 +60,7 @@ def show_(
     """All there is of a job: its record, how far it is, its result, and the end of its log."""
     from stitchedit.queue.jobs import log_end, progress_of, result_of
 
-    queue = _queue(folder)
+    queue = open_queue(folder)
     job, place = queue.job(number), queue.folder(number)
     facts = job.as_json() | {"log": str(place / "log.txt"), "progress": progress_of(place), "result": result_of(place)}
     if json_:
@@ -84,9 +85,9 @@ def run_(
 
     def tell(job: Job) -> None:
         if not json_:
-            typer.echo(one_line(f"{job.number} begins: {_command(job)}" if job.state == RUNNING else _line(job)))
+            typer.echo(one_line(f"{job.number} begins: {_command(job)}" if job.state == RUNNING else job_line(job)))
 
-    jobs = work(_queue(folder), workers=workers, tell=tell)
+    jobs = work(open_queue(folder), workers=workers, tell=tell)
     report([job.as_json() for job in jobs], [] if jobs else ["nothing is to be done"], json_)
     failed = next((job.exit_code for job in jobs if job.exit_code), 0)
     if failed:
@@ -96,8 +97,8 @@ def run_(
 @app.command("retry")
 def retry_(numbers: Numbers, folder: Folder = None, json_: Json = False) -> None:
     """Let jobs that failed, were stopped or are done wait again."""
-    jobs = _queue(folder).retry(numbers)
-    report([job.as_json() for job in jobs], [_line(job) for job in jobs], json_)
+    jobs = open_queue(folder).retry(numbers)
+    report([job.as_json() for job in jobs], [job_line(job) for job in jobs], json_)
 
 
 @app.command("stop")
@@ -107,46 +108,15 @@ def stop_(
     json_: Json = False,
 ) -> None:
     """Ask a running job to end; what it finished is kept, and `retry` goes on from there."""
-    _queue(folder).stop(number)
+    open_queue(folder).stop(number)
     report({"stopped": number}, [f"job {number} was asked to end"], json_)
 
 
 @app.command("remove")
 def remove_(numbers: Numbers, folder: Folder = None, json_: Json = False) -> None:
     """Forget jobs, their logs and results; the videos and projects that they made stay."""
-    _queue(folder).remove(numbers)
+    open_queue(folder).remove(numbers)
     report({"removed": numbers}, [f"removed {', '.join(map(str, numbers))}"], json_)
-
-
-def batch(
-    folder: Annotated[Path, typer.Argument(help="A folder of videos.", show_default=False)],
-    more: Annotated[list[str] | None, typer.Argument(help="After --, further options of `edit`.")] = None,
-    direction: Directions = None,
-    strength: Strengths = None,
-    years: Years = None,
-    output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="A folder for the results.", show_default="beside each clip")
-    ] = None,
-    face: Annotated[list[str] | None, typer.Option(help="As of `invert`; may be repeated.")] = None,
-    preset: Preset = None,
-    region: Region = None,
-    device: Device = "auto",
-    queue_folder: Annotated[Path | None, typer.Option("--queue", help="As --folder of `queue`.")] = None,
-    json_: Json = False,
-) -> None:
-    """Queue the same edit for every video of a folder; those that are not inverted yet are inverted first."""
-    both = [*_options("--preset", [preset] if preset else []), *_options("--device", [device])]
-    invert = [*_options("--face", face), *both]
-    edit = [*_options("--direction", direction), *_options("--strength", strength), *_options("--region", region)]
-    edit += [*_options("--years", [years] if years else []), *both, *(more or ())]
-    require_command(["edit", "CLIP", *edit])
-    require_command(["invert", "CLIP", *invert])
-    from stitchedit.queue.batch import add_clips, find_clips
-
-    clips, skipped = find_clips(folder)
-    jobs = add_clips(_queue(queue_folder), clips, invert, edit, output)
-    lines = [*skipped, *map(_line, jobs), f"{len(jobs)} jobs for {len(clips)} clips: `stitchedit queue run` does them"]
-    report({"jobs": [job.as_json() for job in jobs], "skipped": skipped}, lines, json_)
 
 
 def require_command(words: list[str]) -> None:
@@ -167,11 +137,8 @@ def require_command(words: list[str]) -> None:
         raise QueueError("--dry-run needs no queue", "give it without")
 
 
-def _options(name: str, values: list[str] | None) -> list[str]:
-    return [word for value in values or () for word in (name, value)]
-
-
-def _line(job: Job) -> str:
+def job_line(job: Job) -> str:
+    """A job for people."""
     waits = f" after {job.after}" if job.after and job.state == "waiting" else ""
     return f"{job.number} {job.state}{waits}: {_command(job)}{f' ({job.said})' if job.said else ''}"
 

@@ -59,7 +59,7 @@ def read_cut_list(
         walk.require_all()
         walk.require_skipped()
         return CutList(path, tuple(found), tuple(walk.kept()), timeline, tuple(walk.taken))
-    except (ValueError, OverflowError, ZeroDivisionError, _otio().exceptions.OTIOError) as exc:
+    except (ValueError, OverflowError, ZeroDivisionError, opentimelineio().exceptions.OTIOError) as exc:
         raise CannotOpen(path, f"its times do not make sense: {_line(exc)}", "export the time line again") from exc
 
 
@@ -95,13 +95,13 @@ class _Walk:
         if clip.name in self.skip:
             return "left out as asked"
         reference = clip.media_reference
-        if isinstance(reference, _otio().schema.GeneratorReference):
+        if isinstance(reference, opentimelineio().schema.GeneratorReference):
             return f"it is generated ({reference.generator_kind or 'by what is not said'})"
         return ""
 
     def kept(self) -> Iterator[str]:
         """A line for everything that stays as it is."""
-        schema, timeline = _otio().schema, self.timeline
+        schema, timeline = opentimelineio().schema, self.timeline
         for clip in _video_clips(timeline):
             if why := self.why_kept(clip):
                 yield f"shot '{clip.name}' stays as it is: {why}"
@@ -156,7 +156,7 @@ def _shot(walk: _Walk, number: int, clip: Any) -> Shot:
 
 def _medium(walk: _Walk, clip: Any) -> tuple[Path, Fraction | None]:
     """Where a clip's medium lies and when it begins; a missing one is noted, for all to be told at once."""
-    reference, base, schema = clip.media_reference, walk.path.parent, _otio().schema
+    reference, base, schema = clip.media_reference, walk.path.parent, opentimelineio().schema
     url, names = "", [clip.name, Path(clip.name).stem, _reel(clip)]
     path: Path | None = None
     if isinstance(reference, schema.ExternalReference):
@@ -186,7 +186,7 @@ def _medium(walk: _Walk, clip: Any) -> tuple[Path, Fraction | None]:
 
 def _speed(path: Path, clip: Any) -> Fraction:
     """How fast a medium passes. Raises CannotOpen, where that changes, or runs backwards."""
-    schema, speed = _otio().schema, Fraction(1)
+    schema, speed = opentimelineio().schema, Fraction(1)
     for item in (clip, *_parents(clip)):
         for effect in item.effects:
             if isinstance(effect, schema.LinearTimeWarp) and item is clip:  # a frozen frame is one too, of speed 0
@@ -209,7 +209,7 @@ def _video_clips(timeline: Any) -> Iterator[Any]:
 
 
 def _is_video(item: Any) -> bool:
-    schema = _otio().schema
+    schema = opentimelineio().schema
     tracks = [parent for parent in _parents(item) if isinstance(parent, schema.Track)]
     return all(track.kind == schema.TrackKind.Video for track in tracks)
 
@@ -231,9 +231,18 @@ def _seconds(time: Any) -> Fraction:
 def timecode_seconds(code: str, rate: Fraction) -> Fraction | None:
     """The time that a time code such as 01:00:00:00 names at a rate; None, where it is none of it."""
     try:
-        return _seconds(_otio().opentime.from_timecode(code, float(rate)))
-    except (ValueError, _otio().exceptions.OTIOError):
+        return _seconds(opentimelineio().opentime.from_timecode(code, float(rate)))
+    except (ValueError, opentimelineio().exceptions.OTIOError):
         return None
+
+
+def timecode_text(seconds: Fraction, rate: Fraction) -> str:
+    """The time code of a time, without dropped numbers; empty, for a rate that has none."""
+    try:
+        time = opentimelineio().opentime.RationalTime(float(round(seconds * rate)), float(rate))
+        return str(opentimelineio().opentime.to_timecode(time, float(rate), False))
+    except (ValueError, opentimelineio().exceptions.OTIOError):
+        return ""
 
 
 def _opened(path: Path, rate: Fraction | None) -> Any:
@@ -249,7 +258,7 @@ def _opened(path: Path, rate: Fraction | None) -> Any:
         options["rate"] = float(rate)
     elif rate is not None:
         raise ConfigError("--fps is given beside a time line that has a frame rate", "leave it out")
-    otio = _otio(package)
+    otio = opentimelineio(package)
     try:
         if not path.is_file():
             raise CannotOpen(path, "there is no such file", hint)
@@ -270,7 +279,7 @@ def _opened(path: Path, rate: Fraction | None) -> Any:
 
 def _timelines(found: Any) -> list[Any]:
     """Of a bin, as AAF files may hold."""
-    schema = _otio().schema
+    schema = opentimelineio().schema
     return [item for item in found if isinstance(item, schema.Timeline)] if hasattr(found, "__iter__") else []
 
 
@@ -287,7 +296,7 @@ def _line(exc: Exception) -> str:
     return (str(exc).strip().splitlines() or [type(exc).__name__])[0]
 
 
-def _otio(package: str = "opentimelineio") -> Any:
+def opentimelineio(package: str = "opentimelineio") -> Any:
     """Raises ConfigError, where it is not installed."""
     try:
         import_module(package)

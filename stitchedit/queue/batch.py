@@ -55,14 +55,18 @@ def add_clips(
         raise QueueError(
             f"{output} is the folder of the clips", "name another one: results get the names of their clips"
         )
-    jobs = []
-    for clip in (clip.absolute() for clip in clips):
-        before = 0
-        if not _is_inverted(clip):
-            jobs.append(queue.add(["invert", str(clip), *invert]))
-            before = jobs[-1].number
-        place = [] if output is None else ["-o", str(output.absolute() / clip.name)]
-        jobs.append(queue.add(["edit", str(clip), *edit, *place], after=before))
+    places = [None if output is None else output.absolute() / clip.name for clip in clips]
+    return [job for pair in zip(clips, places, strict=True) for job in add_clip(queue, *pair, invert, edit)]
+
+
+def add_clip(queue: Queue, clip: Path, output: Path | None, invert: Sequence[str], edit: Sequence[str]) -> list[Job]:
+    """Queue what one clip needs: the job that inverts it, where that is not done, and the one that edits it."""
+    clip, before, jobs = clip.absolute(), 0, []
+    if not _is_inverted(clip):
+        jobs.append(queue.add(["invert", str(clip), *invert]))
+        before = jobs[-1].number
+    place = [] if output is None else ["-o", str(output)]
+    jobs.append(queue.add(["edit", str(clip), *edit, *place], after=before))
     return jobs
 
 

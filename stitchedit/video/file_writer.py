@@ -131,12 +131,7 @@ class VideoWriter:
     def _container_options(self, step: Fraction | None) -> dict[str, str]:
         info, copier = self.source.info, self._copier
         if step is not None:
-            return {
-                "avoid_negative_ts": "disabled",  # else sound that starts before zero would move the pictures
-                "write_crc32": "0",  # the time step is restated at the end
-                "cluster_time_limit": str(min(30_000, int(5 / step))),  # in steps; a cluster counts them in 16 bits
-                "max_interleave_delta": str(int(10_000 / step)),  # 10 s, as the muxer sees it
-            }
+            return exact_options(step)
         timescale = info.time_base.denominator
         if any(start > 0 for start in (info.start * info.time_base, *copier.starts)):
             # A late start is stored in ticks of the whole file: these must be as fine as those of every stream.
@@ -203,6 +198,16 @@ class VideoWriter:
             raise CannotEncode(self.path, said[2].strip() if said else exc.strerror or str(exc)) from exc
         except OSError as exc:  # from the file under the container
             raise disk_error(self.path, exc) from exc
+
+
+def exact_options(step: Fraction) -> dict[str, str]:
+    """Options of a Matroska file whose time step, in seconds, is restated at the end."""
+    return {
+        "avoid_negative_ts": "disabled",  # else sound that starts before zero would move the pictures
+        "write_crc32": "0",  # the time step is restated at the end
+        "cluster_time_limit": str(min(30_000, int(5 / step))),  # in steps; a cluster counts them in 16 bits
+        "max_interleave_delta": str(int(10_000 / step)),  # 10 s, as the muxer sees it
+    }
 
 
 def _matroska_step(info: VideoInfo, copier: Copier) -> Fraction:

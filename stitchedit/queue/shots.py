@@ -1,0 +1,138 @@
+"""One edit of the shots of a cut list: each becomes a clip with its handles, two jobs, and a medium of the list."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+
+from stitchedit.cutlist.reading import timecode_seconds, timecode_text
+from stitchedit.cutlist.shots import CutList, Shot
+from stitchedit.cutlist.writing import EditedMedium, write_edited
+from stitchedit.errors import CannotOpen
+from stitchedit.files.atomic import make_folder
+from stitchedit.progress import Progress
+from stitchedit.queue.batch import add_clip
+from stitchedit.queue.folder import Queue
+from stitchedit.queue.jobs import Job
+from stitchedit.video import VideoSource, means_pictures, open_video, usual_suffix
+from stitchedit.video.excerpts import SUFFIX, Excerpt, timecode_of, write_excerpts
+from stitchedit.video.sequence_reader import SequenceSource
+
+_LONGEST = 40  # letters of a shot's name in file names
+_NO_END = 1 << 40  # frames of a file, whose end is found when it is read
+
+
+@dataclass(frozen=True, slots=True)
+class ShotClip:
+    """A shot on its way through the queue."""
+
+    shot: Shot
+    source: VideoSource  # its medium
+    frames: range  # of the medium, with handles
+    least: range  # those that the time line shows
+    first: Fraction  # s, of the medium's first frame in the shot's own time
+    name: str  # of its files
+
+    @property
+    def pictures(self) -> bool:
+        return isinstance(self.source, SequenceSource)
+
+    @property
+    def result(self) -> str:
+        """The name of what is made of it."""
+        return self.name if self.pictures else self.name + usual_suffix(self.shot.media)
+
+    def medium(self, edited: Path) -> EditedMedium:
+        """What the time line is to show in its place."""
+        rate, path = self.source.info.rate, edited
+        if isinstance(self.source, SequenceSource):
+            path = edited / self.source.numbered.files[self.frames.start].name
+        start, duration = self.first + self.frames.start / rate, len(self.frames) / rate
+        return EditedMedium(path, self.pictures, start, duration, rate)
+
+
+def plan_shots(cuts: CutList, handles: int) -> list[ShotClip]:
+    """What is cut out of which medium: each is opened, and of a file nothing is read beyond its first frame.
+
+    Args:
+        handles: frames of the medium on each side beyond what is shown, as far as it has them.
+    Raises: CannotOpen, where a medium cannot be read, or has not the frames of a shot.
+    """
+    opened: dict[tuple[Path, Fraction], tuple[VideoSource, str]] = {}
+    return [_planned(shot, handles, opened) for shot in cuts.shots]
+
+
+def _planned(shot: Shot, handles: int, opened: dict[tuple[Path, Fraction], tuple[VideoSource, str]]) -> ShotClip:
+    pictures = means_pictures(shot.media)
+    key = shot.media, shot.rate if pictures else Fraction(0)
+    if key not in opened:
+        source = open_video(shot.media, shot.rate if pictures else None)
+        opened[key] = source, timecode_of(source)
+    source, code = opened[key]
+    info, first = source.info, shot.media_start
+    if first is None:
+        first = (timecode_seconds(code, shot.rate) if code else None) or Fraction(0)
+    count = source.count() if pictures else _claimed(source)
+    least = shot.frames(info.rate, count, first)
+    frames = range(max(0, least.start - handles), min(count, least.stop + handles))
+    name = re.sub(r"[^\w.-]+", "_", Path(shot.name).stem)[:_LONGEST].strip("._") or "shot"
+    return ShotClip(shot, source, frames, least, first, f"{shot.number:03d}_{name}")
+
+
+def _claimed(source: VideoSource) -> int:
+    """Frames that a file has by its own word."""
+    duration = source.info.duration
+    return _NO_END if duration is None else max(1, round(duration * source.info.rate))
+
+
+def cut_out(clips: Sequence[ShotClip], folder: Path, progress: Progress) -> list[Path]:
+    """The clips of the shots, made where they are not there yet; each medium is read once.
+
+    Raises: what `write_excerpts` raises; NotWritable, DiskFull.
+    """
+    make_folder(folder)
+    paths = [folder / (clip.name if clip.pictures else clip.name + SUFFIX) for clip in clips]
+    parts: dict[int, list[Excerpt]] = {}
+    for clip, path in zip(clips, paths, strict=True):
+        rate, start = clip.shot.rate, clip.first + clip.frames.start / clip.source.info.rate
+        excerpt = Excerpt(clip.frames, clip.least, path, timecode_text(start, rate))
+        parts.setdefault(id(clip.source), []).append(excerpt)
+    for source in {id(clip.source): clip.source for clip in clips}.values():
+        write_excerpts(source, parts[id(source)], progress)
+    return paths
+
+
+def add_shots(
+    queue: Queue,
+    cuts: CutList,
+    clips: Sequence[ShotClip],
+    places: tuple[Path, Path],
+    options: tuple[Sequence[str], Sequence[str]],
+    progress: Progress,
+) -> tuple[list[Job], list[Path]]:
+    """Cut the shots out, queue their jobs and write the time line that shows what these will make.
+
+    Args:
+        places: the folder of the clips, in which results have one of the edit's name, and the time line.
+        options: what follows the clip in `invert`, and in `edit`.
+    Returns: the jobs, and the files of the time line.
+    Raises: what `cut_out` and `write_edited` raise.
+    """
+    folder, line = places
+    if not clips:
+        raise CannotOpen(cuts.path, "it has no shot to edit", "; ".join(cuts.kept[:3]))
+    sources = cut_out(clips, folder, progress)
+    edited = folder / line.stem.removeprefix(f"{cuts.path.stem}.")
+    make_folder(edited)
+    results = [edited.absolute() / clip.result for clip in clips]
+    media = {clip.shot: clip.medium(result) for clip, result in zip(clips, results, strict=True)}
+    written = write_edited(cuts, media, line)
+    invert, edit = options
+    jobs = []
+    for clip, source, result in zip(clips, sources, results, strict=True):
+        fps = ["--fps", str(clip.source.info.rate)] if clip.pictures else []
+        jobs += add_clip(queue, source, result, [*invert, *fps], edit)
+    return jobs, written
