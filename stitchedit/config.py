@@ -224,6 +224,7 @@ class EditConfig:
     every_frame: bool = False  # edit frames too that hardly come out well, see `faces.visibility`
     metadata_only: bool = False  # no C2PA manifest; the notice in the metadata is always there
     overwrite: bool = False  # replace what lies in the output's place, another's or this edit's with other settings
+    retouch: tuple[tuple[int, str], ...] = ()  # (frame, file): the edited frame, painted over by an artist
 
     def __post_init__(self) -> None:
         _one_of("preset", self.preset, PRESETS)
@@ -239,6 +240,9 @@ class EditConfig:
             raise ConfigError(
                 f"fidelity is {self.fidelity}", "give a number from 0 (the person may change) to 1 (as tuned)"
             )
+        frames = [frame for frame, _ in self.retouch]
+        if len(set(frames)) < len(frames):
+            raise ConfigError("a frame is retouched twice", "give one --retouch for each frame")
         if self.only and len(self.only) != len(self.edits):
             raise ConfigError(
                 f"{len(self.edits)} edits, but {len(self.only)} choices of faces", "give one for each edit, or none"
@@ -325,6 +329,17 @@ def edit_only(config: EditConfig, only: Sequence[str]) -> EditConfig:
         )
     numbers = [_face_numbers(text) for text in only]
     return replace(config, only=tuple(numbers * (len(config.edits) // len(numbers))))
+
+
+def asked_retouches(texts: Sequence[str]) -> tuple[tuple[int, str], ...]:
+    """(frame, file) of texts such as "24=frame24.exr", by frame. Raises ConfigError."""
+    found = []
+    for text in texts:
+        frame, equals, file = text.partition("=")
+        if not (equals and file and frame.strip().isdecimal() and frame.strip().isascii() and len(frame) < 10):
+            raise ConfigError(f"--retouch is '{text}'", "give a frame's number and its picture: 24=frame24.exr")
+        found.append((int(frame), file))
+    return tuple(sorted(found))
 
 
 def _face_numbers(text: str) -> tuple[int, ...]:

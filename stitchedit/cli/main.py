@@ -51,6 +51,7 @@ from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
 from stitchedit.cli.layers import layers as layers_command
 from stitchedit.cli.queue import app as queue_app
+from stitchedit.cli.retouch import retouch as retouch_command
 from stitchedit.cli.signals import stoppable
 from stitchedit.cli.streams import require_working_folder
 from stitchedit.cli.studio import studio
@@ -63,6 +64,7 @@ from stitchedit.config import (
     DEFAULT_FPS,
     PRESETS,
     SPACES,
+    asked_retouches,
     edit_only,
     edit_preset,
     edit_stitch,
@@ -95,6 +97,7 @@ app.add_typer(queue_app, name="queue")
 app.command()(batch)
 app.command()(studio)
 app.command("layers")(layers_command)
+app.command("retouch")(retouch_command)
 
 
 def _version(wanted: bool) -> None:
@@ -241,6 +244,14 @@ def edit(
             show_default="CLIP.DIRECTION+STRENGTH.mp4",
         ),
     ] = None,
+    retouch: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="FRAME=PICTURE: a frame of `stitchedit retouch`, painted over; carried through its shot. May be "
+            "repeated.",
+            show_default="none",
+        ),
+    ] = None,
     layers: Annotated[
         Path | None,
         typer.Option(
@@ -323,6 +334,7 @@ def edit(
         fidelity=fidelity,
         metadata_only=metadata_only,
         overwrite=overwrite,
+        retouch=asked_retouches(retouch or ()),
         match_colours=match_colours,
         force=force,
         blender=blender or base.blender,

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from stitchedit.pipeline.done_edit import load_edit
 from stitchedit.pipeline.edit_layers import LayersSummary, write_edit_layers
 from stitchedit.pipeline.edit_plan import EditPlan, plan_edit, unsigned_note
 from stitchedit.pipeline.multi_face import numbered
+from stitchedit.pipeline.retouching import RetouchedFace, carried_retouches, retouched
 from stitchedit.pipeline.summaries import EditSummary, notes
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
@@ -97,13 +99,19 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
             Layer(f.inverted.crops, f.shapes, f.stitched, f.inverted.tracks, bad > 0, config.stitch.detail)
             for f, bad in zip(plan.faces, plan.doubtful, strict=True)
         ]
-        frames = pasted(
-            source,
-            layers,
+        put = partial(
+            pasted,
+            layers=layers,
             border_px=config.stitch.border_px,
             blender=BLENDERS[config.blender],
             match=config.match_colours,
         )
+        frames = put(source)
+        if config.retouch:
+            faces = [RetouchedFace(f.inverted.crops, f.inverted.points, f.inverted.tracks) for f in plan.faces]
+            carried, said = carried_retouches(config.retouch, source, faces, put)
+            told.extend(said)
+            frames = retouched(frames, faces, carried)
         counted = _counted(frames, plan.frames, progress)
         tags = notice(plan.said)
         done = write_video(

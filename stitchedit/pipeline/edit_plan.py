@@ -25,6 +25,7 @@ from stitchedit.pipeline.calibration import Answer
 from stitchedit.pipeline.edit_layers import require_layers_place
 from stitchedit.pipeline.face_edit import FaceEdit, edits_of_faces, move
 from stitchedit.pipeline.multi_face import open_faces
+from stitchedit.pipeline.retouching import open_face, require_retouches, retouch_inputs
 from stitchedit.pipeline.summaries import edits_json
 from stitchedit.progress import Progress, shown_time, silent
 from stitchedit.project.folder import Project
@@ -114,7 +115,7 @@ class EditPlan:
             "c2pa": str(self.seal is not None),
             "every_frame": str(config.every_frame),
             "changes": str(config.stitch.detail),
-        } | self._unusual()
+        } | (self._unusual() | retouch_inputs(config.retouch))
 
     def _unusual(self) -> dict[str, str]:
         """Of what older records have none, for there was no choice."""
@@ -140,6 +141,7 @@ class EditPlan:
             "output": str(self.output),
             "replaces": self.replaces,
             "layers": None if self.layers is None else str(self.layers),
+            "retouch": [frame for frame, _ in self.config.retouch],
             "edits": edits_json(self.config.edits),
             "faces": [face.number for face in self.faces],
             "regions": list(self.config.regions),
@@ -206,7 +208,8 @@ def plan_edit(
         calibrated=config.calibrated or config.preset == "stit",
     )
     clip = project.require_source()
-    output = output or usual_output(clip, name, lossless=config.lossless, codec=config.codec)
+    called = f"{name}.retouched" if config.retouch else name
+    output = output or usual_output(clip, called, lossless=config.lossless, codec=config.codec)
     if output.resolve() == clip.resolve():
         raise ConfigError(f"{output} is the source clip itself", "choose another name with -o")
     if layers is not None:
@@ -214,6 +217,7 @@ def plan_edit(
         require_place(layers)
     said, seal = _said(config), None
     whose = edits_of_faces(open_faces(project), config)
+    require_retouches(config.retouch, [open_face(face.project) for face in whose])
     _refuse_strange_file(whose[0].project, name, output, config)  # the first one's has the record of the video
     if not config.metadata_only:
         seal = sealer(output, clip, said, clip_sha256(clip))
@@ -298,4 +302,5 @@ def _said(config: EditConfig) -> str:
         only = f" (face {' and '.join(map(str, faces))})" if faces else ""
         parts.append(f"{direction_label(name)} {strength_label(strength)}{only}")
     parts += [] if config.regions == ("face",) else [f"region:{'+'.join(config.regions)}"]
+    parts += [f"retouch:{'+'.join(str(frame) for frame, _ in config.retouch)}"] if config.retouch else []
     return as_text(", ".join(parts))  # names of files among them
