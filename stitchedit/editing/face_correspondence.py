@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.interpolate import RBFInterpolator
 
 from stitchedit.image.optical_flow import dense_flow, places_along, sample
 from stitchedit.image.similarity import OTHER, same_structure
@@ -70,6 +69,8 @@ def mesh_places(here: FloatArray, there: FloatArray) -> FloatArray:
 
     Args: here, there: mesh points [P, 2] in crop sides.
     """
+    from scipy.interpolate import RBFInterpolator  # a second to load, which an edit without a retouch need not wait
+
     axis = (np.arange(_GRID) + 0.5) / _GRID
     grid = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
     found = RBFInterpolator(here.astype(np.float64), (there - here).astype(np.float64), smoothing=_BEND)(grid)

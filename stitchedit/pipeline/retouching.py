@@ -8,10 +8,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
-from stitchedit.editing.painted_change import painted_change, why_other
+from stitchedit.editing.painted_change import FrameFinder, painted_change, why_other
 from stitchedit.editing.retouched_frames import CarriedRetouch, Retouch
 from stitchedit.errors import ConfigError, WouldReplace
 from stitchedit.faces.alignment import PixelBox, bounding_box, crop_to_source, to_crop, uncrop
@@ -22,12 +21,11 @@ from stitchedit.pipeline.done_edit import DoneEdit
 from stitchedit.pipeline.multi_face import open_faces
 from stitchedit.project import artefacts
 from stitchedit.project.folder import Project
-from stitchedit.types import ByteArray, Crops, FacePoints, FloatArray, Tracks
+from stitchedit.types import Crops, FacePoints, FloatArray, Tracks
 from stitchedit.video import Frame, VideoSource, means_pictures, paste, usual_output
 from stitchedit.video.still_files import read_still, still_frame, still_size, write_still
 
 HINT = "paint over the frame that `stitchedit retouch` gives"
-_THUMB = 24  # pixels of a side, by which a frame is known again
 _NOTHING = 0.01  # grey levels, of what a crop's change is spread to around it
 Asked = Sequence[tuple[int, str]]  # (frame, file)
 Put = Callable[[VideoSource], Iterator[Frame]]  # the edited frames of a clip, or of some of its frames
@@ -155,11 +153,13 @@ def carried_retouches(
         put: gives the edited frames that were painted over.
     Raises: ConfigError, where a picture is not one of them painted over.
     """
-    ours = {frame.index: frame for frame in put(some_frames(source, (frame for frame, _ in asked)))}
+    pictures = {frame: read_still(Path(file)) for frame, file in asked}
+    _refuse_other_frames(asked, pictures, source)
+    ours = {frame.index: frame for frame in put(some_frames(source, pictures))}
     found: list[list[Retouch]] = [[] for _ in faces]
     notes = []
     for frame, file in asked:
-        box, change = _painted(frame, Path(file), source, faces, ours[frame])
+        box, change = _painted(frame, Path(file), pictures[frame], faces, ours[frame])
         shares, left_out = _shared(frame, box, change, faces)
         for own, share in zip(found, shares, strict=True):
             own.extend([] if share is None else [share])
@@ -169,6 +169,23 @@ def carried_retouches(
             notes.append(f"retouch of frame {frame}: {left_out} painted pixels outside of the face's crop are left out")
     pairs = zip(faces, found, strict=True)
     return [CarriedRetouch(f.crops, f.points, f.tracks, own) if own else None for f, own in pairs], notes
+
+
+def _refuse_other_frames(asked: Asked, pictures: dict[int, FloatArray], source: VideoSource) -> None:
+    """Raises ConfigError, for a whole picture that was painted over another frame of the clip than is said."""
+    size = source.info.height, source.info.width
+    finders = [FrameFinder(picture, frame) for frame, picture in pictures.items() if picture.shape[:2] == size]
+    for frame in source if finders else ():
+        rgb = frame.rgb_float()
+        for finder in finders:
+            finder.look(frame.index, rgb)
+    files = dict(asked)
+    for finder in finders:
+        if (other := finder.other) is not None:
+            file = files[finder.asked]
+            raise ConfigError(
+                f"--retouch {finder.asked}: {file} was painted over frame {other}", f"give it as {other}={file}"
+            )
 
 
 def retouched(
@@ -194,10 +211,10 @@ def _added(frame: Frame, box: PixelBox, change: FloatArray) -> Frame:
 
 
 def _painted(
-    frame: int, path: Path, source: VideoSource, faces: Sequence[RetouchedFace], ours: Frame
+    frame: int, path: Path, painted: FloatArray, faces: Sequence[RetouchedFace], ours: Frame
 ) -> tuple[PixelBox, FloatArray]:
     """The change of a whole frame, in a box of it. Raises ConfigError."""
-    painted, shown = read_still(path), ours.rgb_float()
+    shown = ours.rgb_float()
     whole, quad, compared = painted.shape == shown.shape, np.zeros((4, 2), np.float32), shown
     if not whole:
         face = next(f for f in faces if f.index(frame) is not None and painted.shape[0] == f.crops.size)
@@ -205,9 +222,7 @@ def _painted(
         compared = face_crop(shown, quad, face.crops.size)
     why = why_other(painted, compared)
     if why:
-        near = _looks_like(painted, source) if whole else None
-        hint = f"it looks like frame {near}: give {near}={path}" if near not in (None, frame) else HINT
-        raise ConfigError(f"--retouch {frame}: {path} is not frame {frame} of the edit painted over: {why}", hint)
+        raise ConfigError(f"--retouch {frame}: {path} is not frame {frame} of the edit painted over: {why}", HINT)
     found = painted_change(painted, compared)
     if found is None:
         return (0, 0, 1, 1), np.zeros((1, 1, 3), np.float32)
@@ -257,15 +272,3 @@ def _shared(
         share = replace(empty, change=np.ascontiguousarray(np.where(own[..., None], change, 0)))
         shares.append(None if face.index(frame) is None else share)
     return shares, int(((change != 0).any(axis=-1) & ~inside).sum())
-
-
-def _looks_like(painted: FloatArray, source: VideoSource) -> int | None:
-    """Which frame of the clip a picture is likest to, where one is much nearer than they are on average."""
-    wanted = _thumb(painted.clip(0, 255).astype(np.uint8))
-    off = [float(np.abs(_thumb(frame.rgb()) - wanted).mean()) for frame in source]
-    best = int(np.argmin(off))
-    return best if off[best] < 8 and off[best] < 0.6 * float(np.median(off)) else None
-
-
-def _thumb(rgb: ByteArray) -> FloatArray:
-    return np.asarray(cv2.resize(rgb, (_THUMB, _THUMB), interpolation=cv2.INTER_AREA), np.float32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from stitchedit.editing.painted_change import painted_change, why_other
+from stitchedit.editing.painted_change import FrameFinder, painted_change, why_other
 from stitchedit.types import FloatArray
 
 
@@ -54,3 +54,22 @@ def test_a_large_part_may_be_painted(ours: FloatArray) -> None:
     painted = ours.copy()
     painted[:, :28] += 50
     assert why_other(painted, ours) == ""
+
+
+def test_the_frame_that_was_painted_over_is_found(ours: FloatArray) -> None:
+    random = np.random.default_rng(0)
+    grain = random.normal(0, 6, (20, 60, 3)).astype(np.float32)
+    clip = [ours.copy() for _ in range(6)]
+    for frame in clip:
+        frame[:20] += random.permutation(grain)  # the lower half is the same in all
+    edited = clip[3].copy()
+    edited[10:30, 10:40] += 25
+    for asked, other in ((3, None), (2, 3), (5, 3)):
+        finder = FrameFinder(np.rint(edited), asked)
+        for index, frame in enumerate(clip):
+            finder.look(index, frame)
+        assert finder.other == other
+    still = FrameFinder(edited, 2)
+    for index in range(6):
+        still.look(index, clip[3])
+    assert still.other is None
