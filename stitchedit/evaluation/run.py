@@ -150,8 +150,8 @@ def _prepared(subject: Subject, truth: Path | None, ceiling: bool, device: str, 
     images = _crops(subject, places, device)
     if subject.video is None:
         takes["edit"], marks["edit"] = takes["inversion"], marks["inversion"]
-    elif images is not None and subject.records is not None:
-        put = subject.records.inputs("video")
+    elif images is not None and subject.records is not None and "retouch" not in subject.records.inputs("video"):
+        put = subject.records.inputs("video")  # what was painted over it is in its video alone
         match = put.get("match_colours") == "True"
         every = put.get("every_frame") != "False"  # older edits know nothing else
         changes = put.get("changes") == "True"  # older edits have whole pictures put in

@@ -11,6 +11,8 @@ from prepared import prepared_project
 
 from stitchedit.config import EditConfig
 from stitchedit.errors import CannotOpen, ConfigError, WouldReplace
+from stitchedit.evaluation import run as evaluation
+from stitchedit.evaluation.edit_origin import find_subject
 from stitchedit.files.locks import released_at_end
 from stitchedit.pipeline.done_edit import DoneEdit, load_edit
 from stitchedit.pipeline.edit_clip import edit
@@ -26,6 +28,7 @@ from stitchedit.pipeline.retouching import (
     write_frame,
 )
 from stitchedit.pipeline.summaries import EditSummary
+from stitchedit.progress import silent
 from stitchedit.project.folder import Project
 from stitchedit.provenance.manifest import notice_text
 from stitchedit.types import FloatArray
@@ -201,3 +204,6 @@ def test_an_edit_takes_it_and_its_video_says_so(tmp_path: Path, monkeypatch: pyt
     assert all((change == 0).mean() > 0.8 for change in changes)
     assert "retouch:2" in notice_text(made.output)
     assert edited(replace(config, retouch=((2, str(path)),))).seconds["video"] == 0
+    job = evaluation._prepared(find_subject(made.output, root, None), None, False, "cpu", silent)
+    seen = list(job.takes["edit"]())  # it is measured with what was painted
+    assert np.array_equal(seen[2], list(open_video(made.output))[2].rgb())
