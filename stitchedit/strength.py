@@ -143,6 +143,18 @@ def scaled(strength: Strength, factor: float) -> Strength:
     return factor * strength
 
 
+def shifted(strength: Strength, frames: int, rate: Fraction) -> Strength:
+    """The same curve for a part of the clip that begins so many frames later; keys may lie before it then.
+
+    Args:
+        rate: frames a second, of the clip.
+    """
+    if not isinstance(strength, Keyframes):
+        return strength
+    moved = (replace(key, at=key.at - (frames / rate if key.in_seconds else frames)) for key in strength.keys)
+    return Keyframes(tuple(moved))
+
+
 def strength_label(strength: Strength) -> str:
     """Such as `+2` or `+0@0+2@48`, for file names and notices."""
     return str(strength) if isinstance(strength, Keyframes) else f"{strength:+g}"

@@ -49,6 +49,7 @@ from stitchedit.cli.console import (
 )
 from stitchedit.cli.directions import app as directions_app
 from stitchedit.cli.exit_codes import CODES, explain
+from stitchedit.cli.film import film, film_task
 from stitchedit.cli.layers import layers as layers_command
 from stitchedit.cli.queue import app as queue_app
 from stitchedit.cli.retouch import retouch as retouch_command
@@ -98,6 +99,8 @@ app.command()(batch)
 app.command()(studio)
 app.command("layers")(layers_command)
 app.command("retouch")(retouch_command)
+app.command()(film)
+app.command("film-task", hidden=True)(film_task)
 
 
 def _version(wanted: bool) -> None:

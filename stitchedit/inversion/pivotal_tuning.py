@@ -147,6 +147,27 @@ def _losses_and_picture(
     return torch.stack([config.l2_weight * l2.mean() + config.perceptual_weight * look, l2.mean(), look]), image
 
 
+def mean_loss(
+    generator: Generator,
+    latents: Latents,
+    batches: Batches,
+    perceptual: Perceptual,
+    config: TuneConfig,
+    *,
+    size: int,
+    frames: Sequence[int],
+) -> float:
+    """How badly some frames come out of their codes, by the loss that tuning works on; nothing is changed."""
+    losses = []
+    with torch.no_grad():
+        for k in frames:
+            code = torch.from_numpy(latents.ws[k]).to(generator.w_avg.device)
+            weight = batches.weights([k], size) if config.weighted else None
+            args = (code, batches.images([k], size)) if weight is None else (code, batches.images([k], size), weight)
+            losses.append(float(_losses_and_picture(generator, size, perceptual, config, *args)[0][0]))
+    return float(np.mean(losses))
+
+
 def locality_loss(
     generator: Generator,
     frozen: Generator,

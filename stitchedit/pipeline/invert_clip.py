@@ -5,14 +5,14 @@ from __future__ import annotations
 import copy
 import logging
 import shutil
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
 import torch
 
-from stitchedit.config import InvertConfig, for_frames
+from stitchedit.config import InvertConfig, TuneConfig, for_frames
 from stitchedit.faces.alignment import align
 from stitchedit.faces.landmark_choice import placed
 from stitchedit.faces.mesh import landmark_inputs, mesh_points
@@ -37,7 +37,7 @@ from stitchedit.project import artefacts
 from stitchedit.project.cleanup import restore_crops
 from stitchedit.project.folder import Project
 from stitchedit.project.records import inputs_of
-from stitchedit.types import ByteArray, CropImages
+from stitchedit.types import ByteArray, CropImages, Crops, Latents
 
 log = logging.getLogger(__name__)
 
@@ -72,16 +72,41 @@ def run_invert(plan: InvertPlan, *, progress: Progress = silent, show: Show | No
         own = copy.deepcopy(plan.generator) if number < len(faces) else plan.generator  # tuning changes it
         named = progress if len(faces) == 1 else numbered(progress, number)
         whom = "" if len(faces) == 1 else f"face {number}: "
-        _invert_face(face, replace(plan, generator=own), perceptual, named, whom, show)
+        invert_face(face, replace(plan, generator=own), perceptual, progress=named, whom=whom, show=show)
     first, *others = [finished(face.project, config.device, face.stages.seconds) for face in faces]
     told = [f"which number is whom: {faces[0].project.root / SHEET}"] if others else []
     return replace(first, others=others, notes=[*first.notes, *told])
 
 
-def _invert_face(
-    face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress, whom: str, show: Show | None
+@dataclass(frozen=True, slots=True)
+class EncodedFace:
+    """A face on its way through `invert_face`, before tuning."""
+
+    crops: Crops
+    batches: Batches
+    latents: Latents
+
+
+Budget = Callable[[EncodedFace], TuneConfig]  # decides how a face is tuned when its codes are known
+
+
+def invert_face(
+    face: TrackedFace,
+    plan: InvertPlan,
+    perceptual: Perceptual,
+    *,
+    progress: Progress = silent,
+    whom: str = "",
+    show: Show | None = None,
+    budget: Budget | None = None,
 ) -> None:
-    """What comes after tracking. `whom` stands before warnings."""
+    """What comes after tracking.
+
+    Args:
+        plan: its generator is tuned in place, from the weights that it has: `plan.start` names them.
+        whom: stands before warnings.
+        budget: None: the plan's settings for a clip of that many frames.
+    """
     project, stages, tracks = face.project, face.stages, face.tracks
     generator, config, source = plan.generator, plan.config, plan.source
 
@@ -111,8 +136,8 @@ def _invert_face(
 
     def do_encode(fingerprint: str) -> None:
         generator.requires_grad_(False)
-        settings = for_frames(config.encode, len(batches))
-        latents = plan.encoder(batches, generator, perceptual, settings, seed=config.seed, progress=progress)
+        steps = for_frames(config.encode, len(batches))
+        latents = plan.encoder(batches, generator, perceptual, steps, seed=config.seed, progress=progress)
         artefacts.save_latents(project.latents, latents)
 
     inputs = {
@@ -120,16 +145,17 @@ def _invert_face(
         "generator": plan.generator_sha,
         "encoder": plan.encoder_sha,
         "seed": str(config.seed),
-    }
+    } | ({"start": plan.start} if plan.start else {})  # most have none
     fingerprint = stages.run("encode", inputs | inputs_of(config.encode), [project.latents], do_encode)
     latents = artefacts.load_latents(project.latents, generator, len(batches))
+    settings = budget(EncodedFace(crops, batches, latents)) if budget else for_frames(config.tune, len(batches))
 
     def do_tune(fingerprint: str) -> None:
         shapes = artefacts.tuning_shapes(generator, latents)
         resume = artefacts.load_checkpoint(project.checkpoint, fingerprint, shapes)
         generator.requires_grad_(True)
-        kept = project.records.data.get("notes", {}).get("precision")
-        if resume is None or kept not in PRECISIONS:
+        kept = plan.precision or project.records.data.get("notes", {}).get("precision")
+        if not plan.precision and (resume is None or kept not in PRECISIONS):
             kept = try_precisions(generator, torch.from_numpy(latents.ws[:1]).to(generator.w_avg.device))
             project.note("precision", kept)
             log.log(logging.INFO if kept != "float32" else logging.DEBUG, "tune: the generator draws in %s", kept)
@@ -138,7 +164,7 @@ def _invert_face(
             latents,
             batches,
             perceptual,
-            for_frames(config.tune, len(batches)),
+            settings,
             size=crops.size,
             seed=config.seed,
             precision=kept,
@@ -151,7 +177,8 @@ def _invert_face(
         save_tensors(project.generator, generator.state_dict(), {"fingerprint": fingerprint})
         project.note("tuning", f"{len(report.curve)} steps, ended by {report.ended}")
 
-    stages.run("tune", {"latents": fingerprint} | inputs_of(config.tune), [project.pivots, project.generator], do_tune)
+    wanted = inputs_of(settings if budget else config.tune)
+    stages.run("tune", {"latents": fingerprint} | wanted, [project.pivots, project.generator], do_tune)
     project.checkpoint.unlink(missing_ok=True)  # not before the stage is on record: a kill in between would cost it all
 
 

@@ -47,6 +47,8 @@ class InvertPlan:
     encoder_sha: str
     finished: tuple[str, ...]  # stages on record in that folder; done again where their inputs changed
     notes: tuple[str, ...]  # how the clip is read, and what of it an edit will not keep
+    precision: str = ""  # in which it is tuned, of `models.precision`; "": as it is tried on this machine
+    start: str = ""  # what the generator has learned before, by the sha256 of those weights; "": nothing
 
     @property
     def frames(self) -> int:

@@ -1,0 +1,144 @@
+"""`stitchedit film`: a whole film, its people and its shots; and `stitchedit film-task`, one task of it for farms."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from stitchedit.cli.asked import asked_edits, require_edits
+from stitchedit.cli.console import (
+    Device,
+    Directions,
+    Json,
+    Preset,
+    Region,
+    Strengths,
+    Verbose,
+    Years,
+    keep_memory,
+    report,
+    running,
+)
+from stitchedit.config import AUDIO, united
+from stitchedit.errors import ConfigError
+
+Film = Annotated[Path, typer.Argument(help="The film: a file of video.", show_default=False)]
+
+
+def film(
+    clip: Film,
+    who: Annotated[
+        list[str] | None,
+        typer.Option(help="Number or name in people.toml, all, or 'like IMAGE'; may be repeated.", show_default=False),
+    ] = None,
+    direction: Directions = None,
+    strength: Strengths = None,
+    years: Years = None,
+    region: Region = None,
+    people: Annotated[
+        bool, typer.Option("--people", help="Only look who is in it: people.png and people.toml in the folder.")
+    ] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only plan: plan.toml, and what it takes of time, memory, disk, money.")
+    ] = False,
+    folder: Annotated[Path | None, typer.Option(help="The film's folder.", show_default="CLIP.film")] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.film.mp4")
+    ] = None,
+    shots_only: Annotated[
+        bool, typer.Option("--shots", help="Leave one lossless file a shot, and put nothing together.")
+    ] = False,
+    workers: Annotated[int, typer.Option(min=1, max=256, help="Processes on this machine, without Ray.")] = 1,
+    threads: Annotated[
+        int, typer.Option(min=0, max=256, help="Of a task; 0: the machine's cores by the workers, as first planned.")
+    ] = 0,
+    ray: Annotated[
+        str | None, typer.Option(help="auto, or the address of a Ray cluster: its machines do the tasks.")
+    ] = None,
+    gpus: Annotated[float, typer.Option(min=0, help="GPUs of a task on a Ray cluster.")] = 0.0,
+    store: Annotated[
+        str | None,
+        typer.Option(help="s3://, gs:// ..: where all machines find shots and results.", show_default="the folder"),
+    ] = None,
+    price: Annotated[float, typer.Option(min=0, help="Of a machine's hour, for --dry-run.")] = 0.0,
+    generator: Annotated[str, typer.Option(help="A name of `stitchedit weights list`, or a file.")] = "default",
+    encoder: Annotated[str, typer.Option(help="As of `invert`.")] = "default",
+    preset: Preset = None,
+    steps: Annotated[
+        int, typer.Option(min=0, help="Of tuning a person, at most.", show_default="that of the preset")
+    ] = 0,
+    lossless: Annotated[bool, typer.Option(help="FFV1 in the film's pixel format, in .mkv.")] = False,
+    audio: Annotated[str, typer.Option(help=f"{' or '.join(AUDIO)}.")] = AUDIO[0],
+    metadata_only: Annotated[bool, typer.Option("--metadata-only", help="No C2PA manifest.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another file of the output's name.")] = False,
+    uncalibrated: Annotated[bool, typer.Option("--uncalibrated", help="Apply vectors as they are.")] = False,
+    force: Annotated[bool, typer.Option(help="Take directions made for another generator.")] = False,
+    device: Device = "auto",
+    seed: Annotated[int, typer.Option(help="Chooses the random order of frames.")] = 0,
+    json_: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Edit the people of a whole film: shots, who is who, one generator a person, a little tuning a shot."""
+    from stitchedit.film.plan import FilmSettings
+    from stitchedit.video.sequence_names import require_clip
+
+    edits = asked_edits(direction, strength, years) if direction or strength or years is not None else ()
+    require_edits(edits, force)
+    require_clip(clip)
+    if audio not in AUDIO:
+        raise ConfigError(f"unknown audio '{audio}'", f"choose one of {', '.join(AUDIO)}")
+    if ray is not None:
+        from stitchedit.film.on_ray import require_ray
+
+        require_ray()
+    keep_memory()
+    from stitchedit.film import run as film_run
+    from stitchedit.film.make import Choice, Output, usual_film
+    from stitchedit.models.loading import lasting_name
+    from stitchedit.parallel import cores
+
+    settings = FilmSettings(
+        preset=preset or FilmSettings().preset,
+        generator=lasting_name(generator),
+        encoder=lasting_name(encoder),
+        device=device,
+        seed=seed,
+        threads=threads or max(1, cores() // workers),
+        calibrated=not uncalibrated,
+        force=force,
+        steps=steps,
+    )
+    settings.invert()
+    choice = Choice(tuple(who or ()), edits, united(region) if region else ())
+    where = film_run.Where(clip, folder, store, workers, ray, gpus)
+    wanted = Output(output or usual_film(clip, lossless), lossless, audio, metadata_only, overwrite)
+    with running(verbose) as progress:
+        done = film_run.film(
+            where, choice, settings, wanted, film_run.Until(people, dry_run, shots_only, price), progress
+        )
+    report(done.as_json(), done.lines(), json_)
+
+
+def film_task(
+    address: Annotated[str, typer.Argument(help="The film's folder, or its address.", show_default=False)],
+    task: Annotated[str, typer.Argument(help="Such as tune/0007.", show_default=False)],
+    verbose: Verbose = False,
+) -> None:
+    """Do one task of a planned film: for farms that start their own processes."""
+    keep_memory()
+    from stitchedit.errors import ProjectError
+    from stitchedit.film.worker import do_task
+
+    with running(verbose) as progress:
+        outcome = do_task(address, task, progress)
+        if not outcome.good:
+            error = ProjectError(f"{task}: {outcome.said}", "the same command tries it again")
+            error.exit_code = outcome.exit_code or ProjectError.exit_code
+            raise error
+    report(
+        {"task": task, "state": outcome.state, "seconds": round(outcome.seconds, 1)},
+        [f"{task}: {outcome.state}"],
+        False,
+    )

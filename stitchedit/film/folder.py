@@ -1,0 +1,71 @@
+"""A film's folder, `CLIP.film` beside the film: all that its tasks read and write, by relative names.
+
+film.toml                what was found of the film: its shots
+people.toml  people.png  who is in it, who is edited and how; and what they look like (both to be read and changed)
+plan.toml                what will be done, shot by shot (to be read and changed)
+shots/0007.mkv           a shot, cut out without loss        shots/0007.faces/   who is seen in it
+shots/0007.mkv.stitch/   its project, as `invert` leaves one shots/0007.edited.mkv
+people/2/reel.mkv        frames of a person from many shots  people/2/reel.mkv.stitch/  what was learned of them
+tasks/tune/0007.toml     the record of a finished task
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from stitchedit.project.folder import SUFFIX as PROJECT
+
+SUFFIX = ".film"
+SHEET, TABLE, PLAN, RECORD = "people.png", "people.toml", "plan.toml", "film.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class FilmFolder:
+    """Where things lie."""
+
+    root: Path
+
+    def at(self, name: str) -> Path:
+        """A file by its relative name, as tasks have it."""
+        return self.root / name
+
+
+def default_folder(film: Path) -> Path:
+    return film.with_name(film.name + SUFFIX)
+
+
+def shot(number: int) -> str:
+    return f"shots/{number:04d}.mkv"
+
+
+def faces(number: int) -> str:
+    return f"shots/{number:04d}.faces"
+
+
+def shot_project(number: int) -> str:
+    return shot(number) + PROJECT
+
+
+def edited(number: int) -> str:
+    return f"shots/{number:04d}.edited.mkv"
+
+
+def reel(person: int) -> str:
+    return f"people/{person}/reel.mkv"
+
+
+def person_project(person: int) -> str:
+    return reel(person) + PROJECT
+
+
+def learned(person: int) -> str:
+    return f"people/{person}/learned.toml"
+
+
+def strengths(person: int) -> str:
+    return f"people/{person}/strengths.toml"
+
+
+def record(task: str) -> str:
+    return f"tasks/{task}.toml"
