@@ -50,6 +50,9 @@ def film(
     shots_only: Annotated[
         bool, typer.Option("--shots", help="Leave one lossless file a shot, and put nothing together.")
     ] = False,
+    openjd: Annotated[
+        Path | None, typer.Option(help="Only plan, and write an Open Job Description template of it.")
+    ] = None,
     workers: Annotated[int, typer.Option(min=1, max=256, help="Processes on this machine, without Ray.")] = 1,
     threads: Annotated[
         int, typer.Option(min=0, max=256, help="Of a task; 0: the machine's cores by the workers, as first planned.")
@@ -116,7 +119,7 @@ def film(
     wanted = Output(output or usual_film(clip, lossless), lossless, audio, metadata_only, overwrite)
     with running(verbose) as progress:
         done = film_run.film(
-            where, choice, settings, wanted, film_run.Until(people, dry_run, shots_only, price), progress
+            where, choice, settings, wanted, film_run.Until(people, dry_run, shots_only, price, openjd), progress
         )
     report(done.as_json(), done.lines(), json_)
 

@@ -97,7 +97,7 @@ def face_tasks(film: Film) -> list[Task]:
 def edit_tasks(plan: FilmPlan, generator_sha256: str) -> list[Task]:
     """All that is done to edit the people of a plan."""
     settings = plan.settings
-    common = {"film": plan.sha256, "generator": generator_sha256, "threads": str(settings.threads), "version": VERSION}
+    common = {"film": plan.sha256, "weights": generator_sha256, "threads": str(settings.threads), "version": VERSION}
     learning = common | inputs_of(settings.invert())
     tasks = []
     for person in plan.persons:

@@ -36,17 +36,19 @@ class FilmSettings:
     calibrated: bool = True
     force: bool = False
     steps: int = 0  # of tuning, at most, for the shared generator; 0: as the preset has it
+    encode_steps: int = 0  # at most, a clip; 0: as the preset has it
     stitch_steps: int = -1  # at most, a frame; -1: as the preset has it
 
     def invert(self) -> InvertConfig:
         """Raises ConfigError."""
         base = invert_preset(self.preset)
-        tune = base.tune
+        tune, encode = base.tune, base.encode
         if self.steps:
             tune = replace(tune, steps=self.steps, full_frames=1, most_steps=self.steps)
-        return replace(
-            base, generator=self.generator, encoder=self.encoder, device=self.device, seed=self.seed, tune=tune
-        )
+        if self.encode_steps:
+            encode = replace(encode, steps=self.encode_steps, most_steps=self.encode_steps)
+        whole = replace(base, tune=tune, encode=encode)
+        return replace(whole, generator=self.generator, encoder=self.encoder, device=self.device, seed=self.seed)
 
     def edit(self) -> EditConfig:
         """Without edits. Raises ConfigError."""

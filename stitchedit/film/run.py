@@ -20,6 +20,7 @@ from stitchedit.film.graph import Task, edit_tasks
 from stitchedit.film.local import run_here, run_processes
 from stitchedit.film.make import Choice, Output
 from stitchedit.film.on_ray import run_on_ray
+from stitchedit.film.openjd import template, write_template
 from stitchedit.film.plan import FilmPlan, FilmSettings, write_plan
 from stitchedit.film.store import Store
 from stitchedit.film.worker import FAILED, KEPT, Outcome
@@ -49,6 +50,7 @@ class Until:
     plan: bool = False
     shots: bool = False
     price: float = 0.0  # of a machine's hour
+    template: Path | None = None  # where an OpenJD template of the plan is to go; only plan then
 
 
 class Report(Protocol):
@@ -93,6 +95,8 @@ def film(
         people = make.choose(found, folder, choice)
         plan = make.make_plan(found, folder, people, settings)
         notes = make.require_output(plan, output)
+        if until.template:
+            return _templated(plan, folder, where, until.template)
         if until.plan:
             return _planned(plan, found, folder, until.price, where.workers)
         outcomes = runner.carry_out(plan)
@@ -181,6 +185,14 @@ def _planned(plan: FilmPlan, found: Analysis, folder: FilmFolder, price: float, 
     last = f"plan: {folder.at(names.PLAN)}; nothing was edited"
     lines = (*people, *edited, *guess.lines(max(1, workers)), *notes, last)
     return Told({"plan": str(folder.at(names.PLAN)), "estimate": guess.as_json(), "notes": list(found.notes)}, lines)
+
+
+def _templated(plan: FilmPlan, folder: FilmFolder, where: Where, path: Path) -> Report:
+    tasks = edit_tasks(plan, weights.sha256_of(plan.settings.generator))
+    address = where.store or str(folder.root.absolute())
+    Store(address, folder).push([names.PLAN])
+    write_template(path, template(tasks, f"stitchedit {where.clip.name}", address, plan.settings.threads))
+    return Told({"template": str(path), "tasks": len(tasks)}, (f"template: {path}, {len(tasks)} tasks",))
 
 
 def _left(plan: FilmPlan, folder: FilmFolder, told: Sequence[str]) -> Report:

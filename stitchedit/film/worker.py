@@ -67,6 +67,7 @@ def do_task(address: str, name: str, progress: Progress = silent) -> Outcome:
 
 
 def _done(store: Store, name: str, progress: Progress) -> str:
+    name = full_name(name)
     store.pull([names.RECORD, names.PLAN, names.record(name)])
     folder = store.local
     tasks, plan = known_tasks(folder, need_plan=not name.startswith("faces/"))
@@ -87,6 +88,13 @@ def _done(store: Store, name: str, progress: Progress) -> str:
         Stages(records, (task.stage,)).run(task.stage, inputs, places, _work(task, folder, plan, progress))
     store.push([*task.writes, names.record(name)])
     return DONE
+
+
+def full_name(name: str) -> str:
+    """A task's name with the digits that shots have, where a farm counts without: tune/7 is tune/0007."""
+    stage, _, number = name.partition("/")
+    shots = stage in ("faces", "tune", "edit")
+    return f"{stage}/{int(number):04d}" if shots and number.isdecimal() and number.isascii() else name
 
 
 def known_tasks(folder: FilmFolder, *, need_plan: bool) -> tuple[dict[str, Task], FilmPlan | None]:
