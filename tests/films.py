@@ -1,8 +1,7 @@
-"""A small film of two people for tests, and tasks that stand in for work."""
+"""A small film of two people for tests, and a plan of one."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from fractions import Fraction
 from itertools import islice
@@ -16,7 +15,6 @@ from stitchedit.film.folder import FilmFolder
 from stitchedit.film.people_table import PersonRow
 from stitchedit.film.plan import FilmPlan, FilmSettings, PlannedShot
 from stitchedit.film.shots import Shot
-from stitchedit.film.worker import DONE, FAILED, Outcome
 from stitchedit.types import ByteArray
 from stitchedit.video import open_video
 
@@ -77,26 +75,6 @@ def _faces(name: str, frames: int) -> list[ByteArray]:
 def _nobody(frames: int) -> list[ByteArray]:
     noise = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
     return [np.asarray(cv2.resize(noise, SIZE, interpolation=cv2.INTER_CUBIC))] * frames
-
-
-def sleep(address: str, name: str) -> Outcome:
-    """A task that takes as long as the number after the last "s" of the address says."""
-    time.sleep(float(address.rpartition("s")[2]))
-    return Outcome(name, DONE)
-
-
-def write_name(address: str, name: str) -> Outcome:
-    """A task that leaves a file of its name; "fail" fails, and "die" kills its process the first time."""
-    place = Path(address, name.replace("/", "-"))
-    if "fail" in name:
-        return Outcome(name, FAILED, said="as asked", exit_code=5)
-    if "die" in name and not place.with_suffix(".tried").exists():
-        place.with_suffix(".tried").touch()
-        import os
-
-        os.kill(os.getpid(), 9)
-    place.write_text(str(time.monotonic_ns()))
-    return Outcome(name, DONE)
 
 
 def packets(path: Path) -> list[tuple[object, ...]]:

@@ -22,11 +22,11 @@ from stitchedit.film import folder as names
 from stitchedit.film.faces import ShotFace, read_faces
 from stitchedit.film.folder import FilmFolder
 from stitchedit.film.graph import Film, Task, face_tasks
+from stitchedit.film.outcome import Outcome
 from stitchedit.film.people import SAME_PERSON, Person, doubts, find_people
 from stitchedit.film.people_table import PersonRow, read_table, table_of, write_table
 from stitchedit.film.shot_files import cut_out
 from stitchedit.film.shots import find_shots
-from stitchedit.film.worker import Outcome
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.progress import Progress, silent
 from stitchedit.video import means_pictures, open_video
@@ -143,7 +143,11 @@ def _seen(faces: Sequence[ShotFace], film: Film) -> str:
     listed = ", ".join(map(str, shots[:12])) + (" ..." if len(shots) > 12 else "")
     seconds = float(sum(face.frames for face in faces) / rate)
     first = timecode(film.shots[shots[0] - 1].first, rate)
-    return f"in {len(shots)} shots, {seconds:.1f} s, first at {first} (shots {listed})"
+    return f"in {counted(len(shots), 'shot')}, {seconds:.1f} s, first at {first} ({listed})"
+
+
+def counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def _table(folder: FilmFolder, people: Sequence[Person], film: Film) -> list[PersonRow]:
@@ -176,7 +180,9 @@ def _sheet(folder: FilmFolder, people: Sequence[Person], rows: Sequence[PersonRo
         pictures += [np.full_like(pictures[0], 24)] * (FACES_A_ROW - len(pictures))
         at = [f"shot {f.shot}, {timecode(film.shots[f.shot - 1].first, rate)}" for f in shown]
         seconds = float(sum(face.frames for face in faces) / rate)
-        label = f"{row.number} {row.name}".strip() + f" ({len({f.shot for f in faces})} shots, {seconds:.0f} s)"
+        label = (
+            f"{row.number} {row.name}".strip() + f" ({counted(len({f.shot for f in faces}), 'shot')}, {seconds:.1f} s)"
+        )
         strips.append(contact_sheet([pictures], [*at, *[""] * (FACES_A_ROW - len(at))], [label], cell_px=160))
     width = max(strip.shape[1] for strip in strips)
     padded = [np.pad(s, [(0, 0), (0, width - s.shape[1]), (0, 0)]) for s in strips]

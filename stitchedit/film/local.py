@@ -19,7 +19,8 @@ from multiprocessing import get_context
 from queue import SimpleQueue
 
 from stitchedit.film.graph import Task
-from stitchedit.film.worker import FAILED, SKIPPED, Outcome, do_task
+from stitchedit.film.outcome import FAILED, Outcome, skipped
+from stitchedit.film.worker import do_task
 from stitchedit.progress import Progress, silent
 
 Do = Callable[[str, str], Outcome]  # (address, task) -> how it ended
@@ -33,7 +34,7 @@ def run_here(address: str, tasks: Sequence[Task], tell: Tell, progress: Progress
     ended: dict[str, Outcome] = {}
     for task in tasks:
         bad = next((name for name in task.needs if not ended[name].good), None)
-        ended[task.name] = skipped(task, bad) if bad else do_task(address, task.name, progress)
+        ended[task.name] = skipped(task.name, bad) if bad else do_task(address, task.name, progress)
         tell(ended[task.name])
     return list(ended.values())
 
@@ -65,7 +66,7 @@ def run_processes(
             for name in order.get_ready():
                 bad = next((need for need in by_name[name].needs if not ended[need].good), None)
                 if bad is not None:
-                    finish(skipped(by_name[name], bad))
+                    finish(skipped(name, bad))
                 else:
                     running.add(threads.submit(places.do, address, name))
             done, running = wait(running, _LOOK, FIRST_COMPLETED)
@@ -73,10 +74,6 @@ def run_processes(
             for future in done:
                 finish(future.result())
     return [ended[task.name] for task in tasks]
-
-
-def skipped(task: Task, needed: str) -> Outcome:
-    return Outcome(task.name, SKIPPED, said=f"{needed} failed")
 
 
 class _Places:

@@ -16,14 +16,14 @@ from stitchedit.files.atomic import make_folder
 from stitchedit.files.hashing import file_sha256
 from stitchedit.files.utf8_path import as_text
 from stitchedit.film import folder as names
-from stitchedit.film.analysis import Analysis, like, shots_of
+from stitchedit.film.analysis import Analysis, counted, like, shots_of
 from stitchedit.film.folder import FilmFolder
 from stitchedit.film.graph import edit_tasks, fingerprints
+from stitchedit.film.outcome import Outcome
 from stitchedit.film.people_table import PersonRow, find_rows, joined, read_table, with_edits, write_table
 from stitchedit.film.plan import FilmPlan, FilmSettings, PlannedShot, read_plan, write_plan
 from stitchedit.film.shot_files import put_back
 from stitchedit.film.stages import film_regions
-from stitchedit.film.worker import Outcome
 from stitchedit.models import weights
 from stitchedit.progress import Progress, silent
 from stitchedit.project.records import Records, fingerprint_of
@@ -149,7 +149,8 @@ def require_good(outcomes: Sequence[Outcome]) -> None:
     shots = sorted({outcome.name for outcome in bad if outcome.name.startswith("edit/")})
     first = causes[0]
     error = ProjectError(
-        f"{len(shots)} shots are not edited, so the film is not put together; {first.name}: {first.said}",
+        f"{counted(len(shots), 'shot')} {'is' if len(shots) == 1 else 'are'} not edited, "
+        f"so the film is not put together; {first.name}: {first.said}",
         "the same command tries them again; `edit = false` in plan.toml leaves a shot as it is",
     )
     error.exit_code = first.exit_code or ProjectError.exit_code

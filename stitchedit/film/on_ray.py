@@ -12,8 +12,9 @@ from typing import Any
 
 from stitchedit.errors import ConfigError, DeviceError
 from stitchedit.film.graph import Task
-from stitchedit.film.local import MOST_TRIES, Do, Tell, skipped
-from stitchedit.film.worker import FAILED, Outcome, do_task
+from stitchedit.film.local import MOST_TRIES, Do, Tell
+from stitchedit.film.outcome import FAILED, Outcome, skipped
+from stitchedit.film.worker import do_task
 from stitchedit.progress import Progress, silent
 
 AUTO = "auto"
@@ -61,7 +62,7 @@ def run_on_ray(
 def _task(do: Do) -> Callable[..., Outcome]:
     def work(address: str, task: Task, *needed: Outcome) -> Outcome:
         bad = next((outcome.name for outcome in needed if not outcome.good), None)
-        return skipped(task, bad) if bad else do(address, task.name)
+        return skipped(task.name, bad) if bad else do(address, task.name)
 
     return work
 

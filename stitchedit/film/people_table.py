@@ -14,12 +14,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from stitchedit.errors import ConfigError, ProjectError, StitcheditError
-from stitchedit.film.people import Person
 from stitchedit.film.toml_files import read_toml, tables_of, value_of, write_toml
 from stitchedit.strength import Strength, parse_strength, strength_option
+
+if TYPE_CHECKING:
+    from stitchedit.film.people import Person
 
 COMMENT = """Who is in the film: people.png shows them. Names are yours to give. A person without edits is left alone.
 edits: [["age", "-2"]], or with keyframes by seconds of the film [["age", "0s:0,12.5s:-2"]].

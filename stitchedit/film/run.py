@@ -21,9 +21,9 @@ from stitchedit.film.local import run_here, run_processes
 from stitchedit.film.make import Choice, Output
 from stitchedit.film.on_ray import run_on_ray
 from stitchedit.film.openjd import template, write_template
+from stitchedit.film.outcome import FAILED, KEPT, Outcome
 from stitchedit.film.plan import FilmPlan, FilmSettings, write_plan
 from stitchedit.film.store import Store
-from stitchedit.film.worker import FAILED, KEPT, Outcome
 from stitchedit.models import weights
 from stitchedit.progress import Progress, silent
 

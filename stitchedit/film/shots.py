@@ -11,9 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-import cv2
 import numpy as np
-from scenedetect import AdaptiveDetector, FrameTimecode
 
 from stitchedit.progress import Progress, silent
 from stitchedit.types import ByteArray
@@ -41,6 +39,9 @@ class Shot:
 
 def find_shots(source: VideoSource, progress: Progress = silent) -> list[Shot]:
     """All shots of a film, in one reading. Raises what reading a clip raises."""
+    import cv2  # tasks that know of shots alone need neither
+    from scenedetect import AdaptiveDetector, FrameTimecode
+
     rate = float(source.info.rate)
     detector = AdaptiveDetector(min_scene_len=max(1, round(_SHORTEST_S * rate)))
     expected = round((source.info.duration or 0) * source.info.rate)
@@ -81,6 +82,8 @@ def is_flash(tiny: list[ByteArray], cut: int, within: int) -> bool:
 
 def _reduced(rgb: ByteArray) -> ByteArray:
     """As large as cuts are looked for, BGR."""
+    import cv2
+
     scale = min(1.0, _LOOK_PX / rgb.shape[1])
     size = (max(1, round(rgb.shape[1] * scale)), max(1, round(rgb.shape[0] * scale)))
     return np.ascontiguousarray(cv2.resize(rgb, size, interpolation=cv2.INTER_AREA)[..., ::-1])

@@ -7,15 +7,14 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
 from stitchedit.errors import ProjectError, StitcheditError
 from stitchedit.film import folder as names
-from stitchedit.film import stages
 from stitchedit.film.folder import FilmFolder
 from stitchedit.film.graph import Film, Task, edit_tasks, face_tasks, fingerprints
+from stitchedit.film.outcome import DONE, FAILED, KEPT, Outcome
 from stitchedit.film.plan import FilmPlan, read_plan
 from stitchedit.film.store import Store, opened
 from stitchedit.progress import Progress, silent
@@ -23,24 +22,6 @@ from stitchedit.project.records import Records
 from stitchedit.project.stage_runner import Stages
 
 log = logging.getLogger(__name__)
-
-DONE, KEPT, FAILED, SKIPPED = "done", "kept", "failed", "skipped"
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a task ended."""
-
-    name: str
-    state: str  # DONE, KEPT, FAILED or SKIPPED
-    seconds: float = 0.0
-    said: str = ""  # the error, one line
-    exit_code: int = 0  # of the kind of error
-    machine: str = ""  # what its last bits depend on, see `machine_kind`
-
-    @property
-    def good(self) -> bool:
-        return self.state in (DONE, KEPT)
 
 
 def machine_kind() -> str:
@@ -109,6 +90,8 @@ def known_tasks(folder: FilmFolder, *, need_plan: bool) -> tuple[dict[str, Task]
 
 def _work(task: Task, folder: FilmFolder, plan: FilmPlan | None, progress: Progress) -> Callable[[str], None]:
     def work(_: str) -> None:
+        from stitchedit.film import stages  # brings torch
+
         if task.stage == "faces":
             stages.faces(folder, task.number, progress)
         else:
