@@ -67,7 +67,7 @@ def test_a_plan_that_was_changed_by_hand_holds_until_the_options_change(tmp_path
 def test_a_film_with_a_hole_is_not_put_together() -> None:
     require_good([Outcome("edit/0001", DONE)])
     bad = [Outcome("tune/0002", FAILED, said="no space left", exit_code=9), Outcome("edit/0002", SKIPPED)]
-    with pytest.raises(ProjectError, match="1 shot is not edited, .* tune/0002: no space left") as caught:
+    with pytest.raises(ProjectError, match=r"1 shot is not edited, .* tune/0002: no space left") as caught:
         require_good(bad)
     assert caught.value.exit_code == 9
 
