@@ -11,9 +11,10 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import av
+from av.container import Flags
 
 from stitchedit.errors import CannotEncode, ProjectError
 from stitchedit.files.atomic import PartFile, disk_error
@@ -39,6 +40,8 @@ class ShotWriter:
         self._part = PartFile(path)
         try:
             self._output = av.open(self._part.file, "w", format="matroska")
+            bitexact: Any = Flags.bitexact.value  # an int, whatever the stub says
+            self._output.flags |= bitexact  # no random numbers: a shot cut out again is the same file
             self._stream = add_video(self._output, info, self._encoding)
         except (av.FFmpegError, OSError) as exc:
             self._part.discard()

@@ -35,6 +35,11 @@ def test_a_shot_holds_the_films_samples(tmp_path: Path) -> None:
             assert all(np.array_equal(frame.planes[role], of_film.planes[role]) for role in "YUV")
 
 
+def test_cut_out_again_it_is_the_same_file(tmp_path: Path) -> None:
+    first = {number: path.read_bytes() for number, path in cut(tmp_path).items()}
+    assert {number: path.read_bytes() for number, path in cut(tmp_path).items()} == first
+
+
 def test_put_back_it_is_the_film(tmp_path: Path) -> None:
     source = open_video(CLIP)
     back = list(put_back(islice(source, 12), cut(tmp_path), SHOTS))
