@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -35,6 +36,7 @@ from stitchedit.video.clip_hash import clip_sha256
 log = logging.getLogger(__name__)
 
 Run = Callable[[Sequence[Task]], list[Outcome]]  # carries tasks out, see `film.local` and `film.on_ray`
+OLD_TABLE = "people.old.toml"
 FACES_A_ROW = 8
 LOSSLESS_PART = 0.5  # of a shot's raw samples that FFV1 takes, at most as a rule
 
@@ -61,11 +63,21 @@ def read_film(clip: Path, folder: FilmFolder, progress: Progress = silent) -> Fi
         known = Film.read(record)
         if known.sha256 == sha:
             return known
-        log.info("%s is another film than that of %s: it is looked through again", clip, folder.root)
+        log.warning("%s is another film than that of %s: all is done again", clip, folder.root)
+        _forget(folder)
     film = Film(clip.resolve(), sha, str(source.info.rate), tuple(find_shots(source, progress)))
     make_folder(folder.root)
     film.write(record)
     return film
+
+
+def _forget(folder: FilmFolder) -> None:
+    """Take away what was made of another film; its table is kept beside the new one. Raises NotWritable."""
+    folder.at(names.RECORD).unlink()
+    for name in ("shots", "people", "tasks"):
+        shutil.rmtree(folder.at(name), ignore_errors=True)
+    if folder.at(names.TABLE).exists():
+        folder.at(names.TABLE).replace(folder.at(OLD_TABLE))
 
 
 def cut_film(film: Film, folder: FilmFolder, progress: Progress = silent) -> None:
@@ -111,7 +123,12 @@ def like(analysis: Analysis, picture: Path) -> int:
     if points is None:
         raise ConfigError(f"no face found in {picture}", "give a picture with a face at least 40 pixels wide")
     wanted = detectors.embed(rgb, points)
-    gaps = {p.number: float(np.linalg.norm(p.identity - wanted)) for p in analysis.people}
+    known = {(face.shot, face.number): face.identity for face in analysis.faces}
+    gaps = {
+        row.number: float(np.linalg.norm(np.mean([known[face] for face in row.faces], axis=0) - wanted))
+        for row in analysis.rows
+        if row.faces
+    }
     nearest = min(gaps, key=gaps.__getitem__, default=0)
     if not nearest or gaps[nearest] > SAME_PERSON + 0.1:  # a photograph is further from a film than its own frames
         told = f", the nearest is person {nearest} at {gaps[nearest]:.2f}" if nearest else ""
@@ -159,7 +176,7 @@ def _table(folder: FilmFolder, people: Sequence[Person], film: Film) -> list[Per
         named = {face for row in rows for face in row.faces}
         if named <= found:
             return rows
-        old = path.with_name("people.old.toml")
+        old = folder.at(OLD_TABLE)
         log.warning("%s names faces that are not in the film any more: it is made anew, the old one is %s", path, old)
         path.replace(old)
     rows = table_of(people)

@@ -127,6 +127,12 @@ def make_plan(analysis: Analysis, folder: FilmFolder, people: Sequence[PersonRow
     if path.exists():
         plan = read_plan(path)
         if plan.made_of == made_of:
+            if plan.settings.threads != settings.threads:
+                log.info(
+                    "the plan keeps %d threads a task, on which last bits depend; remove %s to have others",
+                    plan.settings.threads,
+                    path,
+                )
             return replace(plan, film=film.path)
         path.replace(path.with_name("plan.old.toml"))
         log.info("plan.toml is made anew: people.toml or the options changed; the old one is plan.old.toml")
@@ -176,13 +182,9 @@ def put_together(plan: FilmPlan, folder: FilmFolder, output: Output, progress: P
     facts = {"output": str(output.path.resolve()), "lossless": str(output.lossless), "audio": output.audio}
     facts |= {"c2pa": str(not output.metadata_only), "film": plan.sha256, **done}
     records = Records.open_or_create(folder.at(JOIN))
-    if output.path.exists():
-        known = records.data["stages"].get("join", {}).get("sha256") == file_sha256(output.path)
-        if known and records.why_redo("join", facts, [output.path]) is None:
-            log.info("join: nothing changed, kept")
-            return ()
-        if not known and not output.overwrite:
-            raise WouldReplace(output.path, "it is not the film that was put together from here")
+    if _is_own(records, output) and records.why_redo("join", facts, [output.path]) is None:
+        log.info("join: nothing changed, kept")
+        return ()
     source, said = open_video(plan.film), as_text(said_of(plan))
     seal = None if output.metadata_only else sealer(output.path, plan.film, said, plan.sha256)
     make_folder(output.path.parent)
@@ -224,11 +226,20 @@ def usual_film(clip: Path, lossless: bool) -> Path:
     return usual_output(clip, "film", lossless=lossless)
 
 
-def require_output(plan: FilmPlan, output: Output) -> tuple[str, ...]:
-    """What the output will not keep of the film. Raises CannotEncode, NotWritable, before any work."""
+def require_output(plan: FilmPlan, folder: FilmFolder, output: Output) -> tuple[str, ...]:
+    """What the output will not keep of the film. Raises CannotEncode, NotWritable, WouldReplace, before any work."""
     if output.path.exists() and output.path.samefile(plan.film):
         raise ConfigError(f"{output.path} is the film itself", "choose another name with -o")
+    own = _is_own(Records.open_or_create(folder.at(JOIN)), output)
+    if output.path.exists() and not own and not output.overwrite:
+        raise WouldReplace(output.path, "it is not the film that was put together from here")
     return try_output(output.path, open_video(plan.film), lossless=output.lossless, audio=output.audio)
+
+
+def _is_own(records: Records, output: Output) -> bool:
+    """Whether what lies in the output's place was put together from here."""
+    known = records.data["stages"].get("join", {}).get("sha256")
+    return output.path.is_file() and known == file_sha256(output.path)
 
 
 def tuned_steps(plan: FilmPlan, folder: FilmFolder) -> int:

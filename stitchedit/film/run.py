@@ -94,7 +94,7 @@ def film(
             return _who(found, folder)
         people = make.choose(found, folder, choice)
         plan = make.make_plan(found, folder, people, settings)
-        notes = make.require_output(plan, output)
+        notes = make.require_output(plan, folder, output)
         if until.template:
             return _templated(plan, folder, where, until.template)
         if until.plan:

@@ -49,6 +49,20 @@ def test_a_film_is_looked_through_once(tmp_path: Path) -> None:
         read_film(tmp_path, folder)
 
 
+def test_another_film_in_the_place_is_another_film(tmp_path: Path) -> None:
+    folder = FilmFolder(tmp_path / "demo.film")
+    Film(CLIP, "another", "24", (Shot(1, 0, 9),)).write(Path(tmp_path / "film.toml"))
+    folder.root.mkdir()
+    (tmp_path / "film.toml").rename(folder.at(names.RECORD))
+    for name in (names.shot(1), names.record("tune/0001"), names.TABLE):
+        folder.at(name).parent.mkdir(parents=True, exist_ok=True)
+        folder.at(name).touch()
+    assert read_film(CLIP, folder).shots == (Shot(1, 0, 47),)
+    assert not folder.at(names.shot(1)).exists()
+    assert not folder.at(names.record("tune/0001")).exists()
+    assert folder.at("people.old.toml").is_file()
+
+
 def test_a_shot_that_cannot_be_looked_through_is_said(tmp_path: Path) -> None:
     def fail(tasks: object) -> list[Outcome]:
         assert isinstance(tasks, list)
