@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 pytest.importorskip("ray")
+import film_tasks
 import ray
 from film_tasks import write_name
 
@@ -20,9 +21,11 @@ pytestmark = pytest.mark.filterwarnings("ignore")
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[None]:
+    ray.cloudpickle.register_pickle_by_value(film_tasks)  # its processes do not look where tests lie
     ray.init(num_cpus=2, include_dashboard=False, logging_level="error", log_to_driver=False)
     yield
     ray.shutdown()
+    ray.cloudpickle.unregister_pickle_by_value(film_tasks)
 
 
 @pytest.mark.slow
