@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 # Of the steps that a shot would take by itself.
 MOST, LEAST = 0.25, 0.08
 ALIKE, STRANGE = 1.3, 3.0
+PRECISION = "float32"  # on all machines, whatever one is faster with: the film's packets are to be the same
 _LOOKS = 8  # frames by which that is measured
 
 
@@ -82,10 +83,11 @@ def tracked(project: Project, clip: Path, tracks: Tracks, plan: InvertPlan, know
 def learn_person(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, progress: Progress) -> Learned:
     """Tune the plan's generator on a reel, and measure how well it draws it then."""
     generator = copy.deepcopy(plan.generator)
-    invert_face(face, replace(plan, generator=generator), perceptual, progress=progress)
+    own = replace(plan, generator=generator, precision=PRECISION)
+    invert_face(face, own, perceptual, progress=progress)
     encoded = encoded_face(face.project, plan)
     artefacts.load_into(face.project.generator, generator)
-    loss = _loss(encoded, replace(plan, generator=generator), perceptual)
+    loss = _loss(encoded, own, perceptual)
     return Learned(tuning_steps(face.project), loss)
 
 
@@ -99,7 +101,7 @@ def tune_shot(
     """
     generator = copy.deepcopy(plan.generator)
     artefacts.load_into(start, generator)
-    own = replace(plan, generator=generator, start=known_sha256(start))
+    own = replace(plan, generator=generator, start=known_sha256(start), precision=PRECISION)
     invert_face(face, own, perceptual, progress=progress, budget=partial(_budget, own, perceptual, learned))
     return tuning_steps(face.project)
 
