@@ -188,19 +188,20 @@ def _sheet(folder: FilmFolder, people: Sequence[Person], rows: Sequence[PersonRo
     """A row a person, of faces from shots all over the film; number, name and counts in its first cell."""
     strips = []
     by_face = {(face.shot, face.number): face for person in people for face in person.faces}
-    for row in rows:
-        faces = [by_face[face] for face in row.faces if face in by_face]
+    known = [(row, [by_face[face] for face in row.faces if face in by_face]) for row in rows]
+    columns = min(FACES_A_ROW, max(len(faces) for _, faces in known))
+    for row, faces in known:
         if not faces:
             continue
-        shown = [faces[k] for k in spread(np.arange(len(faces)), FACES_A_ROW)]
+        shown = [faces[k] for k in spread(np.arange(len(faces)), columns)]
         pictures = [_portrait(folder, face) for face in shown]
-        pictures += [np.full_like(pictures[0], 24)] * (FACES_A_ROW - len(pictures))
+        pictures += [np.full_like(pictures[0], 24)] * (columns - len(pictures))
         at = [f"shot {f.shot}, {timecode(film.shots[f.shot - 1].first, rate)}" for f in shown]
         seconds = float(sum(face.frames for face in faces) / rate)
         label = (
             f"{row.number} {row.name}".strip() + f" ({counted(len({f.shot for f in faces}), 'shot')}, {seconds:.1f} s)"
         )
-        strips.append(contact_sheet([pictures], [*at, *[""] * (FACES_A_ROW - len(at))], [label], cell_px=160))
+        strips.append(contact_sheet([pictures], [*at, *[""] * (columns - len(at))], [label], cell_px=160))
     width = max(strip.shape[1] for strip in strips)
     padded = [np.pad(s, [(0, 0), (0, width - s.shape[1]), (0, 0)]) for s in strips]
     path = folder.at(names.SHEET)
