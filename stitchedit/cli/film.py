@@ -48,7 +48,7 @@ def film(
         Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.film.mp4")
     ] = None,
     shots_only: Annotated[
-        bool, typer.Option("--shots", help="Leave one lossless file a shot, and put nothing together.")
+        bool, typer.Option("--shots", help="Leave one lossless file a shot and a time line, and put nothing together.")
     ] = False,
     openjd: Annotated[
         Path | None, typer.Option(help="Only plan, and write an Open Job Description template of it.")

@@ -3,6 +3,7 @@
 film.toml                what was found of the film: its shots
 people.toml  people.png  who is in it, who is edited and how; and what they look like (both to be read and changed)
 plan.toml                what will be done, shot by shot (to be read and changed)
+film.otio                the shots as a time line, where nothing is put together
 shots/0007.mkv           a shot, cut out without loss        shots/0007.faces/   who is seen in it
 shots/0007.mkv.stitch/   its project, as `invert` leaves one shots/0007.edited.mkv
 people/2/reel.mkv        frames of a person from many shots  people/2/reel.mkv.stitch/  what was learned of them
@@ -18,6 +19,7 @@ from stitchedit.project.folder import SUFFIX as PROJECT
 
 SUFFIX = ".film"
 SHEET, TABLE, PLAN, RECORD = "people.png", "people.toml", "plan.toml", "film.toml"
+TIME_LINE = "film.otio"
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stitchedit.errors import ProjectError
-from stitchedit.files.atomic import make_folder
+from stitchedit.files.atomic import atomic, make_folder
 from stitchedit.files.locks import Lock
 from stitchedit.film import folder as names
 from stitchedit.film import make
@@ -24,6 +24,7 @@ from stitchedit.film.openjd import template, write_template
 from stitchedit.film.outcome import FAILED, KEPT, Outcome
 from stitchedit.film.plan import FilmPlan, FilmSettings, write_plan
 from stitchedit.film.store import Store
+from stitchedit.film.time_line import time_line
 from stitchedit.models import weights
 from stitchedit.progress import Progress, silent
 
@@ -200,4 +201,8 @@ def _left(plan: FilmPlan, folder: FilmFolder, told: Sequence[str]) -> Report:
     for path in files:
         if not path.is_file():
             raise ProjectError(f"{path} is not there", "give the same command again")
-    return Told({"shots": [str(path) for path in files], "notes": list(told)}, tuple(f"shot: {path}" for path in files))
+    line = folder.at(names.TIME_LINE)
+    with atomic(line) as temp:
+        temp.write_text(time_line(plan), encoding="utf-8")
+    facts = {"shots": [str(path) for path in files], "time_line": str(line), "notes": list(told)}
+    return Told(facts, (*(f"shot: {path}" for path in files), f"time line: {line}"))

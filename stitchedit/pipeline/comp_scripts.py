@@ -6,13 +6,13 @@ stored: no program may turn them into another colour space on the way, for the e
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from fractions import Fraction
 from importlib import resources
-from typing import Any
 
 from jinja2 import Environment, StrictUndefined
+
+from stitchedit.files import otio_text as otio
 
 DIGITS = 4
 
@@ -57,7 +57,7 @@ def timeline(shot: Shot) -> str:
     pictures = {
         "OTIO_SCHEMA": "ImageSequenceReference.1",
         "name": "comp",
-        "available_range": _range(shot.first, length, rate),
+        "available_range": otio.span(shot.first, length, rate),
         "target_url_base": "./",
         "name_prefix": "layers.",
         "name_suffix": ".exr",
@@ -67,30 +67,9 @@ def timeline(shot: Shot) -> str:
         "frame_zero_padding": DIGITS,
         "missing_frame_policy": "error",
     }
-    clip = {
-        "OTIO_SCHEMA": "ExternalReference.1",
-        "name": shot.name,
-        "available_range": _range(shot.start, length, rate),
-        "target_url": shot.source,
-    }
+    below = otio.file(shot.name, shot.source, otio.span(shot.start, length, rate))
     tracks = [
-        _track("source", _clip(shot.name, clip, _range(shot.start, length, rate))),
-        _track("layers", _clip(f"{shot.name} layers", pictures, _range(shot.first, length, rate))),
+        otio.track("source", [otio.clip(shot.name, below, otio.span(shot.start, length, rate))]),
+        otio.track("layers", [otio.clip(f"{shot.name} layers", pictures, otio.span(shot.first, length, rate))]),
     ]
-    stack = {"OTIO_SCHEMA": "Stack.1", "name": "tracks", "children": tracks}
-    return json.dumps({"OTIO_SCHEMA": "Timeline.1", "name": shot.name, "tracks": stack}, indent=1) + "\n"
-
-
-def _track(name: str, clip: dict[str, Any]) -> dict[str, Any]:
-    return {"OTIO_SCHEMA": "Track.1", "name": name, "kind": "Video", "children": [clip]}
-
-
-def _clip(name: str, media: dict[str, Any], span: dict[str, Any]) -> dict[str, Any]:
-    return {"OTIO_SCHEMA": "Clip.1", "name": name, "source_range": span, "media_reference": media}
-
-
-def _range(start: int, length: int, rate: float) -> dict[str, Any]:
-    def time(value: int) -> dict[str, Any]:
-        return {"OTIO_SCHEMA": "RationalTime.1", "rate": rate, "value": float(value)}
-
-    return {"OTIO_SCHEMA": "TimeRange.1", "start_time": time(start), "duration": time(length)}
+    return otio.timeline(shot.name, tracks)

@@ -72,6 +72,9 @@ def test_a_film_is_looked_through_planned_and_made(
     with caplog.at_level(logging.INFO):
         make(place)
     assert any("join: nothing changed, kept" in line for line in caplog.messages)
+    left = make(place, Until(shots=True))
+    assert left["time_line"] == str(place / "clip.film" / names.TIME_LINE)
+    assert "shots/0001.edited.mkv" in (place / "clip.film" / names.TIME_LINE).read_text()
 
 
 @pytest.mark.slow
