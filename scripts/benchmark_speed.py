@@ -81,7 +81,8 @@ class Take:
         """What `evaluate` of this script's revision says of the first edit."""
         page = self.folder / "figures.json"
         if not page.exists():
-            command = [sys.executable, "-P", "-m", "stitchedit", "evaluate", str(self.edited), "--json"]
+            command = [sys.executable, "-P", "-m", "stitchedit", "evaluate", str(self.edited)]
+            command += ["--project", str(self.folder / "project"), "--json"]
             told = subprocess.run(command, check=True, capture_output=True, text=True, cwd=self.folder).stdout
             write_file(page, lambda temp: temp.write_text(told))
         found: dict[str, Any] = json.loads(page.read_text())
