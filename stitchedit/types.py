@@ -91,6 +91,11 @@ class Crops:
     images: CropImages  # N pictures of size x size
     size: int  # pixels of a crop's side: an exit of the generator
 
+    def of_frame(self, frame: int) -> int | None:
+        """Which crop is of a frame; None: the frame has no face, or the clip not the frame."""
+        index = np.flatnonzero(self.frames == frame)
+        return int(index[0]) if len(index) else None
+
 
 @dataclass(frozen=True, slots=True)
 class FacePoints:

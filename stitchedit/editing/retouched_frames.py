@@ -60,7 +60,11 @@ class CarriedRetouch:
     def __init__(self, crops: Crops, points: FacePoints, tracks: Tracks, retouches: Sequence[Retouch]) -> None:
         self._crops, self._size = crops, tracks.frame_size
         self._shots = np.searchsorted(tracks.cuts, crops.frames, side="right")  # [N]
-        self._keys = {int(np.flatnonzero(crops.frames == r.frame)[0]): r for r in retouches}
+        self._keys: dict[int, Retouch] = {}
+        for retouch in retouches:
+            index = crops.of_frame(retouch.frame)
+            assert index is not None, "a retouched frame has a crop"
+            self._keys[index] = retouch
         mesh = points.points
         view = lru_cache(_KEPT)(lambda index: face_view(crops.images[index], mesh[index]))
         places = lru_cache(_KEPT)(lambda index, key: mesh_places(mesh[index], mesh[key]))

@@ -104,7 +104,7 @@ def read_frame(
         applied: how it was drawn; None: what of the generator's change is seen is not told.
     Returns: None, where the frame has no face.
     """
-    index = inverted.crop_of(frame)
+    index = inverted.crops.of_frame(frame)
     if index is None:
         return None
     source = inverted.warm("seen", frame, lambda: see(inverted, frame, inverted.frame(frame)))

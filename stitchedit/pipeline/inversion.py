@@ -202,7 +202,7 @@ class Inversion:
         """
         asked = load_edits(edits)
         check_range(asked, force=force)
-        picture, index = self._read(frame), self.crop_of(frame)
+        picture, index = self._read(frame), self.crops.of_frame(frame)
         if index is None:
             return picture.rgb()
         still = still_edit(self, asked, chosen_regions(asked, regions))
@@ -218,7 +218,7 @@ class Inversion:
 
         Raises: ConfigError, for a frame that the clip has not or an unknown region.
         """
-        picture, index = self._read(frame), self.crop_of(frame)
+        picture, index = self._read(frame), self.crops.of_frame(frame)
         return picture.rgb() if index is None else tinted(self, picture, index, chosen_regions((), regions))
 
     def mask(self, frame: int, regions: str | Sequence[str]) -> FloatArray:
@@ -226,7 +226,7 @@ class Inversion:
 
         Raises: as `show_region`.
         """
-        index, chosen = self.crop_of(self._read(frame).index), chosen_regions((), regions)
+        index, chosen = self.crops.of_frame(self._read(frame).index), chosen_regions((), regions)
         if index is None:
             return np.zeros(self.tracks.frame_size[::-1], np.float32)
         shape = still_edit(self, (), chosen).shape(index)
@@ -238,11 +238,6 @@ class Inversion:
         doubtful = visibility_flags(self.tracks, self.crops, self.points)
         absent = [replace(run, why="no face") for run in absent_runs(self.tracks)]
         return sorted([*absent, *doubtful_runs(self.tracks, self.crops, doubtful)], key=lambda run: run.first)
-
-    def crop_of(self, frame: int) -> int | None:
-        """Which crop is of a frame; None: the frame has no face, or the clip not the frame."""
-        index = np.flatnonzero(self.crops.frames == frame)
-        return int(index[0]) if len(index) else None
 
     def _read(self, frame: int) -> Frame:
         """A frame of the source. Raises ConfigError, when there is none of this index."""

@@ -39,11 +39,6 @@ class RetouchedFace:
     points: FacePoints
     tracks: Tracks
 
-    def index(self, frame: int) -> int | None:
-        """Which crop is of a frame."""
-        found = np.flatnonzero(self.crops.frames == frame)
-        return int(found[0]) if len(found) else None
-
 
 def open_face(project: Project) -> RetouchedFace:
     """The face of a project. Raises ProjectError, StageMissing."""
@@ -85,7 +80,7 @@ def require_retouches(asked: Asked, faces: Sequence[RetouchedFace]) -> None:
         path = Path(file)
         require_frame(frame, faces)
         size, (width, height) = still_size(path), faces[0].tracks.frame_size
-        crops = sorted({face.crops.size for face in faces if face.index(frame) is not None})
+        crops = sorted({face.crops.size for face in faces if face.crops.of_frame(frame) is not None})
         if size != (width, height) and size not in {(side, side) for side in crops}:
             known = " or ".join(f"{side} x {side} (its crop)" for side in crops)
             raise ConfigError(
@@ -101,7 +96,7 @@ def require_frame(frame: int, faces: Sequence[RetouchedFace]) -> None:
     total = len(faces[0].tracks.state)
     if not 0 <= frame < total:
         raise ConfigError(f"there is no frame {frame} to retouch", f"the clip has frames 0 to {total - 1}")
-    if all(face.index(frame) is None for face in faces):
+    if all(face.crops.of_frame(frame) is None for face in faces):
         near = min((int(f) for face in faces for f in face.crops.frames), key=lambda other: abs(other - frame))
         raise ConfigError(f"frame {frame} has no face to carry a retouch along", f"the nearest with one is {near}")
 
@@ -125,7 +120,7 @@ def write_frame(
     source = some_frames(done.source, [frame])
     rgb = next(replace(done, source=source).composited()).edited.rgb_float()
     if crop:
-        face = next(face for face in faces if face.index(frame) is not None)
+        face = next(face for face in faces if face.crops.of_frame(frame) is not None)
         rgb = face_crop(rgb, face.crops.quads[_crop_index(face, frame)], face.crops.size)
     write_still(path, rgb, frame, done.name)
     return path
@@ -195,7 +190,7 @@ def retouched(
 
     def with_changes(frame: Frame) -> Frame:
         for face, own in zip(faces, carried, strict=True):
-            index = face.index(frame.index)
+            index = face.crops.of_frame(frame.index)
             change = None if own is None or index is None else own.change(index)
             if change is not None:
                 frame = _added(frame, *change)
@@ -217,7 +212,7 @@ def _painted(
     shown = ours.rgb_float()
     whole, quad, compared = painted.shape == shown.shape, np.zeros((4, 2), np.float32), shown
     if not whole:
-        face = next(f for f in faces if f.index(frame) is not None and painted.shape[0] == f.crops.size)
+        face = next(f for f in faces if f.crops.of_frame(frame) is not None and painted.shape[0] == f.crops.size)
         quad = face.crops.quads[_crop_index(face, frame)]
         compared = face_crop(shown, quad, face.crops.size)
     why = why_other(painted, compared)
@@ -248,7 +243,7 @@ def _uncropped(laid: FloatArray, quad: FloatArray, size: tuple[int, int]) -> tup
 
 
 def _crop_index(face: RetouchedFace, frame: int) -> int:
-    index = face.index(frame)
+    index = face.crops.of_frame(frame)
     assert index is not None, "the face is in the frame"
     return index
 
@@ -261,7 +256,7 @@ def _shared(
     places = np.stack([x, y], axis=-1)
     off = np.full((len(faces), *x.shape), np.inf)
     for number, face in enumerate(faces):
-        index = face.index(frame)
+        index = face.crops.of_frame(frame)
         if index is not None:
             off[number] = np.abs(to_crop(places, face.crops.quads[index]) - 0.5).max(axis=-1)
     nearest, inside = off.argmin(axis=0), off.min(axis=0) < 0.5
@@ -270,5 +265,5 @@ def _shared(
     for number, face in enumerate(faces):
         own = inside & (nearest == number)
         share = replace(empty, change=np.ascontiguousarray(np.where(own[..., None], change, 0)))
-        shares.append(None if face.index(frame) is None else share)
+        shares.append(None if face.crops.of_frame(frame) is None else share)
     return shares, int(((change != 0).any(axis=-1) & ~inside).sum())

@@ -359,7 +359,7 @@ class Session:
 
     def _seen(self, picture: ByteArray, view: View) -> ByteArray:
         clip = self._opened()
-        index = clip.crop_of(view.frame)
+        index = clip.crops.of_frame(view.frame)
         if view.seen == WHOLE or index is None:
             return picture
         quad = clip.crops.quads[index]

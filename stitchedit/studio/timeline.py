@@ -62,7 +62,7 @@ def _strip(clip: Inversion, sheet: Image.Image) -> None:
     places = WIDTH // STRIP_PX
     for place in range(places):
         frame = int((place + 0.5) * len(clip.tracks.state) / places)
-        index = clip.crop_of(frame)
+        index = clip.crops.of_frame(frame)
         if index is not None:
             picture = Image.fromarray(clip.crops.images[index])
             width = WIDTH / places

@@ -31,4 +31,4 @@ def test_the_deviations_of_channels_are_found_once_for_a_clip(
 
 
 def test_the_crop_of_a_frame(tiny_generator: StyleGAN2) -> None:
-    assert [opened(tiny_generator).crop_of(frame) for frame in (3, 4, 5)] == [0, None, 1]
+    assert [opened(tiny_generator).crops.of_frame(frame) for frame in (3, 4, 5)] == [0, None, 1]
