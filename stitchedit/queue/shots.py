@@ -18,7 +18,7 @@ from stitchedit.queue.batch import add_clip
 from stitchedit.queue.folder import Queue
 from stitchedit.queue.jobs import Job
 from stitchedit.video import VideoSource, means_pictures, open_video, usual_suffix
-from stitchedit.video.excerpts import SUFFIX, Excerpt, timecode_of, write_excerpts
+from stitchedit.video.excerpts import SUFFIX, Excerpt, write_excerpts
 from stitchedit.video.sequence_reader import SequenceSource
 
 _LONGEST = 40  # letters of a shot's name in file names
@@ -61,19 +61,19 @@ def plan_shots(cuts: CutList, handles: int) -> list[ShotClip]:
         handles: frames of the medium on each side beyond what is shown, as far as it has them.
     Raises: CannotOpen, where a medium cannot be read, or has not the frames of a shot.
     """
-    opened: dict[tuple[Path, Fraction], tuple[VideoSource, str]] = {}
+    opened: dict[tuple[Path, Fraction], VideoSource] = {}
     return [_planned(shot, handles, opened) for shot in cuts.shots]
 
 
-def _planned(shot: Shot, handles: int, opened: dict[tuple[Path, Fraction], tuple[VideoSource, str]]) -> ShotClip:
+def _planned(shot: Shot, handles: int, opened: dict[tuple[Path, Fraction], VideoSource]) -> ShotClip:
     pictures = means_pictures(shot.media)
     key = shot.media, shot.rate if pictures else Fraction(0)
     if key not in opened:
-        source = open_video(shot.media, shot.rate if pictures else None)
-        opened[key] = source, timecode_of(source)
-    source, code = opened[key]
+        opened[key] = open_video(shot.media, shot.rate if pictures else None)
+    source = opened[key]
     info, first = source.info, shot.media_start
     if first is None:
+        code = "" if pictures else info.start_timecode  # pictures are counted from their first one
         first = (timecode_seconds(code, shot.rate) if code else None) or Fraction(0)
     count = source.count() if pictures else _claimed(source)
     least = shot.frames(info.rate, count, first)

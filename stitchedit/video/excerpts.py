@@ -10,23 +10,22 @@ from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import av
 from av.container import Flags
 
 from stitchedit.errors import CannotEncode, CannotOpen, WouldReplace
-from stitchedit.files.atomic import PartFile, disk_error, sync_folder
+from stitchedit.files.atomic import PartFile, begin_folder, commit_folder, disk_error
 from stitchedit.progress import Progress
 from stitchedit.video.base import VideoInfo, VideoSource
 from stitchedit.video.container_patches import ROOM, describe_video, matroska_step_ns, set_matroska_step
 from stitchedit.video.decoder import close_container, open_container
 from stitchedit.video.encoder_choice import add_video, choose_encoding
-from stitchedit.video.file_reader import CodedFrame, FileSource
+from stitchedit.video.file_reader import CodedFrame
 from stitchedit.video.file_writer import exact_options
 from stitchedit.video.pixel_formats import convert
 from stitchedit.video.sequence_reader import SequenceSource
-from stitchedit.video.stream_copy import Ticks, start_timecode
+from stitchedit.video.stream_copy import Ticks
 
 SUFFIX = ".mkv"
 
@@ -39,20 +38,6 @@ class Excerpt:
     least: range  # those that must be there
     path: Path  # an .mkv, or a folder for pictures
     timecode: str = ""  # of its first frame, HH:MM:SS:FF; empty: none
-
-
-def timecode_of(source: VideoSource) -> str:
-    """The start time code of a clip's file, as HH:MM:SS:FF; empty, where it has none."""
-    if not isinstance(source, FileSource):
-        return ""
-    container = open_container(source.info.path)
-    try:
-        stream = container.streams.video[0]
-        told = {key.lower(): value for tags in (container.metadata, stream.metadata) for key, value in tags.items()}
-        code = told.get("timecode") or start_timecode(stream, source.info.timecode).get("timecode", "")
-        return str(code)
-    finally:
-        close_container(container)
 
 
 def write_excerpts(source: VideoSource, excerpts: Sequence[Excerpt], progress: Progress) -> None:
@@ -130,16 +115,14 @@ def _comment_of(path: Path) -> str:
 
 def _link(source: SequenceSource, excerpt: Excerpt) -> None:
     """A folder of the pictures, by hard links where the disk allows."""
-    part = excerpt.path.with_name(f".{excerpt.path.name}.{uuid4().hex[:8]}.part")
+    part = begin_folder(excerpt.path)
     try:
-        part.mkdir()
         for file in source.numbered.files[excerpt.frames.start : excerpt.frames.stop]:
             try:
                 os.link(file.resolve(), part / file.name)
             except OSError:
                 shutil.copyfile(file, part / file.name)
-        os.rename(part, excerpt.path)
-        sync_folder(excerpt.path.parent)
+        commit_folder(part, excerpt.path)
     except OSError as exc:
         raise disk_error(excerpt.path, exc) from exc
     finally:

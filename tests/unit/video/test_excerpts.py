@@ -12,7 +12,7 @@ from shots import write_shot
 from stitchedit.errors import CannotEncode, WouldReplace
 from stitchedit.progress import silent
 from stitchedit.video import VideoSource, open_video
-from stitchedit.video.excerpts import Excerpt, timecode_of, write_excerpts
+from stitchedit.video.excerpts import Excerpt, write_excerpts
 
 CLIP = Path(__file__).parents[2] / "data" / "demo.mp4"  # 48 frames
 
@@ -41,7 +41,7 @@ def test_parts_have_the_samples_and_times_of_their_frames(tmp_path: Path) -> Non
         assert times[1] == pytest.approx(1 / 24, abs=1e-5)
         assert (made.info.rate, made.info.pix_fmt, made.info.audio_streams) == (24, source.info.pix_fmt, 0)
         assert (made.info.colour, made.info.size_bytes > 0) == (source.info.colour, True)
-        assert timecode_of(made) == part.timecode
+        assert made.info.start_timecode == part.timecode
 
 
 def excerpts(path: Path, *spans: tuple[int, int]) -> Sequence[Excerpt]:
@@ -79,7 +79,7 @@ def test_pictures_stay_the_same_files(tmp_path: Path) -> None:
     write_excerpts(source, [part], silent)
     assert sorted(path.name for path in part.path.iterdir()) == [f"frame.{n:04d}.png" for n in (102, 103, 104)]
     assert (part.path / "frame.0102.png").samefile(tmp_path / "shot" / "frame.0102.png")
-    assert timecode_of(source) == ""
+    assert source.info.start_timecode == ""
     with pytest.raises(WouldReplace):
         write_excerpts(source, excerpts(part.path, (0, 4)), silent)
     with pytest.raises(CannotEncode, match="the clip ends at 5"):
