@@ -15,7 +15,7 @@ import numpy as np
 
 from stitchedit.config import FOLDS, HAIR, NECK, SHAPE
 from stitchedit.faces.mesh_topology import face_axes
-from stitchedit.image.smoothing import smoothstep, wide_blur
+from stitchedit.image.smoothing import luma, smoothstep, wide_blur
 from stitchedit.masks.weight_maps import face_mask
 from stitchedit.types import ByteArray, FloatArray
 
@@ -25,7 +25,6 @@ _FADE = 1 / 100  # of the crop's side, of the border between face and hair
 # A neck lies below the jaw's corners and is hardly wider than the face, in heights of the face from chin to forehead.
 _JAW, _JAW_FADE, _WIDTH, _WIDTH_FADE = 0.3, 0.16, 0.62, 0.12
 _SKIN_LIKE = np.array([25.0, 10.0, 12.0], np.float32)  # difference to the face in CIELAB that a neck's skin may have
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 class PartMasks(NamedTuple):
@@ -67,7 +66,7 @@ def part_change(part: str, whole: FloatArray, shape: FloatArray, masks: PartMask
     rest = whole - shape
     if part in (HAIR, NECK):
         return (masks.hair if part == HAIR else masks.neck)[..., None] * rest
-    light = np.asarray(rest @ _LUMA, np.float32)[..., None]
+    light = luma(rest)
     folds = masks.face[..., None] * np.repeat(light - wide_blur(light, len(light) * FOLD_SIGMA), 3, axis=-1)
     return folds if part == FOLDS else masks.face[..., None] * rest - folds
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from stitchedit.image.optical_flow import places_along, sample, smooth_flow
 from stitchedit.image.similarity import OTHER, same_structure
-from stitchedit.image.smoothing import wide_blur
+from stitchedit.image.smoothing import luma, wide_blur
 from stitchedit.types import FloatArray
 
 OTHER_EYES = 4.0  # times that in the eyes
@@ -23,7 +23,6 @@ OWN_LIPS = 0.7  # part of the lips' colour that is, where an edit is not meant t
 OWN_SKIN = 0.7  # likewise of the skin's colour and of the light on it
 SKIN_SIGMA = 1 / 24  # of the crop's side: finer differences of colour (spots, folds) are the edit's
 LIGHT_SIGMA = 1 / 12  # likewise of light (folds, a beard's shadow)
-_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def carried(
@@ -69,20 +68,14 @@ def carried(
     if skin is not None:
         # Beyond `inside` and gently, for stitching to meet: else a dull ring is left there, or a line at its edge.
         weight = skin[..., None]
-        light = _near(_light(change) * weight, LIGHT_SIGMA) / np.maximum(_near(weight, LIGHT_SIGMA), 1e-3)
+        light = _near(luma(change) * weight, LIGHT_SIGMA) / np.maximum(_near(weight, LIGHT_SIGMA), 1e-3)
         missed += _colour(_near(change * weight, SKIN_SIGMA)) + _near(weight, SKIN_SIGMA) * light
     return missed
 
 
-def _light(change: FloatArray) -> FloatArray:
-    """[S, S, 1], what of a change [S, S, 3] is light."""
-    light: FloatArray = (change @ _LUMA)[..., None]
-    return light
-
-
 def _colour(change: FloatArray) -> FloatArray:
-    """[S, S, 3], the rest of it."""
-    colour: FloatArray = change - _light(change)
+    """[S, S, 3], what of a change is not light."""
+    colour: FloatArray = change - luma(change)
     return colour
 
 

@@ -13,7 +13,7 @@ from stitchedit.evaluation.clip_versions import Places, Take
 from stitchedit.evaluation.frame_passes import edited_frames
 from stitchedit.faces.alignment import crop
 from stitchedit.pipeline.face_edit import MOVES, edit_digest
-from stitchedit.pipeline.frame_reading import generator_change
+from stitchedit.pipeline.frame_reading import generator_change, note_seen
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.pipeline.source_detail import softened
 from stitchedit.project import artefacts
@@ -55,9 +55,8 @@ def made_and_seen(moves: Moves, edit: Take, source: Take, places: Places, tick: 
         quad = crops.quads[row]
         seen = crop(rgb, quad, crops.size).astype(np.float32) - crop(own, quad, crops.size)
         made = generator_change(moves.tuned, moves.edited, row, moves.codes)
-        inside = np.clip(0.5 - places.shapes[row].distance(crops.size), 0, 1).astype(np.float32)
         shown = places.crop_mask(row)
-        kept.add(seen, shown[..., None] * made, inside)
+        note_seen(kept, seen, made, places.shapes[row], shown)
         outside.append(metrics.outside_change(made, shown))
         tick(row + 1)
     return {"retention": np.array(list(kept.of_band().values()), np.float32), "outside": np.array(outside, np.float32)}

@@ -1,4 +1,4 @@
-"""Smooth ramps, and means that respect the edges of a picture."""
+"""Smooth ramps, what of colour is light, and means that respect the edges of a picture."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import numpy as np
 
 from stitchedit.types import FloatArray
 
+_LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 ENOUGH = 5.0  # pixels of sigma: a blur of more is done in a smaller picture
 
 
@@ -17,6 +18,12 @@ def smoothstep(t: FloatArray) -> FloatArray:
     t = np.clip(t, 0.0, 1.0)
     smooth: FloatArray = (t * t * (3.0 - 2.0 * t)).astype(np.float32)
     return smooth
+
+
+def luma(picture: FloatArray) -> FloatArray:
+    """[.., 1], what of RGB [.., 3], or of a change of it, is light. Source: ITU-R BT.601."""
+    light: FloatArray = (picture @ _LUMA)[..., None]
+    return light
 
 
 def wide_blur(picture: FloatArray, sigma: float) -> FloatArray:

@@ -15,7 +15,9 @@ from stitchedit.editing.edits import Edits, chosen_regions
 from stitchedit.faces.alignment import crop
 from stitchedit.faces.detectors import embed, face_box, landmarks
 from stitchedit.faces.rulers import Ruler, ruler_of
+from stitchedit.masks.region_shape import Shape
 from stitchedit.pipeline.inversion import Inversion
+from stitchedit.pipeline.source_detail import unedited
 from stitchedit.pipeline.still_edit import still_edit
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
@@ -88,9 +90,18 @@ def generator_change(tuned: Inversion, edited: Inversion, index: int, codes: Edi
         edited: the same clip with its generator as the edit had it.
         index: of the crop.
     """
-    after, before = edited.synthesized(index, codes), tuned.warm("levels", index, lambda: tuned.synthesized(index))
-    change: FloatArray = (after.clamp(-1, 1) - before.clamp(-1, 1))[0].permute(1, 2, 0).cpu().numpy()
-    return change * np.float32(127.5)
+    before = unedited(tuned, index, tuned.crops.size).clip(-1, 1)
+    after: FloatArray = edited.synthesized(index, codes)[0].clamp(-1, 1).permute(1, 2, 0).cpu().numpy()
+    change: FloatArray = (after - before) * np.float32(127.5)
+    return change
+
+
+def note_seen(kept: metrics.Retention, seen: FloatArray, made: FloatArray, shape: Shape, shown: FloatArray) -> None:
+    """Count a crop in: what the video changes of it, `seen`, and the generator, `made`, each [S, S, 3] in one unit.
+
+    Args: shown: [S, S] in 0..1, how much of the edit each pixel shows; `shape`: what is edited, inside of which counts.
+    """
+    kept.add(seen, shown[..., None] * made, np.clip(0.5 - shape.distance(len(shown)), 0, 1).astype(np.float32))
 
 
 def read_frame(
@@ -133,6 +144,6 @@ def _retention(
     still = still_edit(inverted, applied.edits, chosen_regions(applied.edits, applied.regions))
     own, edited = (crop(picture, quad, size).astype(np.float32) for picture in pictures)
     made, shape = generator_change(inverted, still.inverted, index, inverted.moved(applied.edits)), still.shape(index)
-    kept, inside = metrics.Retention(), np.clip(0.5 - shape.distance(size), 0, 1).astype(np.float32)
-    kept.add(edited - own, crop_alpha(shape, size)[..., None] * made, inside)
+    kept = metrics.Retention()
+    note_seen(kept, edited - own, made, shape, crop_alpha(shape, size))
     return kept.of_band()

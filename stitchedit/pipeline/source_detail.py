@@ -36,7 +36,8 @@ def source_detail(
 
     def detail(index: int, edited: Tensor, inside: FloatArray | None = None) -> Tensor:
         size = int(edited.shape[-1])
-        source, before = inverted.warm("before", (index, size), lambda: _unedited(inverted, index, size))
+        source = inverted.warm("source", (index, size), lambda: _picture(inverted.batches.images([index], size)))
+        before = unedited(inverted, index, size)
         masks = inverted.warm("masks", (index, size), lambda: _masks(inverted.points.points[index], size))
         lips, skin = None, None
         own_eyes = np.asarray(OWN_EYES * (own * masks.eyes + (1 - own) * masks.openings), np.float32)
@@ -62,9 +63,9 @@ def _masks(mesh: FloatArray, size: int) -> _Masks:
     return _Masks(eyes_map(mesh, size), opening_map(mesh, size), lips_map(mesh, size), face_mask(mesh, size))
 
 
-def _unedited(inverted: Inversion, index: int, size: int) -> tuple[FloatArray, FloatArray]:
-    """A crop and what the tuned generator draws of it, each [S, S, 3] in [-1, 1]."""
-    return _picture(inverted.batches.images([index], size)), _picture(inverted.synthesized(index, size=size))
+def unedited(inverted: Inversion, index: int, size: int) -> FloatArray:
+    """What the generator draws of a crop, [S, S, 3] in [-1, 1]; those looked at last are kept."""
+    return inverted.warm("before", (index, size), lambda: _picture(inverted.synthesized(index, size=size)))
 
 
 def _picture(image: Tensor) -> FloatArray:

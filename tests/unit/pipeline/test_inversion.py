@@ -1,17 +1,15 @@
-from types import SimpleNamespace
-
 import numpy as np
 import pytest
 
 from stitchedit.editing.direction import Direction
 from stitchedit.pipeline import inversion
 from stitchedit.stylegan2 import StyleGAN2
-from stitchedit.types import Latents
+from stitchedit.types import Crops, Latents
 
 
 def opened(generator: StyleGAN2) -> inversion.Inversion:
     """Two crops, of the frames 3 and 5."""
-    crops = SimpleNamespace(frames=np.array([3, 5]), size=128)
+    crops = Crops(np.array([3, 5]), np.zeros((2, 4, 2), np.float32), [], 128)
     latents = Latents(np.zeros((2, 1, generator.w_dim), np.float32))
     return inversion.Inversion(None, None, None, crops, None, latents, generator)  # type: ignore[arg-type]
 
