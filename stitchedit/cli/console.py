@@ -47,6 +47,11 @@ Region = Annotated[
     list[str] | None,
     typer.Option(help=f"What may change: {either(REGIONS)}; may be repeated.", show_default="that of the direction"),
 ]
+ProjectPlace = Annotated[Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")]
+EditName = Annotated[
+    str | None,
+    typer.Argument(help="An edit of it by name, such as age+2, or the video it wrote.", show_default="the only one"),
+]
 DIRECTION = "Name, part (age.folds), file of an edit, FILE#COMPONENT[:FIRST:END], or s:LAYER:CHANNEL"
 Directions = Annotated[list[str] | None, typer.Option("--direction", help=f"{DIRECTION}; may be repeated.")]
 Strengths = Annotated[
@@ -139,6 +144,8 @@ def running(verbose: bool) -> Iterator[Progress]:
     logging.raiseExceptions = False  # a line that cannot be shown is no reason for a traceback
     logger = logging.getLogger("stitchedit")
     handler.setLevel(logging.DEBUG if verbose else logging.INFO)
+    for before in logger.handlers:  # of another run in this process, whose log file would stay open
+        before.close()
     logger.handlers[:] = [handler, ProjectLog()]
     logger.setLevel(logging.DEBUG)
     if not console.is_terminal:
