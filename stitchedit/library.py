@@ -38,10 +38,9 @@ from stitchedit.editing.strength_range import check_range
 from stitchedit.errors import ConfigError
 from stitchedit.faces.tracking import track_faces
 from stitchedit.files.locks import released_at_end
-from stitchedit.pipeline import calibration, edit_clip, invert_clip
+from stitchedit.pipeline import calibration, edit_clip, edit_layers, invert_clip
 from stitchedit.pipeline.clip_sheets import Portrait, portraits
-from stitchedit.pipeline.done_edit import find_edit, load_edit
-from stitchedit.pipeline.edit_layers import LayersSummary, usual_folder, write_edit_layers
+from stitchedit.pipeline.edit_layers import LayersSummary
 from stitchedit.pipeline.import_stit import adopt
 from stitchedit.pipeline.inversion import Inversion, load_inversion
 from stitchedit.pipeline.multi_face import iter_rgb
@@ -227,11 +226,8 @@ def export_layers(
     Raises: ProjectError, ConfigError, VideoError, OutputError.
     """
     with _project_of(clip) as opened:
-        name = find_edit(opened, None if edit is None else str(edit))
-        opened.take_edit(name)
-        place = usual_folder(opened, name, scale) if folder is None else Path(folder)
-        done = load_edit(opened, name, progress)
-        return write_edit_layers(done, place, scale=scale, overwrite=overwrite, progress=progress)
+        name, place = None if edit is None else str(edit), None if folder is None else Path(folder)
+        return edit_layers.export_layers(opened, name, place, scale=scale, overwrite=overwrite, progress=progress)
 
 
 def preview(

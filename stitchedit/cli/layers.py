@@ -7,19 +7,12 @@ from typing import Annotated
 
 import typer
 
-from stitchedit.cli.console import Json, Verbose, keep_memory, report, running
+from stitchedit.cli.console import EditName, Json, ProjectPlace, Verbose, keep_memory, report, running
 
 
 def layers(
-    project: Annotated[
-        Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
-    ] = None,
-    edit: Annotated[
-        str | None,
-        typer.Argument(
-            help="An edit of it by name, such as age+2, or the video it wrote.", show_default="the only one"
-        ),
-    ] = None,
+    project: ProjectPlace = None,
+    edit: EditName = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="The folder.", show_default="CLIP.EDIT.layers")
     ] = None,
@@ -36,20 +29,13 @@ def layers(
 
     Nothing is stitched again. docs/layers.md says what adds up to what, and in which programs.
     """
-    from stitchedit.pipeline.edit_layers import require_scale
-
-    require_scale(scale)
     from stitchedit.project.folder import open_project
 
     keep_memory()
-    from stitchedit.pipeline.done_edit import find_edit, load_edit
-    from stitchedit.pipeline.edit_layers import usual_folder, write_edit_layers
+    from stitchedit.pipeline.edit_layers import export_layers, require_scale
 
+    require_scale(scale)
     with running(verbose) as progress:
         opened = open_project(project)
-        name = find_edit(opened, edit)
-        opened.take_edit(name)
-        folder = output or usual_folder(opened, name, scale)
-        done = load_edit(opened, name, progress)
-        summary = write_edit_layers(done, folder, scale=scale, overwrite=overwrite, progress=progress)
+        summary = export_layers(opened, edit, output, scale=scale, overwrite=overwrite, progress=progress)
     report(summary.as_json(), summary.lines(), json_)

@@ -33,6 +33,7 @@ from stitchedit.cli.console import (
     FromText,
     Json,
     Preset,
+    ProjectPlace,
     Region,
     Source,
     Strengths,
@@ -223,9 +224,7 @@ def invert(
 
 @app.command()
 def edit(
-    project: Annotated[
-        Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
-    ] = None,
+    project: ProjectPlace = None,
     source: Source = None,
     direction: Directions = None,
     strength: Strengths = None,
@@ -362,9 +361,7 @@ def edit(
 
 @app.command()
 def preview(
-    project: Annotated[
-        Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
-    ] = None,
+    project: ProjectPlace = None,
     source: Source = None,
     direction: Annotated[str, typer.Option(help=f"{DIRECTION}.")] = "age",
     strength: Annotated[

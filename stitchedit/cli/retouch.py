@@ -7,19 +7,12 @@ from typing import Annotated
 
 import typer
 
-from stitchedit.cli.console import Json, Verbose, keep_memory, report, running
+from stitchedit.cli.console import EditName, Json, ProjectPlace, Verbose, keep_memory, report, running
 
 
 def retouch(
-    project: Annotated[
-        Path | None, typer.Argument(help="Project folder, or its clip.", show_default="newest here")
-    ] = None,
-    edit: Annotated[
-        str | None,
-        typer.Argument(
-            help="An edit of it by name, such as age+2, or the video it wrote.", show_default="the only one"
-        ),
-    ] = None,
+    project: ProjectPlace = None,
+    edit: EditName = None,
     frame: Annotated[int, typer.Option(min=0, help="Which one, 0 is the first.")] = 0,
     crop: Annotated[bool, typer.Option("--crop", help="Only the crop of the face, upright.")] = False,
     output: Annotated[

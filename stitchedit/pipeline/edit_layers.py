@@ -23,7 +23,7 @@ from stitchedit.files.disk_space import require_disk_space
 from stitchedit.files.utf8_path import as_text
 from stitchedit.image.resample import inverse
 from stitchedit.pipeline.comp_scripts import Shot, layer_file, scripts_of
-from stitchedit.pipeline.done_edit import DoneEdit
+from stitchedit.pipeline.done_edit import DoneEdit, find_edit, load_edit
 from stitchedit.pipeline.face_edit import read_log
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
@@ -98,6 +98,29 @@ def require_scale(scale: float) -> None:
     """Raises ConfigError, for what is no factor of an edit's change."""
     if not 0 <= scale <= MOST_SCALE:
         raise ConfigError(f"--scale is {scale:g}", f"give a number from 0 to {MOST_SCALE:g}; 1 is the edit as it is")
+
+
+def export_layers(
+    project: Project,
+    edit: str | None = None,
+    folder: Path | None = None,
+    *,
+    scale: float = 1.0,
+    overwrite: bool = False,
+    progress: Progress = silent,
+) -> LayersSummary:
+    """Write the layers of an edit that a project holds.
+
+    Args:
+        edit: see `find_edit`; folder: None: `usual_folder`.
+    Raises: ProjectError, and what `write_edit_layers` raises; InUse, while another process makes this edit.
+    """
+    require_scale(scale)
+    name = find_edit(project, edit)
+    project.take_edit(name)
+    done = load_edit(project, name, progress)
+    place = folder or usual_folder(project, name, scale)
+    return write_edit_layers(done, place, scale=scale, overwrite=overwrite, progress=progress)
 
 
 def write_edit_layers(
