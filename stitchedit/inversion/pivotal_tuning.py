@@ -95,8 +95,7 @@ def tune(
         pick = run.pick(config, seed)
         now = coarse if step < config.coarse_part * config.steps else size
         work = partial(_losses_and_picture, generator, now, perceptual, config)
-        weight = batches.weights([pick], now) if config.weighted else None
-        inputs = [codes[pick], batches.images([pick], now), *([] if weight is None else [weight])]
+        inputs = [codes[pick], *_targets(batches, pick, now, config)]
         optimizer.zero_grad()
         if device.type == "cuda" and frozen is None:
             if now not in recorded:
@@ -147,6 +146,12 @@ def _losses_and_picture(
     return torch.stack([config.l2_weight * l2.mean() + config.perceptual_weight * look, l2.mean(), look]), image
 
 
+def _targets(batches: Batches, index: int, size: int, config: TuneConfig) -> list[Tensor]:
+    """What a frame's picture is compared with: its crop and, where it is `weighted`, how much each pixel counts."""
+    weight = batches.weights([index], size) if config.weighted else None
+    return [batches.images([index], size), *([] if weight is None else [weight])]
+
+
 def mean_loss(
     generator: Generator,
     latents: Latents,
@@ -162,9 +167,8 @@ def mean_loss(
     with torch.no_grad():
         for k in frames:
             code = torch.from_numpy(latents.ws[k]).to(generator.w_avg.device)
-            weight = batches.weights([k], size) if config.weighted else None
-            args = (code, batches.images([k], size)) if weight is None else (code, batches.images([k], size), weight)
-            losses.append(float(_losses_and_picture(generator, size, perceptual, config, *args)[0][0]))
+            targets = _targets(batches, k, size, config)
+            losses.append(float(_losses_and_picture(generator, size, perceptual, config, code, *targets)[0][0]))
     return float(np.mean(losses))
 
 
