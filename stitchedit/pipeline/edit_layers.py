@@ -28,7 +28,7 @@ from stitchedit.pipeline.face_edit import read_log
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import Project
 from stitchedit.provenance.manifest import TAG, notice
-from stitchedit.video import SequenceSource, means_pictures, usual_output
+from stitchedit.video import SequenceSource, beside
 from stitchedit.video.exr import ExrFrame
 from stitchedit.video.layer_files import code_attribute, write_layers
 from stitchedit.video.timecode import frames_of, timecode_at
@@ -73,9 +73,7 @@ class LayersSummary:
 
 def usual_folder(project: Project, name: str, scale: float = 1.0) -> Path:
     """Where layers go unless it is told: `CLIP.EDIT.layers` beside the clip."""
-    output = usual_output(project.source, name)
-    stem = output.name if means_pictures(project.source) else output.name.removesuffix(output.suffix)
-    return output.with_name(f"{stem}{'' if scale == 1 else f'.x{scale:g}'}.layers")
+    return beside(project.source, f"{name}{'' if scale == 1 else f'.x{scale:g}'}.layers")
 
 
 def require_layers_place(folder: Path, overwrite: bool) -> None:

@@ -22,7 +22,7 @@ from stitchedit.pipeline.multi_face import open_faces
 from stitchedit.project import artefacts
 from stitchedit.project.folder import Project
 from stitchedit.types import Crops, FacePoints, FloatArray, Tracks
-from stitchedit.video import Frame, VideoSource, means_pictures, paste, usual_output
+from stitchedit.video import Frame, VideoSource, beside, paste
 from stitchedit.video.still_files import read_still, still_frame, still_size, write_still
 
 HINT = "paint over the frame that `stitchedit retouch` gives"
@@ -114,7 +114,7 @@ def write_frame(
     projects = open_faces(done.project)
     faces = [open_face(projects[face.number - 1]) for face in done.faces]
     require_frame(frame, faces)
-    path = output or _usual_picture(done, frame)
+    path = output or beside(done.project.source, f"{done.name}.frame{frame}.exr")
     if os.path.lexists(path) and not overwrite:
         raise WouldReplace(path, "it may be painted on", "choose another name with -o, or give --overwrite")
     source = some_frames(done.source, [frame])
@@ -124,12 +124,6 @@ def write_frame(
         rgb = face_crop(rgb, face.crops.quads[_crop_index(face, frame)], face.crops.size)
     write_still(path, rgb, frame, done.name)
     return path
-
-
-def _usual_picture(done: DoneEdit, frame: int) -> Path:
-    place = usual_output(done.project.source, f"{done.name}.frame{frame}")
-    stem = place.name if means_pictures(done.project.source) else place.name.removesuffix(place.suffix)
-    return place.with_name(f"{stem}.exr")
 
 
 def some_frames(source: VideoSource, wanted: Iterable[int]) -> VideoSource:

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from stitchedit.video.sequence_reader import open_sequence as open_sequence
     from stitchedit.video.sequence_writer import SequenceWriter as SequenceWriter
     from stitchedit.video.writers import Written as Written
+    from stitchedit.video.writers import beside as beside
     from stitchedit.video.writers import foretold as foretold
     from stitchedit.video.writers import try_output as try_output
     from stitchedit.video.writers import try_writing as try_writing
@@ -71,6 +72,7 @@ _HOME = {
     "VideoWriter": "file_writer",
     "View": "base",
     "Written": "writers",
+    "beside": "writers",
     "foretold": "writers",
     "means_pictures": "sequence_names",
     "open_file": "file_reader",

@@ -140,10 +140,16 @@ def usual_output(source: Path, name: str, *, lossless: bool = False, codec: str 
 
     The clip's own file ending is kept, where videos like it are written; else it is one whose format holds everything.
     """
+    place = beside(source, name)
     if means_pictures(source):
-        return source.with_name(f"{plain_name(source)}.{name}")
+        return place
     suffix = ".mkv" if lossless else ".mov" if codec in PROFESSIONAL else usual_suffix(source)
-    return source.with_name(f"{source.stem}.{name}{suffix}")
+    return place.with_name(place.name + suffix)
+
+
+def beside(source: Path, name: str) -> Path:
+    """`CLIP.NAME` beside a clip, for a folder or a file with the ending that `name` has."""
+    return source.with_name(f"{plain_name(source) if means_pictures(source) else source.stem}.{name}")
 
 
 def usual_suffix(path: Path) -> str:
