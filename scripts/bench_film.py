@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
@@ -37,7 +36,7 @@ def tasks_of(shots: int) -> list[Task]:
     people = tuple(PersonRow(n, "", 0, (("age", "2"),), (), ()) for n in range(1, PERSONS + 1))
     planned = tuple(PlannedShot(Shot(n, 24 * n - 24, 24 * n - 1), (1 + n % PERSONS,)) for n in range(1, shots + 1))
     plan = FilmPlan(Path("film.mp4"), "", Fraction(24), "", "", FilmSettings(), people, planned)
-    return edit_tasks(replace(plan), "")
+    return edit_tasks(plan, "")
 
 
 def timed(run: Callable[[], list[Outcome]]) -> float:
@@ -77,7 +76,7 @@ def main() -> None:
                 if by == "Ray"
                 else timed(partial(run_processes, str(asked.seconds), tasks, workers, lambda outcome: None, do=sleep))
             )
-            alone.setdefault(by, took * min(1, workers))
+            alone.setdefault(by, took)
             bound = max(work / workers, least)
             beside = 1000 * (took - bound) * workers / len(tasks)
             print(f"| {workers} | {by} | {took:.2f} | {bound:.2f} | {alone[by] / took:.2f} | {beside:.0f} |")

@@ -104,15 +104,13 @@ def edit_tasks(plan: FilmPlan, generator_sha256: str) -> list[Task]:
         shots = plan.frames_of(person.number)
         if shots:
             tasks += _person_tasks(plan, person.number, shots, learning)
-    people = {task.name for task in tasks}
-    regions = " ".join(str(r) for p in plan.persons for r in (p.edits, p.regions))
     for planned, faces in plan.edited():
         number, who = planned.shot.number, sorted({person for _, person in faces})
         learned = [f"{names.person_project(p)}/generator.safetensors" for p in who]
         tuned = Task(
             f"tune/{number:04d}",
             learning | {"faces": str(faces), "frames": f"{planned.shot.first}-{planned.shot.last}"},
-            needs=tuple(f"learn/{p}" for p in who if f"learn/{p}" in people),
+            needs=tuple(f"learn/{p}" for p in who),
             reads=(names.shot(number), names.faces(number), *learned, *map(names.learned, who)),
             writes=(names.shot_project(number),),
             results=(f"{names.shot_project(number)}/generator.safetensors",),
@@ -120,7 +118,7 @@ def edit_tasks(plan: FilmPlan, generator_sha256: str) -> list[Task]:
         )
         done = Task(
             f"edit/{number:04d}",
-            common | inputs_of(replace(settings.edit(), edits=())) | {"regions": regions},
+            common | inputs_of(replace(settings.edit(), edits=())) | {"regions": _all_wishes(plan)},
             needs=(tuned.name, *(f"solve/{p}" for p in who)),
             reads=(names.shot(number), names.shot_project(number), *map(names.strengths, who)),
             writes=(names.edited(number),),
@@ -147,16 +145,20 @@ def _person_tasks(
     )
     row = plan.person(person)
     asked = {"edits": str(row.edits), "calibrated": str(plan.settings.calibrated), "version": VERSION}
-    everybody = " ".join(str(r) for p in plan.persons for r in (p.edits, p.regions))
     solve = Task(
         f"solve/{person}",
-        asked | {"regions": everybody},
+        asked | {"regions": _all_wishes(plan)},
         needs=(learn.name,),
         reads=(f"people/{person}",),
         writes=(names.strengths(person),),
         results=(names.strengths(person),),
     )
     return [learn, solve]
+
+
+def _all_wishes(plan: FilmPlan) -> str:
+    """What may change follows what all persons need, together."""
+    return " ".join(str(wish) for person in plan.persons for wish in (person.edits, person.regions))
 
 
 def fingerprints(tasks: Sequence[Task]) -> dict[str, dict[str, str]]:

@@ -21,7 +21,9 @@ from stitchedit.errors import ProjectError
 from stitchedit.files.hashing import known_sha256
 from stitchedit.film.toml_files import read_toml, value_of, write_toml
 from stitchedit.image.contact_sheet import spread
+from stitchedit.inversion.crop_batches import Batches
 from stitchedit.inversion.pivotal_tuning import mean_loss
+from stitchedit.masks.weight_maps import look_map
 from stitchedit.models import loading
 from stitchedit.models.perceptual import Perceptual
 from stitchedit.pipeline.invert_clip import EncodedFace, invert_face
@@ -88,7 +90,7 @@ def learn_person(face: TrackedFace, plan: InvertPlan, perceptual: Perceptual, pr
     encoded = encoded_face(face.project, plan)
     artefacts.load_into(face.project.generator, generator)
     loss = _loss(encoded, own, perceptual)
-    return Learned(tuning_steps(face.project), loss)
+    return Learned(face.project.tuning_steps, loss)
 
 
 def tune_shot(
@@ -103,23 +105,14 @@ def tune_shot(
     artefacts.load_into(start, generator)
     own = replace(plan, generator=generator, start=known_sha256(start), precision=PRECISION)
     invert_face(face, own, perceptual, progress=progress, budget=partial(_budget, own, perceptual, learned))
-    return tuning_steps(face.project)
+    return face.project.tuning_steps
 
 
 def encoded_face(project: Project, plan: InvertPlan) -> EncodedFace:
     """A finished face as it ended: crops, and the pivots that go with the tuned generator."""
-    from stitchedit.inversion.crop_batches import Batches
-    from stitchedit.masks.weight_maps import look_map
-
     crops, points = artefacts.load_crops(project.crops)
     batches = Batches(crops, look_map(points), plan.device)
     return EncodedFace(crops, batches, artefacts.load_latents(project.pivots, plan.generator, len(crops.frames)))
-
-
-def tuning_steps(project: Project) -> int:
-    """How many steps a finished tuning took."""
-    told = str(project.records.data.get("notes", {}).get("tuning", "")).split(" ")[0]
-    return int(told) if told.isdecimal() else 0
 
 
 def steps_needed(alone: int, before: float, learned: float) -> int:

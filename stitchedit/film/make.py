@@ -25,6 +25,7 @@ from stitchedit.film.plan import FilmPlan, FilmSettings, PlannedShot, read_plan,
 from stitchedit.film.shot_files import put_back
 from stitchedit.film.stages import film_regions
 from stitchedit.models import weights
+from stitchedit.pipeline.edit_clip import told_of
 from stitchedit.progress import Progress, silent
 from stitchedit.project.records import Records, fingerprint_of
 from stitchedit.provenance.manifest import notice, sealer
@@ -189,16 +190,11 @@ def put_together(plan: FilmPlan, folder: FilmFolder, output: Output, progress: P
     seal = None if output.metadata_only else sealer(output.path, plan.film, said, plan.sha256)
     make_folder(output.path.parent)
     total = plan.shots[-1].shot.last + 1
-
-    def counted(frames: Any) -> Any:
-        for frame in frames:
-            yield frame
-            progress("join", frame.index + 1, total)
-
+    frames = told_of(put_back(source, edited, shots), "join", total, progress)
     written = write_video(
         output.path,
         source,
-        counted(put_back(source, edited, shots)),
+        frames,
         lossless=output.lossless,
         audio=output.audio,
         metadata=notice(said),
@@ -244,7 +240,7 @@ def _is_own(records: Records, output: Output) -> bool:
 
 def tuned_steps(plan: FilmPlan, folder: FilmFolder) -> int:
     """Steps of tuning that finished tasks took."""
-    from stitchedit.film.learning import Learned, tuning_steps
+    from stitchedit.film.learning import Learned
     from stitchedit.project.folder import Project
 
     learned = [folder.at(names.learned(person.number)) for person in plan.persons]
@@ -254,5 +250,5 @@ def tuned_steps(plan: FilmPlan, folder: FilmFolder) -> int:
             root = folder.at(names.shot_project(planned.shot.number))
             own = root if place == 1 else root / "persons" / str(place)
             if (own / "project.toml").is_file():
-                total += tuning_steps(Project.look(own))
+                total += Project.look(own).tuning_steps
     return total

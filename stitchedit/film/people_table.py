@@ -56,7 +56,7 @@ def table_of(people: Sequence[Person]) -> list[PersonRow]:
 def read_table(path: Path) -> list[PersonRow]:
     """Raises ProjectError, ConfigError."""
     rows = [
-        _row(entry, f"{path}, person {at}")
+        person_row(entry, f"{path}, person {at}")
         for at, entry in enumerate(tables_of(read_toml(path), "person", str(path)), 1)
     ]
     numbers = [row.number for row in rows]
@@ -134,7 +134,8 @@ def find_rows(rows: Sequence[PersonRow], who: Sequence[str]) -> list[int]:
     return sorted(set(found))
 
 
-def _row(entry: dict[str, Any], where: str) -> PersonRow:
+def person_row(entry: dict[str, Any], where: str) -> PersonRow:
+    """A row of a table of TOML. Raises ProjectError, ConfigError."""
     edits, faces = value_of(entry, "edits", list, where, []), value_of(entry, "faces", list, where, [])
     if not all(isinstance(e, list) and len(e) == 2 and all(isinstance(part, str) for part in e) for e in edits):
         raise ProjectError(f"{where}: edits = {edits!r}", 'give [["age", "-2"]]')

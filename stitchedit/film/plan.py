@@ -12,7 +12,7 @@ from typing import Any
 
 from stitchedit.config import EditConfig, InvertConfig, edit_preset, invert_preset, united
 from stitchedit.errors import ProjectError
-from stitchedit.film.people_table import PersonRow, _row
+from stitchedit.film.people_table import PersonRow, person_row
 from stitchedit.film.shots import Shot
 from stitchedit.film.toml_files import read_toml, tables_of, value_of, write_toml
 
@@ -145,7 +145,7 @@ def read_plan(path: Path) -> FilmPlan:
     if data.get("schema") != SCHEMA:
         raise ProjectError(f"{path} has schema {data.get('schema')!r}, this stitchedit knows {SCHEMA}", "remove it")
     film, where = value_of(data, "film", dict, str(path)), f"{path}, film"
-    persons = tuple(_row(entry, f"{path}, person") for entry in tables_of(data, "person", str(path)))
+    persons = tuple(person_row(entry, f"{path}, person") for entry in tables_of(data, "person", str(path)))
     for person in persons:
         united(person.regions or None)
     shots = tuple(_shot(entry, f"{path}, shot {k}") for k, entry in enumerate(tables_of(data, "shot", str(path)), 1))

@@ -97,7 +97,7 @@ def film(
         plan = make.make_plan(found, folder, people, settings)
         notes = make.require_output(plan, folder, output)
         if until.template:
-            return _templated(plan, folder, where, until.template)
+            return runner.templated(plan, until.template)
         if until.plan:
             return _planned(plan, found, folder, until.price, where.workers)
         outcomes = runner.carry_out(plan)
@@ -140,6 +140,13 @@ class _Runner:
         records = [f"{names.shot_project(s.shot.number)}/project.toml" for s, _ in plan.edited()]
         self.store.pull([*results, *facts, *records])
         return outcomes
+
+    def templated(self, plan: FilmPlan, path: Path) -> Report:
+        """Leave them to a farm."""
+        tasks, name = edit_tasks(plan, weights.sha256_of(plan.settings.generator)), self.where.clip.name
+        self.store.push([names.PLAN])
+        write_template(path, template(tasks, f"stitchedit {name}", self.address, plan.settings.threads))
+        return Told({"template": str(path), "tasks": len(tasks)}, (f"template: {path}, {len(tasks)} tasks",))
 
     def _bring(self, files: Sequence[str]) -> None:
         """Put files to the address that are not there yet."""
@@ -186,14 +193,6 @@ def _planned(plan: FilmPlan, found: Analysis, folder: FilmFolder, price: float, 
     last = f"plan: {folder.at(names.PLAN)}; nothing was edited"
     lines = (*people, *edited, *guess.lines(max(1, workers)), *notes, last)
     return Told({"plan": str(folder.at(names.PLAN)), "estimate": guess.as_json(), "notes": list(found.notes)}, lines)
-
-
-def _templated(plan: FilmPlan, folder: FilmFolder, where: Where, path: Path) -> Report:
-    tasks = edit_tasks(plan, weights.sha256_of(plan.settings.generator))
-    address = where.store or str(folder.root.absolute())
-    Store(address, folder).push([names.PLAN])
-    write_template(path, template(tasks, f"stitchedit {where.clip.name}", address, plan.settings.threads))
-    return Told({"template": str(path), "tasks": len(tasks)}, (f"template: {path}, {len(tasks)} tasks",))
 
 
 def _left(plan: FilmPlan, folder: FilmFolder, told: Sequence[str]) -> Report:

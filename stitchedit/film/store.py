@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from stitchedit.errors import ConfigError, NotWritable
+from stitchedit.files.atomic import disk_error
 from stitchedit.film.folder import FilmFolder
 
 
@@ -111,8 +112,6 @@ def _filesystem(address: str) -> tuple[Any, str]:
 
 @contextmanager
 def _told(address: str) -> Iterator[None]:
-    from stitchedit.files.atomic import disk_error
-
     try:
         yield
     except OSError as exc:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -112,7 +112,7 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
             carried, said = carried_retouches(config.retouch, source, faces, put)
             told.extend(said)
             frames = retouched(frames, faces, carried)
-        counted = _counted(frames, plan.frames, progress)
+        counted = told_of(frames, "video", plan.frames, progress)
         tags = notice(plan.said)
         done = write_video(
             plan.output,
@@ -138,7 +138,8 @@ def _write(plan: EditPlan, progress: Progress) -> list[str]:
     return told
 
 
-def _counted(frames: Iterator[Frame], total: int, progress: Progress) -> Iterator[Frame]:
+def told_of(frames: Iterable[Frame], stage: str, total: int, progress: Progress) -> Iterator[Frame]:
+    """The frames in turn, each told to `progress` once it was taken."""
     for frame in frames:
         yield frame
-        progress("video", frame.index + 1, total)
+        progress(stage, frame.index + 1, total)

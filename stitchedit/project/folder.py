@@ -249,11 +249,16 @@ class Project:
         return self.root / "tuning.checkpoint.safetensors"
 
     @property
+    def tuning_steps(self) -> int:
+        """How many steps tuning took; 0: not on record."""
+        steps = str(self.records.data.get("notes", {}).get("tuning", "")).split(" ")[0]
+        return int(steps) if steps.isdecimal() else 0
+
+    @property
     def seconds_a_tuning_step(self) -> float | None:
         """How long a step of tuning took where the clip was inverted; None: not on record."""
-        seconds = self.records.seconds("tune")
-        steps = str(self.records.data.get("notes", {}).get("tuning", "")).split(" ")[0]
-        return seconds / int(steps) if seconds and steps.isdecimal() and int(steps) else None
+        seconds, steps = self.records.seconds("tune"), self.tuning_steps
+        return seconds / steps if seconds and steps else None
 
     def edit_folder(self, name: str) -> Path:
         return self.root / "edits" / name
