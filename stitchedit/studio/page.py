@@ -13,8 +13,9 @@ from stitchedit.config import FACE_LIKE, PRESETS, REGIONS
 from stitchedit.errors import ConfigError
 from stitchedit.queue.folder import Queue
 from stitchedit.studio import queue_panel
+from stitchedit.studio.dial import Dial
 from stitchedit.studio.queue_panel import told
-from stitchedit.studio.session import FACE, KEPT, SOURCE, WHOLE, Dial, Session, View
+from stitchedit.studio.session import FACE, KEPT, SOURCE, WHOLE, Session, View
 from stitchedit.studio.timeline import Curve, draw_timeline, frame_at
 
 SLOTS = 16  # sliders that can be shown

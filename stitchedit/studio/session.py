@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +37,7 @@ from stitchedit.pipeline.inversion import Inversion
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import root_of
 from stitchedit.strength import Strength
+from stitchedit.studio.dial import Dial, dial_of
 from stitchedit.studio.setting import NAME, Setting, load_setting
 from stitchedit.types import ByteArray
 
@@ -47,21 +47,6 @@ VIDEOS = (".avi", ".gif", ".m4v", ".mkv", ".mov", ".mp4", ".ts", ".webm")
 DRAFT_FRAMES, DRAFT_PX = 12, 320  # of a draft that is played
 AGAIN = "press Open again once that has ended"
 MARGIN = 0.08  # of the crop's side, around it, where the face is seen
-
-
-@dataclass(frozen=True, slots=True)
-class Dial:
-    """A direction's slider, in the direction's own units."""
-
-    name: str  # as the command line takes it: a name, or a file
-    label: str
-    low: float
-    high: float
-    unit: float  # what strength 1 is
-
-    @property
-    def step(self) -> float:
-        return float(10.0 ** math.floor(math.log10((self.high - self.low) / 50)))
 
 
 class View(NamedTuple):
@@ -376,7 +361,7 @@ class Session:
                 clip.moved(((direction, 0.1),))
             except StitcheditError:
                 continue
-            found.append(_dial_of(known.name, direction))
+            found.append(dial_of(known.name, direction))
         return found
 
     def _name(self, text: str | Path) -> str:
@@ -388,7 +373,7 @@ class Session:
     def _dial(self, name: str) -> Dial:
         direction = self._direction(name)
         self._opened().moved(((direction, 0.0),))
-        return _dial_of(name, direction)
+        return dial_of(name, direction)
 
 
 def _state(clip: Inversion) -> object:
@@ -404,11 +389,3 @@ def _distance(answer: Answer) -> str:
     """What the note does not say already."""
     known = answer.identity_distance is None or "identity distance" in answer.note
     return "" if known else f", identity distance {answer.identity_distance:.2f}"
-
-
-def _dial_of(name: str, direction: Direction) -> Dial:
-    low, high = direction.range or (-3.0, 3.0)
-    unit = direction.amount or 1.0
-    label = f"{direction.label}, {direction.measured_in}" if direction.amount else direction.label
-    ends = sorted(float(f"{end * unit:.4g}") for end in (low, high))
-    return Dial(name, label, ends[0], ends[1], unit)
