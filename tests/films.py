@@ -22,7 +22,17 @@ DATA = Path(__file__).parent / "data"
 SIZE = (320, 240)  # width, height
 FRAMES = 5  # of a shot
 RATE = 12
-
+TINY = Path(__file__).parent / "golden" / "nv_r64_w64_m4.weights.safetensors"
+SETTINGS = FilmSettings(  # of a film that takes seconds
+    preset="fast",
+    generator=str(TINY),
+    encoder="optimize",
+    steps=8,
+    encode_steps=4,
+    stitch_steps=1,
+    calibrated=False,
+    reel_frames=4,
+)
 
 PLAN = FilmPlan(
     Path("/films/clip.mp4"),

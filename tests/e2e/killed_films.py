@@ -15,27 +15,18 @@ import subprocess
 import sys
 import time
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import films
 import numpy as np
 from films import packets, write_film
 
 from stitchedit.film.make import Choice, Output
-from stitchedit.film.plan import FilmSettings
 from stitchedit.film.run import Until, Where, film
 
-TINY = Path(__file__).parents[1] / "golden" / "nv_r64_w64_m4.weights.safetensors"
-SETTINGS = FilmSettings(
-    preset="fast",
-    generator=str(TINY),
-    encoder="optimize",
-    steps=8,
-    encode_steps=6,
-    stitch_steps=1,
-    calibrated=False,
-    reel_frames=4,
-)
+SETTINGS = replace(films.SETTINGS, encode_steps=6)
 
 
 def make(folder: Path, name: str, workers: int, **where: Any) -> Path:

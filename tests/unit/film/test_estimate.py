@@ -6,15 +6,13 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from films import PLAN, write_film
+from films import PLAN, TINY, write_film
 
 from stitchedit.film.analysis import Analysis
 from stitchedit.film.estimate import estimate
 from stitchedit.film.faces import ShotFace
 from stitchedit.film.graph import Film
 from stitchedit.film.plan import FilmSettings
-
-TINY = Path(__file__).parents[2] / "golden" / "nv_r64_w64_m4.weights.safetensors"
 
 
 def test_it_grows_with_the_film_and_less_than_shots_alone(tmp_path: Path) -> None:

@@ -7,30 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from films import packets, write_film
+from films import SETTINGS, packets, write_film
 
 from stitchedit.errors import InUse, WouldReplace
 from stitchedit.files.locks import Lock
 from stitchedit.film import folder as names
 from stitchedit.film.folder import FilmFolder
 from stitchedit.film.make import Choice, Output
-from stitchedit.film.plan import FilmSettings
 from stitchedit.film.run import Until, Where, film
 from stitchedit.pipeline import invert_clip
 from stitchedit.provenance.manifest import read_back
 from stitchedit.video import open_video
-
-TINY = Path(__file__).parents[2] / "golden" / "nv_r64_w64_m4.weights.safetensors"
-SETTINGS = FilmSettings(
-    preset="fast",
-    generator=str(TINY),
-    encoder="optimize",
-    steps=8,
-    encode_steps=4,
-    stitch_steps=1,
-    calibrated=False,
-    reel_frames=4,
-)
 
 
 @pytest.fixture(scope="module")

@@ -129,35 +129,18 @@ def test_tuning_in_bfloat16_learns_alike_and_goes_on_bit_for_bit(tiny_crops: Cro
     torch.manual_seed(0)
     start = MobileStyleGAN(w_dim=32, z_dim=32, channels=(32, 32, 32, 32, 16), heads={64: "narrow", 128: "styled"})
     ws = start.mapping(torch.randn(5, 32)).detach()[:, :1].numpy().copy()
-    batches, perceptual, config = (
-        Batches(tiny_crops),
-        MobileNetPerceptual(),
-        replace(CONFIG, steps=4, coarse_part=1.0, checkpoint_every=2),
-    )
-    curves, saved = {}, []
-    for precision in ("float32", "bfloat16"):
+    config = replace(CONFIG, steps=4, coarse_part=1.0, checkpoint_every=2)
+    saved: list[dict[str, torch.Tensor]] = []
+
+    def curve(precision: str, resume: dict[str, torch.Tensor] | None = None) -> torch.Tensor:
+        kept = (Latents(ws), Batches(tiny_crops), MobileNetPerceptual(), config)
+        told = {"size": 128, "precision": precision, "resume": resume}
         report = tune(
-            copy.deepcopy(start),
-            Latents(ws),
-            batches,
-            perceptual,
-            config,
-            size=128,
-            precision=precision,
-            save=lambda state: saved.append({k: v.clone() for k, v in state.items()}),
+            copy.deepcopy(start), *kept, **told, save=lambda s: saved.append({k: v.clone() for k, v in s.items()})
         )
-        curves[precision] = report.curve[:, 0]
-    full, low = curves["float32"], curves["bfloat16"]
+        return report.curve[:, 0]
+
+    full, low = curve("float32"), curve("bfloat16")
     assert not torch.equal(full, low)
     assert low.tolist() == pytest.approx(full.tolist(), rel=0.02)
-    again = tune(
-        copy.deepcopy(start),
-        Latents(ws),
-        batches,
-        perceptual,
-        config,
-        size=128,
-        precision="bfloat16",
-        resume=saved[2],
-    )
-    assert torch.equal(again.curve[:, 0], low)
+    assert torch.equal(curve("bfloat16", saved[2]), low)
