@@ -49,14 +49,14 @@ inline long long ceil_div(long long a, long long b) { return (a + b - 1) / b; }
 inline int launch_error() { return static_cast<int>(cudaGetLastError()); }
 
 #ifndef STITCHEDIT_HOST
-// A kernel of several steps: the threads of a block wait for each other after each, and share `bytes` of memory.
+// A kernel of several steps: the threads of a block wait for each other between them, and share `bytes` of memory.
 template <class Steps, class Args>
-__global__ void __launch_bounds__(256) run_steps(Args p) {
+__global__ void __launch_bounds__(Steps::kThreads, Steps::kBlocks) run_steps(Args p) {
     extern __shared__ double memory[];
 #pragma unroll
     for (int step = 0; step < Steps::kSteps; step++) {
+        if (step) __syncthreads();
         Steps::run(p, step, memory);
-        __syncthreads();
     }
 }
 

@@ -84,7 +84,7 @@ __device__ __forceinline__ int ahead(int a, int up) {  // from a to the next mul
 template <class T>
 struct FilteredLreluSteps {
     using W = typename Wide<T>::type;
-    static constexpr int kSteps = 8;
+    static constexpr int kSteps = 8, kThreads = 256, kBlocks = 1;
 
     __device__ static void fetch(W* to, const Area& area, const T* from, int h, int w, W bias) {
         for (int i = threadIdx.x; i < area.size(); i += blockDim.x) {
@@ -212,7 +212,7 @@ int run(FilteredLrelu p, void* stream) {
     using W = typename Wide<T>::type;
     if (!fit<W>(p)) return kTooLarge;
     const long long tiles = ceil_div(p.out_w, p.tile_w) * ceil_div(p.out_h, p.tile_h);
-    const dim3 grid(tiles * p.n * p.c, 1, 1), block(256, 1, 1);
+    const dim3 grid(tiles * p.n * p.c, 1, 1), block(FilteredLreluSteps<T>::kThreads, 1, 1);
     launch_steps<FilteredLreluSteps<T>>(p, grid, block, plan_of(p).total() * sizeof(W), stream);
     return launch_error();
 }

@@ -4,22 +4,9 @@
 // Neighbouring threads share samples through the L1 cache. x and y may have any strides; the threads of a warp run
 // along the columns of a contiguous picture, and along the channels of a channels-last one.
 
-#include "common.h"
+#include "upfirdn2d_tiles.h"
 
 namespace stitchedit {
-
-struct Upfirdn {
-    const void* x;
-    const float* f;  // [fh, fw], contiguous
-    void* y;
-    long long x_stride[4];  // elements, of N C H W
-    long long y_stride[4];
-    double gain;
-    int type, n, c, in_h, in_w, out_h, out_w;
-    int fw, fh, up_x, up_y, down_x, down_y, pad_x, pad_y;
-    int flip;  // 0: convolution, 1: correlation
-    int channels_last;
-};
 
 constexpr int kThreads = 256;
 // By what is done to the size: outputs of a thread in a plane, blocks on a processor at least. Found by measuring, as is
@@ -54,11 +41,6 @@ __device__ __forceinline__ bool place(const Upfirdn& p, int strips, Place& at) {
 __device__ __forceinline__ int positive_mod(int a, int m) {
     int r = a % m;
     return r < 0 ? r + m : r;
-}
-
-// Tap k of an axis in the order in which taps meet samples.
-__device__ __forceinline__ float tap(const Upfirdn& p, int ky, int kx) {
-    return p.f[(p.flip ? ky : p.fh - 1 - ky) * p.fw + (p.flip ? kx : p.fw - 1 - kx)];
 }
 
 // Any factors and any filter; one output a thread.
@@ -191,6 +173,7 @@ int run(const Upfirdn& p, void* stream) {
     if (!known) {
         const dim3 block(kThreads, 1, 1), grid = grid_of(columns * p.out_h, planes, 1);
         STITCHEDIT_LAUNCH((upfirdn_any<T>), grid, block, stream, p);
+    } else if (in_tiles<T>(p, stream)) {
     } else if (p.up_x == 1 && p.down_x == 1) {
         launch_4x4<T, 1, 1, 0>(p, columns, planes, stream);
     } else if (p.up_x == 1) {

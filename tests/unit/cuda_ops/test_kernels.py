@@ -97,7 +97,7 @@ def test_upfirdn2d_on_the_processor(host: HostKernels, case: tuple[tuple[int, in
 
 
 @pytest.mark.parametrize("spec", GENERATOR_PASSES, ids=str)
-@pytest.mark.parametrize("size", [(1, 1), (7, 9), (33, 18), (4, 300)])
+@pytest.mark.parametrize("size", [(1, 1), (7, 9), (33, 18), (4, 300), (75, 270), (75, 273)])
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_4x4_filters_on_the_processor(host: HostKernels, spec: Resampling, size: tuple[int, int], layout: str) -> None:
     """The factors that the compiler knows, over several blocks and strips, with an asymmetric filter."""
@@ -198,15 +198,17 @@ def test_filtered_lrelu_on_the_gpu(dtype: torch.dtype, case: str) -> None:
 @pytest.mark.parametrize("dtype", TOLERANCE, ids=str)
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_upfirdn2d_on_the_gpu(dtype: torch.dtype, layout: str) -> None:
-    """Values and gradients over the generator's factors, with a 2-D and with a separable filter."""
-    for taps, spec in itertools.product(([1, 3, 3, 1], [1, 2, 4, 7, 7, 4, 2, 1]), GENERATOR_PASSES):
+    """Values and gradients over the generator's factors, with a 2-D and with a separable filter, in tiles and not."""
+    sizes = [(33, 18)] if layout == "channels_last" else [(33, 18), (75, 270), (75, 273)]
+    taps_of = ([1, 3, 3, 1], [1, 2, 4, 7, 7, 4, 2, 1])
+    for taps, spec, size in itertools.product(taps_of, GENERATOR_PASSES, sizes):
         if len(taps) == 8:
             spec = spec._replace(pad=(4, 5, 3, 6))
         options = {"up": spec.up, "down": spec.down, "padding": spec.pad, "flip_filter": spec.flip_filter}
         f = setup_filter(taps, device="cuda")
         results = []
         for impl, kind in (("cuda", dtype), ("ref", torch.float64)):
-            x = laid_out(picture(2, 5, 33, 18, dtype=dtype).to(kind).cuda(), layout).requires_grad_()
+            x = laid_out(picture(2, 5, *size, dtype=dtype).to(kind).cuda(), layout).requires_grad_()
             y = upfirdn2d(x, f, **options, gain=spec.gain, impl=impl)
             dy = picture(*y.shape, dtype=dtype, seed=1).to(kind).cuda()
             (dx,) = torch.autograd.grad(y, x, dy)
