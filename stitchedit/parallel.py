@@ -11,7 +11,7 @@ from typing import TypeVar
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
-MOST_THREADS = 4  # each holds an item's memory
+MOST_THREADS = 8  # each holds an item's memory
 
 
 def cores() -> int:

