@@ -100,7 +100,8 @@ def tune(
         if device.type == "cuda" and frozen is None:
             if now not in recorded:
                 recorded[now] = Recorded(work, weights)
-            losses, _ = recorded[now](*inputs)
+            with at_precision(generator, precision):  # as it is recorded so it is played
+                losses, _ = recorded[now](*inputs)
             loss = losses[0]
         else:
             with at_precision(generator, precision):

@@ -68,3 +68,15 @@ def test_what_is_faster_is_taken(generator: MobileStyleGAN, ws: Tensor, monkeypa
     monkeypatch.undo()
     assert try_precisions(generator, ws) in precision.PRECISIONS
     assert all(p.grad is None for p in generator.parameters())
+
+
+def test_tf32_is_for_as_long_as_it_is_asked_for(generator: MobileStyleGAN, ws: Tensor) -> None:
+    def flags() -> tuple[bool, bool]:
+        return torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
+
+    before = flags()
+    with at_precision(generator, "tf32"):
+        assert flags() == (True, True)
+        picture = generator.synthesis(ws, resolution=16)
+    assert flags() == before
+    assert torch.equal(picture, gradients(generator, ws, "float32")[0]), "on a processor it is float32"
