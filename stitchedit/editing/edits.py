@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from stitchedit.config import united
 from stitchedit.editing.direction import Combinable, Direction, find_direction, keeps_colours, own_regions
@@ -42,9 +43,17 @@ def joint_fidelity(edits: Edits) -> float:
     return min((direction.fidelity for direction, strength in edits if strength), default=1.0)
 
 
-def all_keep_colours(edits: Edits) -> bool:
-    """Whether all that do anything are known to leave skin's colour and light alone."""
-    return all(keeps_colours(direction) for direction, strength in edits if strength)
+class OwnLook(NamedTuple):
+    """What of the source's look an edit is not to change."""
+
+    colours: bool = True  # of skin and lips, and the light on them
+    eyes: bool = True  # lids and all; else their colours alone
+
+
+def own_look(edits: Edits) -> OwnLook:
+    """What all that do anything leave alone: colours where that was measured, eyes unless they are what is edited."""
+    acting = [direction for direction, strength in edits if strength]
+    return OwnLook(all(map(keeps_colours, acting)), all(direction.region != "eyes" for direction in acting))
 
 
 def _parts(one: object) -> Edits:

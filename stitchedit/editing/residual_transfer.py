@@ -18,7 +18,7 @@ from stitchedit.image.smoothing import luma, wide_blur
 from stitchedit.types import FloatArray
 
 OTHER_EYES = 4.0  # times that in the eyes
-OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws
+OWN_EYES = 0.8  # part of the eyes' look that is the source's, whatever the edit draws, but for edits of the eyes
 OWN_LIPS = 0.7  # part of the lips' colour that is, where an edit is not meant to change colours
 OWN_SKIN = 0.7  # likewise of the skin's colour and of the light on it
 SKIN_SIGMA = 1 / 24  # of the crop's side: finer differences of colour (spots, folds) are the edit's
@@ -32,7 +32,7 @@ def carried(
     inside: FloatArray | None = None,
     eyes: FloatArray | None = None,
     own_eyes: FloatArray | None = None,
-    lips: FloatArray | None = None,
+    tints: FloatArray | None = None,
     skin: FloatArray | None = None,
 ) -> FloatArray:
     """What to add to the edited drawing.
@@ -47,8 +47,8 @@ def carried(
             something else, for a generator draws the gaze worst of all. None: 0 everywhere.
         own_eyes: [S, S] in 0..1, the part of the source's own look, bent to where the edit draws it, that is put there:
             most edits make irises paler that nobody asked to change. None: 0 everywhere.
-        lips: [S, S] in 0..1, the part of the source's colour, but not of its light, that is put there likewise: many
-            edits turn lips grey that nobody asked to change. None: 0 everywhere.
+        tints: [S, S] in 0..1, the part of the source's colour, but not of its light, that is put there likewise: many
+            edits turn lips grey that nobody asked to change, and irises where lids are moved. None: 0 everywhere.
         skin: [S, S] in 0..1, the same for coarse differences of colour alone, by which a face would part from its neck,
             and for still coarser ones of light, by which it would part from the light of its scene. Also where
             `inside` is 0, fading out beyond the skin.
@@ -63,8 +63,8 @@ def carried(
     change = here - edited
     if own_eyes is not None:
         missed += (inside * own_eyes * same)[..., None] * change
-    if lips is not None:
-        missed += (inside * lips * same)[..., None] * _colour(change)
+    if tints is not None:
+        missed += (inside * tints * same)[..., None] * _colour(change)
     if skin is not None:
         # Beyond `inside` and gently, for stitching to meet: else a dull ring is left there, or a line at its edge.
         weight = skin[..., None]

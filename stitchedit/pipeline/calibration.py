@@ -43,7 +43,7 @@ CLOSE = 0.05  # of what was asked: near enough
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 6  # of all of the above; an answer of another one is found anew
+_VERSION = 7  # of all of the above; an answer of another one is found anew
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from stitchedit.config import EditConfig
-from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity, load_edits
+from stitchedit.editing.edits import Edits, OwnLook, joint_fidelity, load_edits, own_look
 from stitchedit.editing.stitching_tuning import Chain, stitch, stitching_exit
 from stitchedit.editing.strength_range import check_range
 from stitchedit.editing.temporal_smoothing import steadied
@@ -55,7 +55,7 @@ class FaceEdit:
     tuned: Inversion  # the same before its generator was softened
     edited: EditedLatents
     fidelity: float
-    own_colours: bool  # see `source_detail`
+    look: OwnLook
     config: EditConfig
     folder: Path
     vectors: str  # see `FaceEdits.vectors`
@@ -103,7 +103,8 @@ class FaceEdit:
         """What the stitched crops depend on."""
         project = self.inverted.project
         inputs = {"tune": project.records.fingerprint("tune"), "codes": edit_digest(self.edited)}
-        inputs |= {"fidelity": str(self.fidelity), "own_colours": str(self.own_colours)}
+        inputs |= {"fidelity": str(self.fidelity), "own_colours": str(self.look.colours)}
+        inputs |= {} if self.look.eyes else {"own_eyes": "False"}
         inputs |= {"vectors": self.vectors} if self.vectors else {}  # older records have none
         stitch, whole = inputs_of(self.config.stitch), self.inverted.crops.size
         at = stitching_exit(self.inverted.generator, self.config.stitch, whole)
@@ -157,7 +158,7 @@ def move(face: FaceEdits, config: EditConfig, name: str, *, keep: bool = True, p
     if any(answer is not None for answer in answers):
         edited = tuned.moved(applied(face.edits, answers), seed=config.seed, force=config.force)
     fidelity = joint_fidelity(face.edits) if config.fidelity is None else config.fidelity
-    inverted, own_colours = softened(tuned, fidelity), all_keep_colours(face.edits)
+    inverted, look = softened(tuned, fidelity), own_look(face.edits)
     folder = face.project.edit_folder(name)
     return FaceEdit(
         face.number,
@@ -165,7 +166,7 @@ def move(face: FaceEdits, config: EditConfig, name: str, *, keep: bool = True, p
         tuned,
         edited,
         fidelity,
-        own_colours,
+        look,
         config,
         folder,
         face.vectors,
@@ -195,7 +196,7 @@ def _stitch_all(face: FaceEdit, checkpoint: Path, fingerprint: str, progress: Pr
         own = inverted.crops.images[index] if config.stitch.interior else None
         return ring_masks(face.shapes[index], size, config.stitch.border_px, frame, now, own)
 
-    detail = source_detail(face.tuned, face.fidelity, face.own_colours) if config.stitch.detail else None
+    detail = source_detail(face.tuned, face.fidelity, face.look) if config.stitch.detail else None
     drawn_by_parts = partial(inverted.synthesized, codes=face.edited) if face.edited.parts else None
     crops = stitch(
         chain, inverted.generator, face.edited, batches, rings, size=size, detail=detail, drawn=drawn_by_parts

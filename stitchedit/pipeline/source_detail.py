@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from stitchedit.editing.edits import OwnLook
 from stitchedit.editing.residual_transfer import OWN_EYES, OWN_LIPS, OWN_SKIN, carried
 from stitchedit.masks.weight_maps import eyes_map, face_mask, lips_map, opening_map
 from stitchedit.models import loading
@@ -23,14 +24,15 @@ COARSE_PX = 32  # layers up to here hold who somebody is rather than how they ar
 
 
 def source_detail(
-    inverted: Inversion, fidelity: float, own_colours: bool
+    inverted: Inversion, fidelity: float, look: OwnLook
 ) -> Callable[[int, Tensor, FloatArray | None], Tensor]:
     """What the tuned generator misses of each frame, carried to where an edit moves it.
 
     Args:
         fidelity: 0..1, of the edit: the less of the person it is to keep, the less of the eyes' own look but for what
             lies in their opening: where somebody looks is not who it is.
-        own_colours: whether lips are to keep their colour, skin its colour and light, as far as fidelity goes.
+        look: whether lips are to keep their colour, skin its colour and light, as far as fidelity goes; and eyes all of
+            their look or, where lids are to move, their colour.
     """
     own = fidelity**2
 
@@ -39,12 +41,15 @@ def source_detail(
         source = inverted.warm("source", (index, size), lambda: _picture(inverted.batches.images([index], size)))
         before = unedited(inverted, index, size)
         masks = inverted.warm("masks", (index, size), lambda: _masks(inverted.points.points[index], size))
-        lips, skin = None, None
-        own_eyes = np.asarray(OWN_EYES * (own * masks.eyes + (1 - own) * masks.openings), np.float32)
-        if own_colours:
+        skin, tints = None, np.zeros_like(masks.lips)
+        eyes = np.asarray(OWN_EYES * (own * masks.eyes + (1 - own) * masks.openings), np.float32)
+        if look.colours:
             skin = (OWN_SKIN * own) * masks.face * (1 - masks.lips) * (1 - masks.eyes)
-            lips = OWN_LIPS * own * masks.lips
-        missed = carried(source, before, _picture(edited), inside, masks.eyes, own_eyes, lips, skin)
+            tints = OWN_LIPS * own * masks.lips
+        if not look.eyes:
+            tints = np.maximum(tints, eyes)
+        own_eyes = eyes if look.eyes else None
+        missed = carried(source, before, _picture(edited), inside, masks.eyes, own_eyes, tints, skin)
         return torch.from_numpy(missed).permute(2, 0, 1)[None].to(edited.device)
 
     return detail

@@ -14,7 +14,7 @@ from stitchedit.compositing.blenders import BLENDERS, Blender
 from stitchedit.compositing.feathering import fade_widths
 from stitchedit.compositing.paste import compose, shape_alpha
 from stitchedit.config import EditConfig
-from stitchedit.editing.edits import Edits, all_keep_colours, joint_fidelity
+from stitchedit.editing.edits import Edits, joint_fidelity, own_look
 from stitchedit.image.arrays import require_picture, resize, to_bytes
 from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
@@ -81,7 +81,7 @@ def still_edit(inverted: Inversion, edits: Edits, regions: tuple[str, ...], fide
     soft = inverted
     if wanted != 1:
         soft = inverted.warm("softened", wanted, lambda: softened(inverted, wanted), most=1)  # a generator is large
-    detail = source_detail(inverted, wanted, all_keep_colours(edits))
+    detail = source_detail(inverted, wanted, own_look(edits))
     return StillEdit(inverted, soft, detail, regions, BLENDERS[EditConfig().blender])
 
 

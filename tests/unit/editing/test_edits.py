@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from stitchedit.editing.direction import Direction, find_direction
-from stitchedit.editing.edits import all_keep_colours, joint_fidelity, load_edits
+from stitchedit.editing.edits import OwnLook, joint_fidelity, load_edits, own_look
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.errors import ConfigError, UnknownDirection
 from stitchedit.strength import parse_strength
@@ -58,6 +58,7 @@ def test_what_edits_want_together(nose: Direction) -> None:
     assert identity.fidelity < 1
     assert joint_fidelity(load_edits([("age", 1.0), ("identity", 1.0)])) == identity.fidelity
     assert joint_fidelity(load_edits([("age", 1.0), ("identity", 0.0)])) == 1
-    assert all_keep_colours(load_edits("age"))
-    assert not all_keep_colours(load_edits(["age", nose])), "nothing is known of the other"
-    assert all_keep_colours(load_edits([("age", 1.0), (nose, 0.0)]))
+    assert own_look(load_edits("age")) == OwnLook()
+    assert own_look(load_edits(["age", nose])) == OwnLook(colours=False), "nothing is known of the other"
+    assert own_look(load_edits([("age", 1.0), (nose, 0.0)])) == OwnLook()
+    assert own_look(load_edits(["age", "eyes_open"])) == OwnLook(eyes=False), "lids are to move"

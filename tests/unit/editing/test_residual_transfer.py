@@ -74,7 +74,7 @@ def test_lips_keep_their_colour_and_take_the_edits_light() -> None:
     edited = drawn - np.float32(0.2)  # paler and darker
     lips = np.zeros((SIDE, SIDE), np.float32)
     lips[60:80, 30:50] = 1
-    found = edited + carried(source, source, edited, lips=lips)
+    found = edited + carried(source, source, edited, tints=lips)
     luma = np.array([0.299, 0.587, 0.114])
     there = np.s_[64:76, 34:46]
     colour, wanted = (p[there] - (p[there] @ luma)[..., None] for p in (found, source))
