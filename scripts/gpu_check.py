@@ -34,6 +34,7 @@ import time
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from importlib import metadata
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -276,6 +277,11 @@ def job(options: argparse.Namespace, keep: Keep) -> None:
 
     preset = "fast" if options.small else options.part.split("-")[1]
     folder = Path(tempfile.mkdtemp(dir=options.rows.parent))
+    if not list(metadata.distributions(name="stitchedit")):  # a checkout alone: outputs tell which version made them
+        described = folder / "stitchedit-0.dist-info"
+        described.mkdir()
+        (described / "METADATA").write_text("Metadata-Version: 2.1\nName: stitchedit\nVersion: 0\n")
+        sys.path.append(str(folder))
     clip = Path(shutil.copy(options.clip, folder))
     root = Path(f"{clip}.stitch")
     if options.project:
