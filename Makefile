@@ -9,11 +9,16 @@ BIN := $(VENV)/bin
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
 
-$(VENV)/.installed: pyproject.toml scripts/install
-	PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH="$(TORCH)" scripts/install
+# What runs stitchedit; and what tests and checks it, beside.
+$(VENV)/.runs: pyproject.toml scripts/install
+	PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH="$(TORCH)" scripts/install .
 	touch $@
 
-demo: $(VENV)/.installed ## install, then invert and edit the small clip of tests/data
+$(VENV)/.installed: $(VENV)/.runs
+	PYTHON="$(PYTHON)" VENV="$(VENV)" TORCH="$(TORCH)" scripts/install '.[dev]'
+	touch $@
+
+demo: $(VENV)/.runs ## install what runs it, then invert and edit the small clip of tests/data
 	PATH="$(abspath $(BIN)):$$PATH" scripts/demo
 
 test: $(VENV)/.installed ## install, then run every test
