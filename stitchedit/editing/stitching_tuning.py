@@ -29,6 +29,7 @@ from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.models.generator import DrawsWindows, Generator, Window, draw, lowest_exit, part_of
 from stitchedit.models.optimizer_state import adam_state, restore_adam
 from stitchedit.models.recorded import Recorded
+from stitchedit.parallel import side_by_side
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 
 State = dict[str, Tensor]
@@ -64,7 +65,12 @@ class Chain:
     def __init__(self, generator: Generator, config: StitchConfig) -> None:
         self.generator = copy.deepcopy(generator)
         self.config = config
-        self.named = [(n, p) for n, p in self.generator.named_parameters() if not n.startswith("mapping")]
+        self.named = []  # what is tuned
+        for name, parameter in self.generator.named_parameters():
+            if name.startswith("mapping") or generator.layer_px(name) <= config.held_px:
+                parameter.requires_grad_(False)
+            else:
+                self.named.append((name, parameter))
         self.optimizer = torch.optim.Adam([p for _, p in self.named], lr=config.lr, fused=True)
         self.start = [p.detach().clone() for _, p in self.named]
         self.done = 0  # frames
@@ -189,24 +195,16 @@ def stitch(
             border is then tuned to meet the source without it.
         drawn: the edited picture of a crop, [1, 3, S, S]; None: what `generator` draws of the codes.
     """
-    device = generator.w_avg.device
-    for index in range(chain.done, len(batches)):
-        w = torch.from_numpy(edited.ws[index : index + 1]).to(device)
-        moved = edited.offset(index)
-        offset = None if moved is None else torch.from_numpy(moved).to(device)
-        with torch.no_grad():
-            picture = drawn(index).clone() if drawn else draw(generator, w, offset, resolution=size)
-            content = require_picture(picture)
-        ring = masks(index, to_bytes(content[0]))
-        width = chain.config.border_px * size / REFERENCE_PX
-        inside = interior(ring.content, width, ring.edge)
-        source = batches.images([index], size)
-        if ring.left is not None and ring.left.any():
-            source = source + where_it_left(source, content, ring, width)
-        added = detail(index, content, inside) if detail else torch.zeros_like(content)
-        far = torch.from_numpy(inside).to(device)
+    prepare = _Clip(generator, edited, batches, masks, size, chain.config.border_px, detail, drawn).ready
+    left = range(chain.done, len(batches))
+    # A thread makes ready what does not depend on the chain while that moves. On a GPU, where passes are being recorded
+    # and all wait for one device, it is done in turn.
+    ahead = side_by_side(prepare, left, 1) if generator.w_avg.device.type == "cpu" else map(prepare, left)
+    for index, ready in zip(left, ahead, strict=True):
         steps = chain.config.first_steps if index == 0 else chain.config.steps
-        image, curve = meeting(chain, generator, w, source - added, content, ring, far, steps, offset)
+        source, content, ring, inside, added = ready.source, ready.content, ready.ring, ready.inside, ready.added
+        far = torch.from_numpy(inside).to(content.device)
+        image, curve = meeting(chain, generator, ready.w, source - added, content, ring, far, steps, ready.offset)
         chain.done = index + 1
         chain.pull_back()
         if chain.config.interior:
@@ -215,9 +213,53 @@ def stitch(
         image = (image + added)[0]
         if chain.config.membrane:
             there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (source[0], image))
-            smooth = membrane(there - here, there, ring.content, inside, width)
-            image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(device)
+            smooth = membrane(there - here, there, ring.content, inside, chain.config.border_px * size / REFERENCE_PX)
+            image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(image.device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """What stitching needs of a crop."""
+
+    w: Tensor  # [1, L, w_dim]
+    offset: Tensor | None
+    source: Tensor  # [1, 3, S, S], with what `where_it_left` adds
+    content: Tensor  # [1, 3, S, S]
+    ring: RingMasks
+    inside: FloatArray  # see `interior`
+    added: Tensor  # [1, 3, S, S], the detail
+
+
+@dataclass(frozen=True, slots=True)
+class _Clip:
+    """The arguments of `stitch` that are not of the chain."""
+
+    generator: Generator
+    edited: EditedLatents
+    batches: Batches
+    masks: Masks
+    size: int
+    border_px: float
+    detail: Detail | None
+    drawn: Callable[[int], Tensor] | None
+
+    def ready(self, index: int) -> _Ready:
+        """All of a crop that does not depend on what was stitched before."""
+        device, moved = self.generator.w_avg.device, self.edited.offset(index)
+        w = torch.from_numpy(self.edited.ws[index : index + 1]).to(device)
+        offset = None if moved is None else torch.from_numpy(moved).to(device)
+        with torch.no_grad():
+            picture = self.drawn(index).clone() if self.drawn else draw(self.generator, w, offset, resolution=self.size)
+            content = require_picture(picture)
+        ring = self.masks(index, to_bytes(content[0]))
+        width = self.border_px * self.size / REFERENCE_PX
+        inside = interior(ring.content, width, ring.edge)
+        source = self.batches.images([index], self.size)
+        if ring.left is not None and ring.left.any():
+            source = source + where_it_left(source, content, ring, width)
+        added = self.detail(index, content, inside) if self.detail else torch.zeros_like(content)
+        return _Ready(w, offset, source, content, ring, inside, added)
 
 
 def meeting(

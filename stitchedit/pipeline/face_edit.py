@@ -111,6 +111,8 @@ class FaceEdit:
         stitch["size"] = str(at)
         if at == whole:  # as all were before there was a choice; older records have none
             del stitch["size"]
+        if not self.config.stitch.held_px:  # likewise
+            del stitch["held_px"]
         return inputs | region_inputs(project, self.config.regions) | stitch
 
     def stitch(self, progress: Progress) -> None:

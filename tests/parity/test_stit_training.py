@@ -144,7 +144,7 @@ def stitched(
 
 
 def chain_of(generator: StyleGAN2, norm: str) -> Chain:
-    return Chain(generator, StitchConfig(lr=3e-4, norm=norm, content_weight=0.01, border_threshold=0.0))
+    return Chain(generator, StitchConfig(lr=3e-4, norm=norm, content_weight=0.01, border_threshold=0.0, held_px=0))
 
 
 def pictures(golden: dict[str, Tensor]) -> list[Tensor]:

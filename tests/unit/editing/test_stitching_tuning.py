@@ -7,6 +7,7 @@ import torch
 from conftest import crops_of
 
 from stitchedit.config import StitchConfig
+from stitchedit.editing import stitching_tuning
 from stitchedit.editing.stitching_tuning import (
     Chain,
     acting_window,
@@ -23,12 +24,12 @@ from stitchedit.masks.stitching_masks import RingMasks
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.generator import draw, part_of
 from stitchedit.stylegan2 import StyleGAN2
-from stitchedit.types import Crops, EditedLatents, FloatArray
+from stitchedit.types import ByteArray, Crops, EditedLatents, FloatArray
 
 RING = np.ones((128, 128), np.float32)
 RING[16:-16, 16:-16] = 0
 MASKS = RingMasks(RING, 1 - RING)
-CONFIG = StitchConfig(steps=8, first_steps=25, lr=2e-3, border_threshold=0.01)
+CONFIG = StitchConfig(steps=8, first_steps=25, lr=2e-3, border_threshold=0.01, held_px=0)
 
 
 def codes(generator: StyleGAN2) -> EditedLatents:
@@ -144,6 +145,35 @@ def test_tuned_at_a_lower_exit_the_border_is_the_source_to_its_finest_detail(tin
     moved = image - content
     finest = (moved[..., 1:, 1:] - moved[..., :-1, :-1])[..., torch.from_numpy(inside == 1)[1:, 1:]]
     assert finest.std() < 0.3 * (grain[..., 1:, 1:] - grain[..., :-1, :-1]).std()
+
+
+def test_layers_of_few_pixels_are_held_and_not_kept_in_a_checkpoint(tiny_generator: StyleGAN2) -> None:
+    edited = codes(tiny_generator)
+    chain = Chain(tiny_generator, replace(CONFIG, held_px=16, border_threshold=0.0))
+    before = {name: parameter.clone() for name, parameter in chain.generator.named_parameters()}
+    crops = stitch(chain, tiny_generator, edited, Batches(targets(tiny_generator, edited)), lambda *_: MASKS, size=128)
+    next(crops)
+    moved = {name for name, parameter in chain.generator.named_parameters() if not torch.equal(parameter, before[name])}
+    assert {tiny_generator.layer_px(name) for name in moved} == {32, 64, 128}
+    assert {name for name, _ in chain.named} >= moved
+    assert {name.removeprefix("parameter.") for name in chain.state()} & before.keys() == {
+        name for name, _ in chain.named
+    }
+
+
+def test_what_is_made_ready_beside_the_chain_gives_the_same_crops(
+    tiny_generator: StyleGAN2, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edited = codes(tiny_generator)
+    batches = Batches(targets(tiny_generator, edited))
+
+    def done() -> list[ByteArray]:
+        chain = Chain(tiny_generator, CONFIG)
+        return [crop.image for crop in stitch(chain, tiny_generator, edited, batches, lambda *_: MASKS, size=128)]
+
+    beside = done()
+    monkeypatch.setattr(stitching_tuning, "side_by_side", lambda work, items, ahead: map(work, items))
+    assert all(np.array_equal(a, b) for a, b in zip(beside, done(), strict=True))
 
 
 def test_a_fresh_start_a_frame_forgets_the_frames_before(tiny_generator: StyleGAN2) -> None:
