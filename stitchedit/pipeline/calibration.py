@@ -32,7 +32,7 @@ from stitchedit.pipeline.inversion import Inversion
 from stitchedit.pipeline.still_edit import StillEdit, still_edit
 from stitchedit.progress import Progress, silent
 from stitchedit.strength import Keyframes, Strength
-from stitchedit.types import ByteArray
+from stitchedit.types import ByteArray, FloatArray
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class _Probe:
             self._still = direction, still_edit(self.inverted, edits, self.regions, self.fidelity)
         still = self._still[1]
         codes = self.inverted.moved(edits, force=True)  # whether it fits was said before
-        return self._seen([still.draw(frame, index, [codes])[0] for frame, index in self.frames])
+        return self._seen([pictures[0] for _, pictures in still.draw_all(self.frames, [codes])])
 
     def change(self, ruler: Ruler, drawn: Sequence[Seen]) -> float:
         """Median over frames of what the attribute moved by since the source."""
@@ -232,8 +232,13 @@ class _Probe:
 
     def identity_distance(self, drawn: Sequence[Seen]) -> float:
         """Median over frames."""
-        pairs = zip(drawn, self.sources, strict=True)
-        return float(np.median([here.identity_distance(before) for here, before in pairs]))
+        pairs = zip(drawn, self._identities, strict=True)
+        return float(np.median([np.linalg.norm(here.identity - before) for here, before in pairs]))
+
+    @cached_property
+    def _identities(self) -> list[FloatArray]:
+        """Of the sources."""
+        return [seen.identity for seen in self.sources]
 
     def _seen(self, pictures: Sequence[ByteArray]) -> list[Seen]:
         pairs = zip(pictures, self.frames, strict=True)

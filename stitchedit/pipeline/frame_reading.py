@@ -30,9 +30,14 @@ class Seen(NamedTuple):
     picture: ByteArray  # RGB [H, W, 3]
     points: FloatArray  # 68 landmarks [68, 2]
 
+    @property
+    def identity(self) -> FloatArray:
+        """dlib's embedding [128], found anew at every call."""
+        return embed(*self)
+
     def identity_distance(self, other: Seen) -> float:
         """Of dlib's embeddings; 0.6 and more are two people."""
-        return float(np.linalg.norm(embed(*self) - embed(*other)))
+        return float(np.linalg.norm(self.identity - other.identity))
 
 
 def see(inverted: Inversion, frame: int, picture: ByteArray) -> Seen:

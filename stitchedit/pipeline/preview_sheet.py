@@ -124,8 +124,8 @@ def draw_sheet(
     shown = spread(np.arange(len(inverted.crops.frames)), frames)
     rows, labels = [], []
     size = _drawn_size(inverted)
-    for frame, index in inverted.frames_of(shown):
-        rows.append([frame.rgb(), *still.draw(frame, index, versions, size)])
+    for frame, pictures in still.draw_all(inverted.frames_of(shown), versions, size):
+        rows.append([frame.rgb(), *pictures])
         labels.append(str(frame.index))
         progress("preview", len(rows), len(shown))
     captions = ["source", *(str(change) for change in changes)]

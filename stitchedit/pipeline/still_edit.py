@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from stitchedit.editing.edits import Edits, joint_fidelity, own_look
 from stitchedit.image.arrays import require_picture, resize, to_bytes
 from stitchedit.masks.region_shape import Shape
 from stitchedit.masks.regions import still_shape
+from stitchedit.parallel import side_by_side
 from stitchedit.pipeline.source_detail import softened, source_detail
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 from stitchedit.video import Frame, paste
@@ -70,6 +71,22 @@ class StillEdit:
             fade = fade_widths([own], [crop], [shape], [])[0]
             pictures.append(paste(frame, *put(crop, quad, shape, fade=fade)).rgb())
         return pictures
+
+    def draw_all(
+        self, frames: Iterable[tuple[Frame, int]], versions: Sequence[EditedLatents], size: int | None = None
+    ) -> Iterator[tuple[Frame, list[ByteArray]]]:
+        """`draw` of several frames with their indices, in turn; some at a time, on all cores. Raises as that does."""
+
+        def ready() -> Iterator[tuple[Frame, int]]:
+            for frame, index in frames:
+                self.shape(index)  # kept until the frame is drawn: the networks that find it are not for threads
+                yield frame, index
+
+        def drawn(pair: tuple[Frame, int]) -> tuple[Frame, list[ByteArray]]:
+            return pair[0], self.draw(*pair, versions, size)
+
+        on_gpu = self.tuned.generator.w_avg.device.type != "cpu"
+        return side_by_side(drawn, ready(), 1 if on_gpu else None)
 
     def _own(self, index: int, size: int) -> ByteArray:
         return self.tuned.warm("crop", (index, size), lambda: resize(self.tuned.crops.images[index], size))

@@ -10,7 +10,9 @@ import pytest
 from prepared import prepared_project
 
 import stitchedit as se
+from stitchedit.editing.edits import load_edits
 from stitchedit.pipeline.inversion import KEPT
+from stitchedit.pipeline.still_edit import still_edit
 from stitchedit.video import open_video
 
 
@@ -44,6 +46,16 @@ def test_a_second_picture_of_a_frame_costs_one_pass_and_is_what_it_was(clip: se.
     for regions in ("eyes", "mouth"):
         clip.draw(3, PUSH, regions=regions)
     np.testing.assert_array_equal(clip.draw(3, PUSH), first)
+
+
+def test_several_frames_are_drawn_on_all_cores_and_come_out_the_same(clip: se.Inversion) -> None:
+    frames = list(range(KEPT + 2))  # more than are kept warm
+    still = still_edit(clip, load_edits(PUSH), ("face",))
+    codes = [clip.moved(load_edits(strength * PUSH)) for strength in (1, 2)]
+    drawn = list(still.draw_all(clip.frames_of(frames), codes))
+    assert [clip.crops.of_frame(frame.index) for frame, _ in drawn] == frames
+    for (frame, pictures), index in zip(drawn, frames, strict=True):
+        np.testing.assert_array_equal(pictures, still.draw(frame, index, codes))
 
 
 def test_while_dragging_the_next_smaller_exit_draws(clip: se.Inversion, sizes: list[int]) -> None:
