@@ -11,6 +11,7 @@ Source: stitching tuning, Tzaban et al. 2022, arXiv:2201.08361, which starts eve
 from __future__ import annotations
 
 import copy
+import itertools
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -197,9 +198,11 @@ def stitch(
     """
     prepare = _Clip(generator, edited, batches, masks, size, chain.config.border_px, detail, drawn).ready
     left = range(chain.done, len(batches))
-    # A thread makes ready what does not depend on the chain while that moves. On a GPU, where passes are being recorded
-    # and all wait for one device, it is done in turn.
-    ahead = side_by_side(prepare, left, 1) if generator.w_avg.device.type == "cpu" else map(prepare, left)
+    # Threads make ready what does not depend on the chain while that moves: one, where that is on the processor too.
+    # On a GPU the first frame comes alone: its steps are recorded, and nothing else may allocate meanwhile.
+    ahead = side_by_side(prepare, left, 1)
+    if generator.w_avg.is_cuda:
+        ahead = itertools.chain(map(prepare, left[:1]), side_by_side(prepare, left[1:]))
     for index, ready in zip(left, ahead, strict=True):
         steps = chain.config.first_steps if index == 0 else chain.config.steps
         source, content, ring, inside, added = ready.source, ready.content, ready.ring, ready.inside, ready.added
