@@ -249,6 +249,21 @@ def atomic(path: Path) -> Iterator[Path]:
             temp.unlink(missing_ok=True)
 
 
+def write_new(path: Path, write: Callable[[BinaryIO], object], named: Path | None = None) -> None:
+    """Write a file that is not there yet, synced, such as one of a folder that takes its name when all are there.
+
+    Args: named: what it will be called, for messages; None: the path.
+    Raises: NotWritable, DiskFull.
+    """
+    try:
+        with path.open("xb") as file:
+            write(file)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as exc:
+        raise disk_error(named or path, exc) from exc
+
+
 def require_own(path: Path) -> None:
     """See that a sheet or page may be written there. Raises WouldReplace, when a file is there that is none of ours."""
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from stitchedit.compositing.composite import Composite
 from stitchedit.compositing.layers import frame_layers
 from stitchedit.errors import ConfigError, WouldReplace
 from stitchedit.faces.alignment import crop_to_source
-from stitchedit.files.atomic import begin_folder, commit_folder, disk_error, make_folder
+from stitchedit.files.atomic import begin_folder, commit_folder, make_folder, write_new
 from stitchedit.files.disk_space import require_disk_space
 from stitchedit.files.utf8_path import as_text
 from stitchedit.image.resample import inverse
@@ -163,7 +163,7 @@ def _write_frames(
         number = numbers[frame.source.index]
         layers = _named_layers(edit, frame, scale)
         path = parts / layer_file(number)
-        _write(path, partial(write_layers, layers, info.rate, attributes, info.sample_aspect_ratio))
+        write_new(path, partial(write_layers, layers, info.rate, attributes, info.sample_aspect_ratio))
         faces = [_told(edit, *patch[:2]) for patch in frame.patches]
         told.append({"file": path.name, "time": float(frame.source.time), "faces": faces})
         progress("layers", len(told), len(numbers))
@@ -238,7 +238,7 @@ def _write_texts(edit: DoneEdit, parts: Path, folder: Path, frames: list[dict[st
     form = info.width, info.height, first, last, info.rate, info.sample_aspect_ratio
     shot = Shot(edit.name, *form, source=facts["source"], start=start)
     for name, text in ({RECORD: json.dumps(facts, indent=1) + "\n"} | scripts_of(shot)).items():
-        _write(parts / name, partial(_put_text, text))
+        write_new(parts / name, partial(_put_text, text))
 
 
 def _put_text(text: str, file: BinaryIO) -> None:
@@ -252,14 +252,3 @@ def _figures(log: Path) -> dict[str, Any]:
     steps, loss = read_log(log)
     mean = {"stitch_steps": float(np.mean(steps)), "border_loss": float(np.mean(loss)), "border_loss_worst": max(loss)}
     return {name: round(float(value), 6) for name, value in mean.items()}
-
-
-def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:
-    """Raises NotWritable, DiskFull."""
-    try:
-        with path.open("xb") as file:
-            write(file)
-            file.flush()
-            os.fsync(file.fileno())
-    except OSError as exc:
-        raise disk_error(path, exc) from exc

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from stitchedit.errors import CannotEncode, NotWritable
-from stitchedit.files.atomic import begin_folder, commit_folder, disk_error
+from stitchedit.files.atomic import begin_folder, commit_folder, write_new
 from stitchedit.video.base import Frame, VideoSource
 from stitchedit.video.encoder_choice import CONTAINERS
 from stitchedit.video.sequence_names import SUFFIXES, Numbered, has_pattern, numbered_name
@@ -116,13 +116,8 @@ class SequenceWriter:
         """Writes the next picture. Raises: CannotEncode, DiskFull."""
         shot, target = self._shot, self._target.file(frame.index)
         origin = shot.numbered.files[frame.index] if shot and shot.pictures is self._pictures else None
-        try:
-            with (self._parts / target.name).open("xb") as file:
-                self._pictures.write(frame, origin, self._metadata, target, file)
-                file.flush()
-                os.fsync(file.fileno())
-        except OSError as exc:
-            raise disk_error(target, exc) from exc
+        write = partial(self._pictures.write, frame, origin, self._metadata, target)
+        write_new(self._parts / target.name, write, target)
         self.frames += 1
 
     def __exit__(
