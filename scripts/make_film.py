@@ -24,12 +24,14 @@ WARMTH = 0.15  # by which red and blue of a shot are multiplied and divided, at 
 
 
 def fitted(rgb: ByteArray) -> ByteArray:
-    """As large as the film, cut at the sides or at the bottom."""
-    scale = max(SIZE[0] / rgb.shape[1], SIZE[1] / rgb.shape[0])
-    size = (round(rgb.shape[1] * scale), round(rgb.shape[0] * scale))
-    whole = cv2.resize(rgb, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
-    top, left = (size[1] - SIZE[1]) // 3, (size[0] - SIZE[0]) // 2
-    return np.asarray(whole[top : top + SIZE[1], left : left + SIZE[0]])
+    """As large as the film: as high, cut at the sides, or its border repeated there."""
+    scale = SIZE[1] / rgb.shape[0]
+    width = round(rgb.shape[1] * scale)
+    whole = cv2.resize(rgb, (width, SIZE[1]), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC)
+    left = (width - SIZE[0]) // 2
+    if left >= 0:
+        return np.asarray(whole[:, left : left + SIZE[0]])
+    return np.pad(whole, [(0, 0), (-left, SIZE[0] - width + left), (0, 0)], mode="edge")
 
 
 def pictures(clips: list[Path], shots: int, frames: int) -> Iterator[ByteArray]:

@@ -74,7 +74,8 @@ def batch(
         return
     if media or skip or fps is not None:
         raise QueueError(f"{folder} is no time line", "--media, --skip and --fps are for .otio, .edl and .aaf")
-    from stitchedit.queue.batch import add_clips, find_clips
+    from stitchedit.pipeline.clip_folder import find_clips
+    from stitchedit.queue.batch import add_clips
 
     clips, skipped = find_clips(folder)
     jobs = add_clips(queue, clips, invert, edit, output)
@@ -95,7 +96,8 @@ def _add_shots(
     json_: bool,
 ) -> None:
     """`place`: the folder of the clips, and the edit's name."""
-    from stitchedit.queue.shots import add_shots, plan_shots
+    from stitchedit.pipeline.cut_shots import plan_shots
+    from stitchedit.queue.shots import add_shots
 
     output, name = place
     folder = output or cuts.path.with_suffix(".shots")

@@ -228,23 +228,6 @@ def _seconds(time: Any) -> Fraction:
     return Fraction(time.value).limit_denominator(1000) / exact_rate(time.rate)
 
 
-def timecode_seconds(code: str, rate: Fraction) -> Fraction | None:
-    """The time that a time code such as 01:00:00:00 names at a rate; None, where it is none of it."""
-    try:
-        return _seconds(opentimelineio().opentime.from_timecode(code, float(rate)))
-    except (ValueError, opentimelineio().exceptions.OTIOError):
-        return None
-
-
-def timecode_text(seconds: Fraction, rate: Fraction) -> str:
-    """The time code of a time, without dropped numbers; empty, for a rate that has none."""
-    try:
-        time = opentimelineio().opentime.RationalTime(float(round(seconds * rate)), float(rate))
-        return str(opentimelineio().opentime.to_timecode(time, float(rate), False))
-    except (ValueError, opentimelineio().exceptions.OTIOError):
-        return ""
-
-
 def _opened(path: Path, rate: Fraction | None) -> Any:
     """The time line of a file. Raises ConfigError, CannotOpen."""
     hint = f"give a time line: {', '.join(ADAPTERS)}"

@@ -77,7 +77,7 @@ def write_excerpts(source: VideoSource, excerpts: Sequence[Excerpt], progress: P
 def _require_frames(count: int, excerpt: Excerpt) -> None:
     if excerpt.least.stop > count:
         why = f"frames {excerpt.least.start} to {excerpt.least.stop - 1} are wanted, and the clip ends at {count - 1}"
-        raise CannotEncode(excerpt.path, why, "give the medium that the time line was cut with")
+        raise CannotEncode(excerpt.path, why, "give the clip that the cuts were made on")
 
 
 def _mark(info: VideoInfo, frames: range) -> str:

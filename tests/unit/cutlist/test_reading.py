@@ -13,7 +13,7 @@ otio: Any = pytest.importorskip("opentimelineio")
 from cut_lists import shot, span, timeline  # noqa: E402
 
 from stitchedit.cutlist import reading  # noqa: E402
-from stitchedit.cutlist.reading import read_cut_list, timecode_seconds  # noqa: E402
+from stitchedit.cutlist.reading import read_cut_list  # noqa: E402
 from stitchedit.errors import CannotOpen, ConfigError  # noqa: E402
 
 EDL = """TITLE: T
@@ -149,9 +149,3 @@ def test_other_files_are_refused(media: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(ConfigError, match="not installed") as absent:
         read_cut_list(good)
     assert "stitchedit[cutlists]" in absent.value.hint
-
-
-def test_time_codes() -> None:
-    assert timecode_seconds("01:00:00:12", Fraction(24)) == Fraction(7201, 2)
-    assert timecode_seconds("00:01:00;02", Fraction(30000, 1001)) == 1800 * Fraction(1001, 30000)
-    assert timecode_seconds("at noon", Fraction(24)) is None

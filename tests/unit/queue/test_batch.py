@@ -1,52 +1,26 @@
-"""Which clips of a folder are edited, and by which jobs."""
+"""By which jobs clips are edited."""
 
 from __future__ import annotations
 
 import shutil
-from itertools import islice
 from pathlib import Path
 
 import pytest
 
 from stitchedit.errors import QueueError
 from stitchedit.queue import batch
-from stitchedit.queue.batch import add_clips, find_clips
+from stitchedit.queue.batch import add_clips
 from stitchedit.queue.folder import Queue
-from stitchedit.video import open_video, write_video
 
 DATA = Path(__file__).parents[2] / "data"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A clip with a project, some without, and a file that is no video."""
+    """A clip with a project."""
     folder = tmp_path_factory.mktemp("batch") / "clips"
     shutil.copytree(DATA / "project_3b83b58", folder)
-    source = open_video(DATA / "demo.mp4")
-    for name in ("b.mp4", "a.mkv"):
-        write_video(folder / name, source, islice(source, 2))
-    (folder / "c.mov").write_text("no video")
-    (folder / ".d.mp4").write_text("hidden")
     return folder
-
-
-def test_edits_and_what_cannot_be_opened_are_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    clips, skipped = find_clips(folder)
-    assert [clip.name for clip in clips if clip.stem in "abcd"] == ["a.mkv", "b.mp4"]
-    assert [line for line in skipped if "c.mov" in line]
-    real = batch.notice_text
-    told = '{"edit": "age +2"}'
-    monkeypatch.setattr(batch, "notice_text", lambda path: told if path.name == "b.mp4" else real(path))
-    clips, skipped = find_clips(folder)
-    assert "b.mp4" not in {clip.name for clip in clips}
-    assert [line for line in skipped if "an edit already (age +2)" in line]
-
-
-def test_a_folder_without_videos_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(QueueError, match="holds no video"):
-        find_clips(tmp_path)
-    with pytest.raises(QueueError, match="cannot be read"):
-        find_clips(tmp_path / "absent")
 
 
 def test_what_is_not_inverted_is_inverted_first(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

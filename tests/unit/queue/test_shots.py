@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +14,10 @@ from shots import write_shot  # noqa: E402
 
 from stitchedit.cutlist.reading import read_cut_list  # noqa: E402
 from stitchedit.errors import CannotOpen  # noqa: E402
+from stitchedit.pipeline.cut_shots import plan_shots  # noqa: E402
 from stitchedit.progress import silent  # noqa: E402
 from stitchedit.queue.folder import Queue  # noqa: E402
-from stitchedit.queue.shots import add_shots, plan_shots  # noqa: E402
+from stitchedit.queue.shots import add_shots  # noqa: E402
 from stitchedit.video import open_video  # noqa: E402
 
 CLIP = Path(__file__).parents[2] / "data" / "demo.mp4"  # 48 frames, 24 a second
@@ -55,16 +55,6 @@ def test_each_shot_has_its_clip_its_jobs_and_its_place(tmp_path: Path) -> None:
     assert [clip.media_reference.available_range for clip in made] == [span(8, 8), span(28, 12), span(0, 6)]
     assert made[2].media_reference.target_url_base.endswith("/cut.shots/age%2B2/003_pics/")
     assert made[2].media_reference.start_frame == 101
-
-
-def test_time_code_of_the_medium_counts_where_the_list_names_none(tmp_path: Path) -> None:
-    edl = tmp_path / "cut.edl"
-    edl.write_text("TITLE: T\n\n001  demo  V  C  00:00:01:00 00:00:01:10 01:00:00:00 01:00:00:10\n")
-    (clip,) = plan_shots(read_cut_list(edl, CLIP.parent, rate=Fraction(24)), 0)
-    assert (clip.frames, clip.first) == (range(24, 34), 0)
-    edl.write_text("TITLE: T\n\n001  demo  V  C  10:00:01:00 10:00:01:10 01:00:00:00 01:00:00:10\n")
-    with pytest.raises(CannotOpen, match=r"shot 1, '001', wants its frames 864024"):
-        plan_shots(read_cut_list(edl, CLIP.parent, rate=Fraction(24)), 0)
 
 
 def test_a_list_without_a_shot_is_refused(tmp_path: Path) -> None:

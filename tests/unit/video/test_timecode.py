@@ -2,7 +2,7 @@ from fractions import Fraction
 
 import pytest
 
-from stitchedit.video.timecode import frames_of, timecode_at
+from stitchedit.video.timecode import code_of, frames_of, seconds_of, timecode_at
 
 NTSC = Fraction(30000, 1001)
 
@@ -30,3 +30,11 @@ def test_codes_count_on(start: str, frame: int, rate: Fraction, code: str) -> No
 def test_every_frame_of_an_hour_has_a_code_of_its_own_that_leads_back() -> None:
     for frame in range(0, 108_000, 7):
         assert frames_of(timecode_at("00:00:00;00", frame, NTSC), NTSC) == frame
+
+
+def test_codes_and_seconds() -> None:
+    assert seconds_of("01:00:00:12", Fraction(24)) == Fraction(7201, 2)
+    assert seconds_of("00:01:00;02", NTSC) == 1800 * Fraction(1001, 30000)
+    assert seconds_of("at noon", Fraction(24)) is None
+    assert code_of(7201 * 12, Fraction(24)) == "01:00:00:12"
+    assert code_of(5, Fraction(1000)) == "", "two digits do not count so many"
