@@ -15,6 +15,7 @@ from fractions import Fraction
 from functools import partial
 from pathlib import Path
 
+from stitchedit.film.clips import CLIP, Clip
 from stitchedit.film.graph import Task, edit_tasks
 from stitchedit.film.local import run_processes
 from stitchedit.film.outcome import DONE, Outcome
@@ -35,7 +36,8 @@ def tasks_of(shots: int) -> list[Task]:
     """Those of a film in which three people take turns."""
     people = tuple(PersonRow(n, "", 0, (("age", "2"),), (), ()) for n in range(1, PERSONS + 1))
     planned = tuple(PlannedShot(Shot(n, 24 * n - 24, 24 * n - 1), (1 + n % PERSONS,)) for n in range(1, shots + 1))
-    plan = FilmPlan(Path("film.mp4"), "", Fraction(24), "", "", FilmSettings(), people, planned)
+    clips = (Clip(Path("film.mp4"), "", Fraction(24)),)
+    plan = FilmPlan(clips[0].path, CLIP, clips, "", "", FilmSettings(), people, planned)
     return edit_tasks(plan, "")
 
 

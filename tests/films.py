@@ -11,6 +11,7 @@ import av
 import cv2
 import numpy as np
 
+from stitchedit.film.clips import CLIP, Clip
 from stitchedit.film.folder import FilmFolder
 from stitchedit.film.people_table import PersonRow
 from stitchedit.film.plan import FilmPlan, FilmSettings, PlannedShot
@@ -36,8 +37,8 @@ SETTINGS = FilmSettings(  # of a film that takes seconds
 
 PLAN = FilmPlan(
     Path("/films/clip.mp4"),
-    "ab" * 32,
-    Fraction(24000, 1001),
+    CLIP,
+    (Clip(Path("/films/clip.mp4"), "ab" * 32, Fraction(24000, 1001)),),
     "cd" * 32,
     "0.1.0",
     FilmSettings(threads=2),

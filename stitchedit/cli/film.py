@@ -9,6 +9,7 @@ import typer
 
 from stitchedit.cli.asked import asked_edits, require_edits
 from stitchedit.cli.console import (
+    INVERT,
     Device,
     Directions,
     Json,
@@ -17,14 +18,20 @@ from stitchedit.cli.console import (
     Strengths,
     Verbose,
     Years,
+    either,
     keep_memory,
     report,
     running,
 )
-from stitchedit.config import AUDIO, united
+from stitchedit.config import AUDIO, CODECS, EditConfig, invert_preset, united
 from stitchedit.errors import ConfigError
 
-Film = Annotated[Path, typer.Argument(help="The film: a file of video.", show_default=False)]
+Film = Annotated[
+    Path,
+    typer.Argument(
+        help="The film: a file of video, a folder of them, or a cut list: .otio, .edl, .aaf.", show_default=False
+    ),
+]
 
 
 def film(
@@ -45,11 +52,35 @@ def film(
     ] = False,
     folder: Annotated[Path | None, typer.Option(help="The film's folder.", show_default="CLIP.film")] = None,
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="The video.", show_default="CLIP.film.mp4")
+        Path | None,
+        typer.Option(
+            "-o",
+            "--output",
+            help="The video; of a folder of clips a folder.",
+            show_default="CLIP.film.mp4, CLIPS.edited",
+        ),
     ] = None,
     shots_only: Annotated[
-        bool, typer.Option("--shots", help="Leave one lossless file a shot and a time line, and put nothing together.")
+        bool,
+        typer.Option(
+            "--shots",
+            help="Leave one lossless file a shot and a time line, and put nothing together; always so of a cut list.",
+        ),
     ] = False,
+    layers: Annotated[
+        bool, typer.Option("--layers", help="Layers of each edited shot too, as of `edit`, in the film's folder.")
+    ] = False,
+    handles: Annotated[int, typer.Option(min=0, help="Of a cut list: frames on each side beyond what it shows.")] = 8,
+    media: Annotated[
+        Path | None, typer.Option(help="Where media lie that a cut list names alone, as an EDL.", show_default=False)
+    ] = None,
+    skip: Annotated[
+        list[str] | None, typer.Option(help="A shot of the cut list that stays as it is; may be repeated.")
+    ] = None,
+    fps: Annotated[str | None, typer.Option(help="Frames a second of an EDL.", show_default=False)] = None,
+    colourspace: Annotated[
+        str | None, typer.Option(help="Of all clips' samples, as of `invert`.", show_default="as their tags say")
+    ] = None,
     openjd: Annotated[
         Path | None, typer.Option(help="Only plan, and write an Open Job Description template of it.")
     ] = None,
@@ -73,7 +104,8 @@ def film(
         int, typer.Option(min=0, help="Of tuning a person, at most.", show_default="that of the preset")
     ] = 0,
     lossless: Annotated[bool, typer.Option(help="FFV1 in the film's pixel format, in .mkv.")] = False,
-    audio: Annotated[str, typer.Option(help=f"{' or '.join(AUDIO)}.")] = AUDIO[0],
+    codec: Annotated[str, typer.Option(help=f"{either(CODECS)}, as of `edit`.")] = CODECS[0],
+    audio: Annotated[str, typer.Option(help=f"{either(AUDIO)}.")] = AUDIO[0],
     metadata_only: Annotated[bool, typer.Option("--metadata-only", help="No C2PA manifest.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace another file of the output's name.")] = False,
     uncalibrated: Annotated[bool, typer.Option("--uncalibrated", help="Apply vectors as they are.")] = False,
@@ -84,21 +116,33 @@ def film(
     verbose: Verbose = False,
 ) -> None:
     """Edit the people of a whole film: shots, who is who, one generator a person, a little tuning a shot."""
+    from stitchedit.cutlist.reading import is_cut_list
     from stitchedit.film.plan import FilmSettings
-    from stitchedit.video.sequence_names import require_clip
+    from stitchedit.video.sequence_names import parse_fps, require_clip
 
     edits = asked_edits(direction, strength, years) if direction or strength or years is not None else ()
     require_edits(edits, force)
-    require_clip(clip)
-    if audio not in AUDIO:
-        raise ConfigError(f"unknown audio '{audio}'", f"choose one of {', '.join(AUDIO)}")
+    invert_preset(preset or INVERT.preset)
+    EditConfig(lossless=lossless, codec=codec, audio=audio)
+    if colourspace is not None:
+        from stitchedit.video.colourspaces import find_view
+
+        find_view(colourspace)
+    if not clip.is_dir() and not is_cut_list(clip):
+        require_clip(clip)
+    if not is_cut_list(clip) and (media or skip or fps is not None):
+        raise ConfigError(f"{clip} is no cut list", "--media, --skip and --fps are for .otio, .edl and .aaf")
+    if output is not None and (shots_only or is_cut_list(clip)):
+        raise ConfigError("-o is given, and nothing is put together", "--folder names where shots and time line go")
     if ray is not None:
         from stitchedit.film.on_ray import require_ray
 
         require_ray()
     keep_memory()
     from stitchedit.film import run as film_run
-    from stitchedit.film.make import Choice, Output, usual_film
+    from stitchedit.film.given import Given
+    from stitchedit.film.join import Output, usual_film
+    from stitchedit.film.make import Choice
     from stitchedit.models.loading import lasting_name
     from stitchedit.parallel import cores
 
@@ -112,11 +156,16 @@ def film(
         calibrated=not uncalibrated,
         force=force,
         steps=steps,
+        colourspace=colourspace or "",
+        layers=layers,
     )
     settings.invert()
     choice = Choice(tuple(who or ()), edits, united(region) if region else ())
-    where = film_run.Where(clip, folder, store, workers, ray, gpus)
-    wanted = Output(output or usual_film(clip, lossless), lossless, audio, metadata_only, overwrite)
+    rate = None if fps is None else parse_fps(fps)
+    given = Given(clip, settings.colourspace, handles, media, rate, tuple(skip or ()))
+    where = film_run.Where(given, folder, store, workers, ray, gpus)
+    place = output or usual_film(given, lossless, codec)
+    wanted = Output(place, lossless, codec, audio, metadata_only, overwrite)
     with running(verbose) as progress:
         done = film_run.film(
             where, choice, settings, wanted, film_run.Until(people, dry_run, shots_only, price, openjd), progress

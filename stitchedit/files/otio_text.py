@@ -30,6 +30,11 @@ def clip(name: str, media: Table, shown: Table, before: Table | None = None) -> 
     return table | {"media_references": references, "active_media_reference_key": "DEFAULT_MEDIA"}
 
 
+def gap(shown: Table) -> Table:
+    """Nothing, as long as `shown`."""
+    return {"OTIO_SCHEMA": "Gap.1", "name": "", "source_range": shown}
+
+
 def file(name: str, url: str, available: Table) -> Table:
     """A medium that is one file; a relative `url` counts from where the time line lies."""
     return {"OTIO_SCHEMA": "ExternalReference.1", "name": name, "available_range": available, "target_url": url}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,29 +15,23 @@ import numpy as np
 from stitchedit.errors import ConfigError, FaceError
 from stitchedit.faces import detectors
 from stitchedit.faces.photo import read_portrait
-from stitchedit.files.atomic import make_folder
-from stitchedit.files.disk_space import require_disk_space
 from stitchedit.files.image_folder import save_png
 from stitchedit.film import folder as names
+from stitchedit.film.clips import Film
 from stitchedit.film.faces import ShotFace, read_faces
 from stitchedit.film.folder import FilmFolder
-from stitchedit.film.graph import Film, Task, face_tasks
-from stitchedit.film.outcome import Outcome
+from stitchedit.film.given import OLD_TABLE, Given, cut_film, read_film
+from stitchedit.film.graph import Task, face_tasks
+from stitchedit.film.outcome import Outcome, error_of
 from stitchedit.film.people import SAME_PERSON, Person, doubts, find_people
 from stitchedit.film.people_table import PersonRow, read_table, table_of, write_table
-from stitchedit.film.shot_files import cut_out
-from stitchedit.film.shots import find_shots
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.progress import Progress, silent
-from stitchedit.video import means_pictures, open_video
-from stitchedit.video.clip_hash import clip_sha256
 
 log = logging.getLogger(__name__)
 
 Run = Callable[[Sequence[Task]], list[Outcome]]  # carries tasks out, see `film.local` and `film.on_ray`
-OLD_TABLE = "people.old.toml"
 FACES_A_ROW = 8
-LOSSLESS_PART = 0.5  # of a shot's raw samples that FFV1 takes, at most as a rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,72 +42,33 @@ class Analysis:
     faces: tuple[ShotFace, ...]
     people: tuple[Person, ...]  # as they were found
     rows: tuple[PersonRow, ...]  # as people.toml has them
-    notes: tuple[str, ...]  # what to look at, and shots that could not be looked through
+    notes: tuple[str, ...]  # what to look at, and what is left as it is
     sheet: Path | None  # None: nobody is in it
 
 
-def read_film(clip: Path, folder: FilmFolder, progress: Progress = silent) -> Film:
-    """The film's shots, found once. Raises CannotOpen, ConfigError."""
-    if means_pictures(clip):
-        raise ConfigError(f"{clip} is a shot of pictures", "a film is a file of video, or a folder of them")
-    record = folder.at(names.RECORD)
-    sha, source = clip_sha256(clip), open_video(clip)
-    if record.exists():
-        known = Film.read(record)
-        if known.sha256 == sha:
-            return known
-        log.warning("%s is another film than that of %s: all is done again", clip, folder.root)
-        _forget(folder)
-    film = Film(clip.resolve(), sha, str(source.info.rate), tuple(find_shots(source, progress)))
-    make_folder(folder.root)
-    film.write(record)
-    return film
-
-
-def _forget(folder: FilmFolder) -> None:
-    """Take away what was made of another film; its table is kept beside the new one. Raises NotWritable."""
-    folder.at(names.RECORD).unlink()
-    for name in ("shots", "people", "tasks"):
-        shutil.rmtree(folder.at(name), ignore_errors=True)
-    if folder.at(names.TABLE).exists():
-        folder.at(names.TABLE).replace(folder.at(OLD_TABLE))
-
-
-def cut_film(film: Film, folder: FilmFolder, progress: Progress = silent) -> None:
-    """Cut out the shots whose files are not there. Raises what `cut_out` raises, and TooLittleRoom."""
-    missing = [shot for shot in film.shots if not folder.at(names.shot(shot.number)).exists()]
-    if not missing:
-        return
-    info = open_video(film.path).info
-    frames = sum(shot.frames for shot in missing)
-    make_folder(folder.at("shots"))
-    require_disk_space(folder.root, cut_bytes(frames, info.stored_width, info.stored_height, info.depth))
-    cut_out(film.path, {folder.at(names.shot(shot.number)): shot for shot in missing}, progress)
-
-
-def cut_bytes(frames: int, width: int, height: int, depth: int) -> int:
-    """About what lossless shots take."""
-    return round(LOSSLESS_PART * frames * width * height * 1.5 * (1 if depth <= 8 else 2))
-
-
-def analyse(clip: Path, folder: FilmFolder, run: Run, progress: Progress = silent) -> Analysis:
+def analyse(given: Given, folder: FilmFolder, run: Run, progress: Progress = silent) -> Analysis:
     """Shots, faces and people of a film; what is there already is not done again.
 
-    Raises: CannotOpen, CannotDecode, CannotEncode, DiskFull; ProjectError, for a people.toml that is none.
+    Raises: what `read_film` and `cut_film` raise; ProjectError, for a people.toml that is none, and with the exit code
+        of the cause for shots that could not be looked through: who is in them would be missing for good.
     """
-    film = read_film(clip, folder, progress)
+    film, left = read_film(given, folder, progress)
     cut_film(film, folder, progress)
-    outcomes = run(face_tasks(film))
-    failed = [outcome for outcome in outcomes if not outcome.good]
-    notes = [f"shot {_number(outcome)} could not be looked through: {outcome.said}" for outcome in failed]
-    bad = {_number(outcome) for outcome in failed}
-    good = [shot.number for shot in film.shots if shot.number not in bad]
-    faces = [face for number in good for face in read_faces(folder.at(names.faces(number)), number)]
+    require_looked(run(face_tasks(film)))
+    faces = [face for shot in film.shots for face in read_faces(folder.at(names.faces(shot.number)), shot.number)]
     people = find_people(faces)
-    notes += doubts(people)
     rows = _table(folder, people, film)
-    sheet = _sheet(folder, people, rows, Fraction(film.rate), film) if people else None
-    return Analysis(film, tuple(faces), tuple(people), tuple(rows), tuple(notes), sheet)
+    sheet = _sheet(folder, people, rows, film) if people else None
+    doubtful = [f"{line}: {sheet}" for line in doubts(people)]
+    return Analysis(film, tuple(faces), tuple(people), tuple(rows), (*left, *doubtful), sheet)
+
+
+def require_looked(outcomes: Sequence[Outcome]) -> None:
+    """Raises ProjectError, where shots were not looked through."""
+    failed = [outcome for outcome in outcomes if not outcome.good]
+    if failed:
+        shots = counted(len(failed), "shot")
+        raise error_of(failed[0], f"{shots} could not be looked through", "the same command tries again")
 
 
 def like(analysis: Analysis, picture: Path) -> int:
@@ -153,14 +107,25 @@ def person_line(row: PersonRow, analysis: Analysis) -> str:
 
 
 def _seen(faces: Sequence[ShotFace], film: Film) -> str:
-    rate = Fraction(film.rate)
     shots = sorted({face.shot for face in faces})
     if not shots:
         return "in no shot"
     listed = ", ".join(map(str, shots[:12])) + (" ..." if len(shots) > 12 else "")
-    seconds = float(sum(face.frames for face in faces) / rate)
-    first = timecode(film.shots[shots[0] - 1].first, rate)
-    return f"in {counted(len(shots), 'shot')}, {seconds:.1f} s, first at {first} ({listed})"
+    return (
+        f"in {counted(len(shots), 'shot')}, {_seconds(faces, film):.1f} s, first at {_when(shots[0], film)} ({listed})"
+    )
+
+
+def _seconds(faces: Sequence[ShotFace], film: Film) -> float:
+    """How long faces are seen."""
+    return float(sum(face.frames / film.clip(film.shots[face.shot - 1]).rate for face in faces))
+
+
+def _when(number: int, film: Film) -> str:
+    """Where a shot begins."""
+    shot = film.shots[number - 1]
+    clip = film.clip(shot)
+    return timecode(shot.first, clip.rate) + (f" of {clip.path.name}" if len(film.clips) > 1 else "")
 
 
 def counted(count: int, what: str) -> str:
@@ -184,7 +149,7 @@ def _table(folder: FilmFolder, people: Sequence[Person], film: Film) -> list[Per
     return rows
 
 
-def _sheet(folder: FilmFolder, people: Sequence[Person], rows: Sequence[PersonRow], rate: Fraction, film: Film) -> Path:
+def _sheet(folder: FilmFolder, people: Sequence[Person], rows: Sequence[PersonRow], film: Film) -> Path:
     """A row a person, of faces from shots all over the film; number, name and counts in its first cell."""
     strips = []
     by_face = {(face.shot, face.number): face for person in people for face in person.faces}
@@ -196,11 +161,9 @@ def _sheet(folder: FilmFolder, people: Sequence[Person], rows: Sequence[PersonRo
         shown = [faces[k] for k in spread(np.arange(len(faces)), columns)]
         pictures = [_portrait(folder, face) for face in shown]
         pictures += [np.full_like(pictures[0], 24)] * (columns - len(pictures))
-        at = [f"shot {f.shot}, {timecode(film.shots[f.shot - 1].first, rate)}" for f in shown]
-        seconds = float(sum(face.frames for face in faces) / rate)
-        label = (
-            f"{row.number} {row.name}".strip() + f" ({counted(len({f.shot for f in faces}), 'shot')}, {seconds:.1f} s)"
-        )
+        at = [f"shot {f.shot}, {_when(f.shot, film)}" for f in shown]
+        seen = f"{counted(len({f.shot for f in faces}), 'shot')}, {_seconds(faces, film):.1f} s"
+        label = f"{row.number} {row.name}".strip() + f" ({seen})"
         strips.append(contact_sheet([pictures], [*at, *[""] * (columns - len(at))], [label], cell_px=160))
     width = max(strip.shape[1] for strip in strips)
     padded = [np.pad(s, [(0, 0), (0, width - s.shape[1]), (0, 0)]) for s in strips]
@@ -213,10 +176,6 @@ def _portrait(folder: FilmFolder, face: ShotFace) -> np.ndarray:
     path = folder.at(names.faces(face.shot)) / f"{face.number}.png"
     picture = cv2.imread(str(path))
     return np.full((256, 256, 3), 24, np.uint8) if picture is None else np.ascontiguousarray(picture[..., ::-1])
-
-
-def _number(outcome: Outcome) -> int:
-    return int(outcome.name.partition("/")[2])
 
 
 def shots_of(rows: Sequence[PersonRow], film: Film, faces: Sequence[ShotFace]) -> list[tuple[int, ...]]:

@@ -11,14 +11,14 @@ import numpy as np
 
 from stitchedit.config import for_frames
 from stitchedit.faces.alignment import exit_for
-from stitchedit.film.analysis import Analysis, cut_bytes
+from stitchedit.film.analysis import Analysis
+from stitchedit.film.given import cut_bytes
 from stitchedit.film.learning import LEAST, MOST
 from stitchedit.film.plan import FilmPlan
 from stitchedit.models import loading
 from stitchedit.pipeline.edit_plan import A_STITCHING_STEP, TUNING_STEPS_A_FRAME
 from stitchedit.pipeline.invert_plan import TUNE_OVERHEAD, seconds_a_pass
 from stitchedit.progress import shown_time
-from stitchedit.video import open_video
 
 CROP_A_FACE = 2.2  # side of an aligned crop in widths of the detector's box
 ENCODING = 0.35  # of tuning's time by itself that codes take
@@ -64,7 +64,7 @@ def estimate(plan: FilmPlan, analysis: Analysis, price: float = 0.0) -> Estimate
     Args:
         price: of an hour of a machine like this one.
     """
-    settings, info = plan.settings, open_video(plan.film).info
+    settings = plan.settings
     generator, _ = loading.generator(settings.generator, loading.device(settings.device))
     widths = {(f.shot, f.number): f.width for f in analysis.faces}
     pairs = [(p.shot, face) for p, faces in plan.edited() for face, _ in faces]
@@ -82,7 +82,6 @@ def estimate(plan: FilmPlan, analysis: Analysis, price: float = 0.0) -> Estimate
     total = step * (len(persons) * once * (1 + ENCODING) + sum(short) + sum(edit) + sum(coding))
     chain = [a + b + c for a, b, c in zip(short, edit, coding, strict=True)]
     weights = 4 * sum(p.numel() for p in generator.parameters())
-    frames = sum(p.shot.frames for p in plan.shots)
     crops = sum(s.frames for s, _ in pairs) * size * size * 3
     return Estimate(
         len(plan.shots),
@@ -95,8 +94,6 @@ def estimate(plan: FilmPlan, analysis: Analysis, price: float = 0.0) -> Estimate
         total,
         step * (once * (1 + ENCODING) + max(chain, default=0.0)) if pairs else 0.0,
         memory + 2 * weights,
-        2 * cut_bytes(frames, info.stored_width, info.stored_height, info.depth)
-        + weights * (len(pairs) + len(persons))
-        + 2 * crops,
+        2 * cut_bytes(plan.clips, [p.shot for p in plan.shots]) + weights * (len(pairs) + len(persons)) + 2 * crops,
         price * total / 3600,
     )

@@ -25,7 +25,7 @@ from stitchedit.pipeline.multi_face import iter_rgb
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
 from stitchedit.types import FloatArray, Tracks
-from stitchedit.video import open_video
+from stitchedit.video import open_seen
 
 log = logging.getLogger(__name__)
 
@@ -45,9 +45,11 @@ class ShotFace:
     last: int
 
 
-def find_faces(clip: Path, folder: Path, config: TrackConfig, progress: Progress = silent) -> int:
+def find_faces(
+    clip: Path, folder: Path, config: TrackConfig, progress: Progress = silent, *, colourspace: str = ""
+) -> int:
     """Track everybody in a shot into a folder; how many there are, which may be none."""
-    source = open_video(clip)
+    source = open_seen(clip, None, colourspace or None)
     try:
         found = track_faces(
             iter_rgb(source),

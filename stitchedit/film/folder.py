@@ -1,12 +1,12 @@
-"""A film's folder, `CLIP.film` beside the film: all that its tasks read and write, by relative names.
+"""A film's folder, `CLIP.film` beside what was given: all that its tasks read and write, by relative names.
 
 film.toml                what was found of the film: its shots
 people.toml  people.png  who is in it, who is edited and how; and what they look like (both to be read and changed)
 plan.toml                what will be done, shot by shot (to be read and changed)
-film.otio                the shots as a time line, where nothing is put together
+film.otio                the shots as a time line, where nothing is put together; of a cut list that with them in it
 shots/0007.mkv           a shot, cut out without loss        shots/0007.faces/   who is seen in it
-shots/0007.mkv.stitch/   its project, as `invert` leaves one shots/0007.edited.mkv
-people/2/reel.mkv        frames of a person from many shots  people/2/reel.mkv.stitch/  what was learned of them
+shots/0007.mkv.stitch/   its project, as `invert` leaves one shots/0007.edited.mkv  shots/0007.layers/
+people/2/reel/           frames of a person from many shots  people/2/reel.stitch/     what was learned of them
 tasks/tune/0007.toml     the record of a finished task
 """
 
@@ -34,7 +34,8 @@ class FilmFolder:
 
 
 def default_folder(film: Path) -> Path:
-    return film.with_name(film.name + SUFFIX)
+    place = film if film.name else film.resolve()  # such as "."
+    return place.with_name(place.name + SUFFIX)
 
 
 def shot(number: int) -> str:
@@ -53,8 +54,12 @@ def edited(number: int) -> str:
     return f"shots/{number:04d}.edited.mkv"
 
 
+def layers(number: int) -> str:
+    return f"shots/{number:04d}.layers"
+
+
 def reel(person: int) -> str:
-    return f"people/{person}/reel.mkv"
+    return f"people/{person}/reel"
 
 
 def person_project(person: int) -> str:

@@ -11,21 +11,15 @@ the folder can do it. Its fingerprint covers its own inputs and those of all it 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass, replace
 
 from stitchedit.config import TrackConfig
-from stitchedit.errors import ProjectError
 from stitchedit.film import folder as names
+from stitchedit.film.clips import Film
 from stitchedit.film.plan import FilmPlan
-from stitchedit.film.shots import Shot
-from stitchedit.film.toml_files import read_toml, value_of, write_toml
 from stitchedit.project.records import fingerprint_of, inputs_of
 
-SCHEMA = 1
-VERSION = "1"  # of what tasks do: a result of another one is made anew
+VERSION = "2"  # of what tasks do: a result of another one is made anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,42 +43,19 @@ class Task:
         return int(self.name.partition("/")[2])
 
 
-@dataclass(frozen=True, slots=True)
-class Film:
-    """What is known of a film before anybody is looked for."""
-
-    path: Path
-    sha256: str
-    rate: str  # frames a second, as a fraction
-    shots: tuple[Shot, ...] = field(default=())
-
-    def write(self, path: Path) -> None:
-        shots = [[shot.first, shot.last] for shot in self.shots]
-        facts = {"path": str(self.path), "sha256": self.sha256, "rate": self.rate}
-        write_toml(path, {"schema": SCHEMA, "film": facts, "shots": shots})
-
-    @classmethod
-    def read(cls, path: Path) -> Film:
-        """Raises ProjectError."""
-        data = read_toml(path)
-        if data.get("schema") != SCHEMA:
-            raise ProjectError(f"{path} has schema {data.get('schema')!r}, this stitchedit knows {SCHEMA}", "remove it")
-        facts, where = value_of(data, "film", dict, str(path)), str(path)
-        pairs: list[Any] = value_of(data, "shots", list, where)
-        if not all(isinstance(p, list) and len(p) == 2 and all(type(n) is int for n in p) for p in pairs):
-            raise ProjectError(f"{path} is damaged: its shots are no pairs", "remove the film's folder")
-        shots = tuple(Shot(number, first, last) for number, (first, last) in enumerate(pairs, 1))
-        text = partial(value_of, facts, kind=str, where=where)
-        return cls(Path(text("path")), text("sha256"), text("rate"), shots)
-
-
 def face_tasks(film: Film) -> list[Task]:
     """One a shot: who is seen in it."""
     settings = inputs_of(TrackConfig())
     return [
         Task(
             f"faces/{shot.number:04d}",
-            {"film": film.sha256, "frames": f"{shot.first}-{shot.last}", "version": VERSION} | settings,
+            {
+                "clip": film.clip(shot).sha256,
+                "frames": f"{shot.first}-{shot.last}",
+                "colourspace": film.colourspace,
+                "version": VERSION,
+            }
+            | settings,
             reads=(names.shot(shot.number),),
             writes=(names.faces(shot.number),),
             results=(f"{names.faces(shot.number)}/faces.npz",),
@@ -97,7 +68,7 @@ def face_tasks(film: Film) -> list[Task]:
 def edit_tasks(plan: FilmPlan, generator_sha256: str) -> list[Task]:
     """All that is done to edit the people of a plan."""
     settings = plan.settings
-    common = {"film": plan.sha256, "weights": generator_sha256, "threads": str(settings.threads), "version": VERSION}
+    common = {"weights": generator_sha256, "threads": str(settings.threads), "version": VERSION}
     learning = common | inputs_of(settings.invert())
     tasks = []
     for person in plan.persons:
@@ -106,23 +77,28 @@ def edit_tasks(plan: FilmPlan, generator_sha256: str) -> list[Task]:
             tasks += _person_tasks(plan, person.number, shots, learning)
     for planned, faces in plan.edited():
         number, who = planned.shot.number, sorted({person for _, person in faces})
+        shown = {"clip": plan.clip(planned.shot).sha256, "frames": f"{planned.shot.first}-{planned.shot.last}"}
         learned = [f"{names.person_project(p)}/generator.safetensors" for p in who]
         tuned = Task(
             f"tune/{number:04d}",
-            learning | {"faces": str(faces), "frames": f"{planned.shot.first}-{planned.shot.last}"},
+            learning | {"faces": str(faces)} | shown,
             needs=tuple(f"learn/{p}" for p in who),
             reads=(names.shot(number), names.faces(number), *learned, *map(names.learned, who)),
             writes=(names.shot_project(number),),
             results=(f"{names.shot_project(number)}/generator.safetensors",),
             frames=planned.shot.frames,
         )
+        results = (names.edited(number), *((names.layers(number),) if settings.layers else ()))
         done = Task(
             f"edit/{number:04d}",
-            common | inputs_of(replace(settings.edit(), edits=())) | {"regions": _all_wishes(plan)},
+            common
+            | inputs_of(replace(settings.edit(), edits=()))
+            | {"regions": _all_wishes(plan), "layers": str(settings.layers)}
+            | shown,
             needs=(tuned.name, *(f"solve/{p}" for p in who)),
             reads=(names.shot(number), names.shot_project(number), *map(names.strengths, who)),
-            writes=(names.edited(number),),
-            results=(names.edited(number),),
+            writes=results,
+            results=results,
             frames=planned.shot.frames,
         )
         tasks += [tuned, done]
@@ -134,7 +110,10 @@ def _person_tasks(
 ) -> list[Task]:
     clips = [name for number, _ in shots for name in (names.shot(number), names.faces(number))]
     frames = [plan.shots[number - 1].shot for number, _ in shots]
-    whose = ", ".join(f"{s.first}-{s.last}:{face}" for s, (_, face) in zip(frames, shots, strict=True))
+    clip_of = [plan.clip(shot).sha256 for shot in frames]
+    whose = ", ".join(
+        f"{sha} {s.first}-{s.last}:{face}" for sha, s, (_, face) in zip(clip_of, frames, shots, strict=True)
+    )
     learn = Task(
         f"learn/{person}",
         dict(learning) | {"faces": whose, "reel": str(plan.settings.reel_frames)},

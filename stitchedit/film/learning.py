@@ -72,7 +72,7 @@ def tracked(project: Project, clip: Path, tracks: Tracks, plan: InvertPlan, know
     """
     config = plan.config
     generator = loading.lasting_name(config.generator)
-    sha = project.take_source(clip, preset=config.preset, generator=generator)
+    sha = project.take_source(clip, preset=config.preset, generator=generator, view=plan.source.view)
     stages = Stages(project.records, INVERT_STAGES)
 
     def keep(_: str) -> None:

@@ -6,6 +6,7 @@ task, which is given to a fresh one; one that outlives whoever started it ends b
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -131,6 +132,7 @@ def _places(count: int, do: Do) -> Iterator[_Places]:
 def _begin(parent: int) -> None:
     """In a fresh process: Ctrl-C is for whoever started it, and without that one it ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    logging.raiseExceptions = False  # a line that finds no room is no reason for a traceback
 
     def watch() -> None:
         while os.getppid() == parent:

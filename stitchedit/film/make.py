@@ -1,4 +1,4 @@
-"""A film from its clip to its edited file: looked through, planned, carried out, put together."""
+"""Who is edited, by which plan, and what there is to say of a film that is done."""
 
 from __future__ import annotations
 
@@ -6,36 +6,22 @@ import hashlib
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from stitchedit.errors import ConfigError, ProjectError, WouldReplace
-from stitchedit.files.atomic import make_folder
-from stitchedit.files.hashing import file_sha256
-from stitchedit.files.utf8_path import as_text
+from stitchedit.errors import ConfigError
 from stitchedit.film import folder as names
 from stitchedit.film.analysis import Analysis, counted, like, shots_of
 from stitchedit.film.folder import FilmFolder
-from stitchedit.film.graph import edit_tasks, fingerprints
-from stitchedit.film.outcome import Outcome
+from stitchedit.film.outcome import Outcome, error_of
 from stitchedit.film.people_table import PersonRow, find_rows, joined, read_table, with_edits, write_table
 from stitchedit.film.plan import FilmPlan, FilmSettings, PlannedShot, read_plan, write_plan
-from stitchedit.film.shot_files import put_back
-from stitchedit.film.stages import film_regions
-from stitchedit.models import weights
-from stitchedit.pipeline.edit_clip import told_of
-from stitchedit.progress import Progress, silent
-from stitchedit.project.records import Records, fingerprint_of
-from stitchedit.provenance.manifest import notice, sealer
-from stitchedit.strength import Strength, parse_strength, strength_label
-from stitchedit.video import open_video, try_output, usual_output, write_video
+from stitchedit.strength import Strength
 
 log = logging.getLogger(__name__)
 
 LIKE = "like "
-JOIN = "tasks/join.toml"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,21 +34,10 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
-    """What is written of a film."""
-
-    path: Path
-    lossless: bool = False
-    audio: str = "copy"
-    metadata_only: bool = False
-    overwrite: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class FilmSummary:
     """What was done."""
 
-    output: Path
+    outputs: tuple[Path, ...]
     frames: int
     edited_shots: int
     shots: int
@@ -71,7 +46,7 @@ class FilmSummary:
 
     def as_json(self) -> dict[str, Any]:
         return {
-            "output": str(self.output),
+            "outputs": [str(path) for path in self.outputs],
             "frames": self.frames,
             "shots": self.shots,
             "edited_shots": self.edited_shots,
@@ -81,7 +56,8 @@ class FilmSummary:
 
     def lines(self) -> list[str]:
         return [
-            f"film: {self.output}, {self.frames} frames; {self.edited_shots} of {self.shots} shots edited",
+            *(f"film: {path}" for path in self.outputs),
+            f"{self.frames} frames; {self.edited_shots} of {counted(self.shots, 'shot')} edited",
             f"tuning: {self.steps} steps in all",
             *(f"note: {note}" for note in self.said),
         ]
@@ -134,15 +110,14 @@ def make_plan(analysis: Analysis, folder: FilmFolder, people: Sequence[PersonRow
                     plan.settings.threads,
                     path,
                 )
-            return replace(plan, film=film.path)
+            return replace(plan, given=film.given, clips=film.clips)
         path.replace(path.with_name("plan.old.toml"))
         log.info("plan.toml is made anew: people.toml or the options changed; the old one is plan.old.toml")
     persons = tuple(row for row in people if row.edits)
     numbers = shots_of(people, film, analysis.faces)
     shots = tuple(PlannedShot(s, who) for s, who in zip(film.shots, numbers, strict=True))
-    plan = FilmPlan(
-        film.path, film.sha256, Fraction(film.rate), made_of, metadata.version("stitchedit"), settings, persons, shots
-    )
+    version = metadata.version("stitchedit")
+    plan = FilmPlan(film.given, film.kind, film.clips, made_of, version, settings, persons, shots)
     write_plan(path, plan)
     return plan
 
@@ -152,16 +127,13 @@ def require_good(outcomes: Sequence[Outcome]) -> None:
     bad = [outcome for outcome in outcomes if not outcome.good]
     if not bad:
         return
-    causes = [outcome for outcome in bad if outcome.exit_code] or bad
-    shots = sorted({outcome.name for outcome in bad if outcome.name.startswith("edit/")})
-    first = causes[0]
-    error = ProjectError(
-        f"{counted(len(shots), 'shot')} {'is' if len(shots) == 1 else 'are'} not edited, "
-        f"so the film is not put together; {first.name}: {first.said}",
+    cause = next((outcome for outcome in bad if outcome.exit_code), bad[0])
+    shots = len([outcome for outcome in bad if outcome.name.startswith("edit/")])
+    raise error_of(
+        cause,
+        f"{counted(shots, 'shot')} {'is' if shots == 1 else 'are'} not edited, so the film is not put together",
         "the same command tries them again; `edit = false` in plan.toml leaves a shot as it is",
     )
-    error.exit_code = first.exit_code or ProjectError.exit_code
-    raise error
 
 
 def machines_note(outcomes: Sequence[Outcome]) -> list[str]:
@@ -170,72 +142,12 @@ def machines_note(outcomes: Sequence[Outcome]) -> list[str]:
     return [] if len(kinds) < 2 else [f"done by machines of several kinds, last bits differ: {'; '.join(kinds)}"]
 
 
-def put_together(plan: FilmPlan, folder: FilmFolder, output: Output, progress: Progress = silent) -> tuple[str, ...]:
-    """Write the film with its edited shots in their places, coded once; what the writer has to say.
-
-    Raises: WouldReplace, CannotEncode, DiskFull, ProjectError.
-    """
-    tasks = edit_tasks(plan, weights.sha256_of(plan.settings.generator))
-    inputs = fingerprints(tasks)
-    edited = {t.number: folder.at(names.edited(t.number)) for t in tasks if t.stage == "edit"}
-    shots = {planned.shot.number: planned.shot for planned in plan.shots}
-    done = {f"shot {n}": fingerprint_of(inputs[f"edit/{n:04d}"]) for n in edited}
-    facts = {"output": str(output.path.resolve()), "lossless": str(output.lossless), "audio": output.audio}
-    facts |= {"c2pa": str(not output.metadata_only), "film": plan.sha256, **done}
-    records = Records.open_or_create(folder.at(JOIN))
-    if _is_own(records, output) and records.why_redo("join", facts, [output.path]) is None:
-        log.info("join: nothing changed, kept")
-        return ()
-    source, said = open_video(plan.film), as_text(said_of(plan))
-    seal = None if output.metadata_only else sealer(output.path, plan.film, said, plan.sha256)
-    make_folder(output.path.parent)
-    total = plan.shots[-1].shot.last + 1
-    frames = told_of(put_back(source, edited, shots), "join", total, progress)
-    written = write_video(
-        output.path,
-        source,
-        frames,
-        lossless=output.lossless,
-        audio=output.audio,
-        metadata=notice(said),
-        seal=seal,
-    )
-    if written.frames != total:
-        raise ProjectError(f"{plan.film} has {written.frames} frames, the plan {total}", "remove the film's folder")
-    records.path.parent.mkdir(parents=True, exist_ok=True)
-    records.finish("join", facts, sha256=file_sha256(output.path))
-    return written.notes
-
-
-def said_of(plan: FilmPlan) -> str:
-    """The edit in words, for the notice: `age -2 (person 1), smile +1 (person 3)`."""
-    parts = [
-        f"{Path(name).stem} {strength_label(parse_strength(text))} (person {person.number})"
-        for person in plan.persons
-        for name, text in person.edits
-    ]
-    regions = film_regions(plan)
-    return ", ".join([*parts, *([] if regions == ("face",) else [f"region:{'+'.join(regions)}"])])
-
-
-def usual_film(clip: Path, lossless: bool) -> Path:
-    return usual_output(clip, "film", lossless=lossless)
-
-
-def require_output(plan: FilmPlan, folder: FilmFolder, output: Output) -> tuple[str, ...]:
-    """What the output will not keep of the film. Raises CannotEncode, NotWritable, WouldReplace, before any work."""
-    if output.path.exists() and output.path.samefile(plan.film):
-        raise ConfigError(f"{output.path} is the film itself", "choose another name with -o")
-    own = _is_own(Records.open_or_create(folder.at(JOIN)), output)
-    if output.path.exists() and not own and not output.overwrite:
-        raise WouldReplace(output.path, "it is not the film that was put together from here")
-    return try_output(output.path, open_video(plan.film), lossless=output.lossless, audio=output.audio)
-
-
-def _is_own(records: Records, output: Output) -> bool:
-    """Whether what lies in the output's place was put together from here."""
-    known = records.data["stages"].get("join", {}).get("sha256")
-    return output.path.is_file() and known == file_sha256(output.path)
+def summary(plan: FilmPlan, folder: FilmFolder, files: Sequence[Path], told: Sequence[str]) -> FilmSummary:
+    """What there is to say of a film that was put together into some files."""
+    written = {planned.shot.clip for planned, _ in plan.edited()}
+    frames = sum(planned.shot.frames for planned in plan.shots if planned.shot.clip in written)
+    steps = tuned_steps(plan, folder)
+    return FilmSummary(tuple(files), frames, len(plan.edited()), len(plan.shots), steps, tuple(told))
 
 
 def tuned_steps(plan: FilmPlan, folder: FilmFolder) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from stitchedit.errors import ProjectError
+
 DONE, KEPT, FAILED, SKIPPED = "done", "kept", "failed", "skipped"
 
 
@@ -26,3 +28,10 @@ class Outcome:
 def skipped(name: str, needed: str) -> Outcome:
     """Of a task that was not begun, for one that it needs failed."""
     return Outcome(name, SKIPPED, said=f"{needed} failed")
+
+
+def error_of(cause: Outcome, message: str, hint: str) -> ProjectError:
+    """The error of a command that a task failed, with its exit code."""
+    error = ProjectError(f"{message}; {cause.name}: {cause.said}", hint)
+    error.exit_code = cause.exit_code or ProjectError.exit_code
+    return error

@@ -5,18 +5,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from stitchedit.config import EditConfig, InvertConfig, edit_preset, invert_preset, united
 from stitchedit.errors import ProjectError
+from stitchedit.film.clips import AGAIN, SCHEMA, Clip, clips_of, kind_of, require_shots
 from stitchedit.film.people_table import PersonRow, person_row
 from stitchedit.film.shots import Shot
 from stitchedit.film.toml_files import read_toml, tables_of, value_of, write_toml
 
-SCHEMA = 1
 COMMENT = """What `stitchedit film` will do, shot by shot. It may be changed: `edit = false` leaves a shot as it is,
 `people` names the person (people.toml) of each face of the shot, 0 for nobody; settings hold for all tasks.
 It is made anew, and this one kept as plan.old.toml, when people.toml or the options of the command change."""
@@ -38,6 +36,8 @@ class FilmSettings:
     steps: int = 0  # of tuning, at most, for the shared generator; 0: as the preset has it
     encode_steps: int = 0  # at most, a clip; 0: as the preset has it
     stitch_steps: int = -1  # at most, a frame; -1: as the preset has it
+    colourspace: str = ""  # of all clips' samples; empty: as their own tags say
+    layers: bool = False  # of each edited shot, for compositors
 
     def invert(self) -> InvertConfig:
         """Raises ConfigError."""
@@ -48,7 +48,8 @@ class FilmSettings:
         if self.encode_steps:
             encode = replace(encode, steps=self.encode_steps, most_steps=self.encode_steps)
         whole = replace(base, tune=tune, encode=encode)
-        return replace(whole, generator=self.generator, encoder=self.encoder, device=self.device, seed=self.seed)
+        whole = replace(whole, generator=self.generator, encoder=self.encoder, device=self.device, seed=self.seed)
+        return replace(whole, colourspace=self.colourspace or None)
 
     def edit(self) -> EditConfig:
         """Without edits. Raises ConfigError."""
@@ -86,14 +87,17 @@ class PlannedShot:
 class FilmPlan:
     """What `plan.toml` holds."""
 
-    film: Path  # where the machine that gives the command has it
-    sha256: str
-    rate: Fraction
+    given: Path  # a clip, a folder of clips, or a cut list
+    kind: str  # one of `clips.KINDS`
+    clips: tuple[Clip, ...]
     made_of: str  # hash of what it was made of
     stitchedit: str  # the version that made it
     settings: FilmSettings
     persons: tuple[PersonRow, ...]  # who is edited
     shots: tuple[PlannedShot, ...]
+
+    def clip(self, shot: Shot) -> Clip:
+        return self.clips[shot.clip - 1]
 
     def edited(self) -> list[tuple[PlannedShot, list[tuple[int, int]]]]:
         """Shots with the faces that are edited in them, (face, person)."""
@@ -114,12 +118,12 @@ def write_plan(path: Path, plan: FilmPlan, estimate: dict[str, Any] | None = Non
     data: dict[str, Any] = {
         "schema": SCHEMA,
         "film": {
-            "path": str(plan.film),
-            "sha256": plan.sha256,
-            "rate": str(plan.rate),
+            "given": str(plan.given),
+            "kind": plan.kind,
             "made_of": plan.made_of,
             "stitchedit": plan.stitchedit,
         },
+        "clip": [clip.table() for clip in plan.clips],
         "settings": asdict(plan.settings),
         "person": [
             {"number": p.number, "name": p.name, "edits": [list(e) for e in p.edits], "regions": list(p.regions)}
@@ -128,6 +132,7 @@ def write_plan(path: Path, plan: FilmPlan, estimate: dict[str, Any] | None = Non
         "shot": [
             {
                 "number": s.shot.number,
+                "clip": s.shot.clip,
                 "first": s.shot.first,
                 "last": s.shot.last,
                 "people": list(s.people),
@@ -149,18 +154,12 @@ def read_plan(path: Path) -> FilmPlan:
     for person in persons:
         united(person.regions or None)
     shots = tuple(_shot(entry, f"{path}, shot {k}") for k, entry in enumerate(tables_of(data, "shot", str(path)), 1))
-    follow = all(a.shot.last + 1 == b.shot.first for a, b in pairwise(shots))
-    numbered = [s.shot.number for s in shots] == list(range(1, len(shots) + 1))
-    if not shots or shots[0].shot.first != 0 or not follow or not numbered:
-        raise ProjectError(f"{path}: its shots do not follow each other", "remove the file to have it made")
-    try:
-        rate = Fraction(value_of(film, "rate", str, where))
-    except (ValueError, ZeroDivisionError) as exc:
-        raise ProjectError(f"{where}: rate is no number", "remove the file to have it made") from exc
+    clips, kind = clips_of(data, str(path)), kind_of(film, where)
+    require_shots([planned.shot for planned in shots], len(clips), kind, str(path))
     return FilmPlan(
-        Path(value_of(film, "path", str, where)),
-        value_of(film, "sha256", str, where),
-        rate,
+        Path(value_of(film, "given", str, where)),
+        kind,
+        clips,
         value_of(film, "made_of", str, where),
         value_of(film, "stitchedit", str, where),
         _settings(value_of(data, "settings", dict, str(path)), f"{path}, settings"),
@@ -186,7 +185,7 @@ def _shot(entry: dict[str, Any], where: str) -> PlannedShot:
     people = value_of(entry, "people", list, where, [])
     if not all(type(n) is int and n >= 0 for n in people):
         raise ProjectError(f"{where}: people = {people!r}", "give the number of a person for each face, 0 for nobody")
-    numbers = [value_of(entry, key, int, where) for key in ("number", "first", "last")]
+    numbers = [value_of(entry, key, int, where) for key in ("number", "first", "last", "clip")]
     if numbers[2] < numbers[1]:
-        raise ProjectError(f"{where} ends before it begins", "remove the file to have it made")
+        raise ProjectError(f"{where} ends before it begins", AGAIN)
     return PlannedShot(Shot(*numbers), tuple(people), value_of(entry, "edit", bool, where, True))

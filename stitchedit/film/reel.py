@@ -1,17 +1,20 @@
-"""A person's reel: frames from all of their shots as one clip, on which one generator learns what they look like."""
+"""A person's reel: frames from all of their shots as pictures, on which one generator learns what they look like."""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
-from stitchedit.film.shot_files import ShotWriter
+from stitchedit.config import DEFAULT_FPS
+from stitchedit.files.atomic import make_folder
+from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import spread
 from stitchedit.types import FaceState, Tracks
-from stitchedit.video import open_video
+from stitchedit.video import open_seen
 
 
 def reel_frames(faces: Sequence[Tracks], most: int) -> list[list[int]]:
@@ -26,30 +29,40 @@ def reel_frames(faces: Sequence[Tracks], most: int) -> list[list[int]]:
     return [sorted(set(spread(frames, each))) if k in taken else [] for k, frames in enumerate(found)]
 
 
-def write_reel(path: Path, clips: Sequence[Path], faces: Sequence[Tracks], most: int) -> Tracks:
+def write_reel(
+    folder: Path, clips: Sequence[Path], faces: Sequence[Tracks], most: int, colourspace: str = ""
+) -> Tracks:
     """Write the reel; the tracks of the person in it, every frame a shot of its own: nothing is smoothed across.
 
+    Pictures are as they look, upright, as large as the largest of the shots; smaller ones lie at the upper left, with
+    their border repeated.
+
     Args:
+        folder: for the pictures; what is in it goes.
         clips: the shot of each of `faces`.
-    Raises: CannotOpen, CannotDecode, CannotEncode, NotWritable, DiskFull.
+        colourspace: of the shots; empty: as their own tags say.
+    Raises: CannotOpen, CannotDecode, NotWritable, DiskFull.
     """
-    points = []
-    first = open_video(clips[0]).info
-    with ShotWriter(path, first) as writer:
-        for clip, own, chosen in zip(clips, faces, reel_frames(faces, most), strict=True):
-            if not chosen:
-                continue
-            for frame in open_video(clip):
-                if frame.index in chosen:
-                    writer.write(frame)
-                    points.append(own.landmarks[frame.index])
-                if frame.index >= chosen[-1]:
-                    break
+    shutil.rmtree(folder, ignore_errors=True)
+    make_folder(folder)
+    points: list[np.ndarray] = []
+    width, height = (max(own.frame_size[axis] for own in faces) for axis in (0, 1))
+    for clip, own, chosen in zip(clips, faces, reel_frames(faces, most), strict=True):
+        if not chosen:
+            continue
+        for frame in open_seen(clip, None, colourspace or None):
+            if frame.index in chosen:
+                rgb = frame.rgb()
+                room = [(0, height - rgb.shape[0]), (0, width - rgb.shape[1]), (0, 0)]
+                points.append(own.landmarks[frame.index])
+                save_png(np.pad(rgb, room, mode="edge"), folder / f"{len(points):04d}.png")
+            if frame.index >= chosen[-1]:
+                break
     count = len(points)
     return Tracks(
         np.array(points, np.float32),
         np.full(count, FaceState.FOUND, np.uint8),
-        faces[0].frame_size,
-        Fraction(first.rate),
+        (width, height),
+        Fraction(DEFAULT_FPS),
         np.arange(1, count, dtype=np.int64),
     )

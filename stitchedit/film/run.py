@@ -9,22 +9,25 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from stitchedit.errors import ProjectError
-from stitchedit.files.atomic import atomic, make_folder
+from stitchedit.files.atomic import make_folder
 from stitchedit.files.locks import Lock
 from stitchedit.film import folder as names
-from stitchedit.film import make
+from stitchedit.film import join, make
 from stitchedit.film.analysis import Analysis, analyse, person_line
+from stitchedit.film.clips import CUTS
 from stitchedit.film.estimate import Estimate, estimate
 from stitchedit.film.folder import FilmFolder, default_folder
+from stitchedit.film.given import Given
 from stitchedit.film.graph import Task, edit_tasks
+from stitchedit.film.join import Output
 from stitchedit.film.local import run_here, run_processes
-from stitchedit.film.make import Choice, Output
+from stitchedit.film.make import Choice
 from stitchedit.film.on_ray import run_on_ray
 from stitchedit.film.openjd import template, write_template
 from stitchedit.film.outcome import FAILED, KEPT, Outcome
 from stitchedit.film.plan import FilmPlan, FilmSettings, write_plan
 from stitchedit.film.store import Store
-from stitchedit.film.time_line import time_line
+from stitchedit.film.time_line import write_time_line
 from stitchedit.models import weights
 from stitchedit.progress import Progress, silent
 
@@ -35,8 +38,8 @@ log = logging.getLogger(__name__)
 class Where:
     """Where a film is, and who works on it."""
 
-    clip: Path
-    folder: Path | None = None  # None: beside the clip
+    given: Given
+    folder: Path | None = None  # None: beside what is given
     store: str | None = None  # an address at which all machines find shots and results; None: the folder
     workers: int = 1  # processes; 0: this very process
     ray: str | None = None  # a cluster in their place
@@ -83,32 +86,32 @@ def film(
 
     Raises: the errors of the stages, all of them `StitcheditError`; InUse, when another process makes this film.
     """
-    folder = FilmFolder(where.folder or default_folder(where.clip))
+    folder = FilmFolder(where.folder or default_folder(where.given.path))
+    shots_alone = until.shots or where.given.kind == CUTS
     make_folder(folder.root)
     lock = Lock(folder.root, alone=True)
     try:
         runner = _Runner(where, folder, settings, progress)
-        found = analyse(where.clip, folder, runner.look, progress)
+        found = analyse(where.given, folder, runner.look, progress)
         for note in found.notes:
             log.warning("%s", note)
         if until.people:
             return _who(found, folder)
         people = make.choose(found, folder, choice)
         plan = make.make_plan(found, folder, people, settings)
-        notes = make.require_output(plan, folder, output)
+        notes = [] if shots_alone else join.require_output(plan, folder, output)
         if until.template:
             return runner.templated(plan, until.template)
         if until.plan:
             return _planned(plan, found, folder, until.price, where.workers)
         outcomes = runner.carry_out(plan)
-        make.require_good(outcomes)
         told = [*found.notes, *notes, *make.machines_note(outcomes)]
-        if until.shots:
-            return _left(plan, folder, told)
-        make.put_together(plan, folder, output, progress)
-        total = plan.shots[-1].shot.last + 1
-        steps = make.tuned_steps(plan, folder)
-        return make.FilmSummary(output.path, total, len(plan.edited()), len(plan.shots), steps, tuple(told))
+        if shots_alone:
+            make.require_good(outcomes)
+            return _left(plan, where.given, folder, told)
+        files = join.put_together(plan, folder, output, join.without_hole(plan, outcomes), progress)
+        make.require_good(outcomes)
+        return make.summary(plan, folder, files, told)
     finally:
         lock.release()
 
@@ -143,7 +146,7 @@ class _Runner:
 
     def templated(self, plan: FilmPlan, path: Path) -> Report:
         """Leave them to a farm."""
-        tasks, name = edit_tasks(plan, weights.sha256_of(plan.settings.generator)), self.where.clip.name
+        tasks, name = edit_tasks(plan, weights.sha256_of(plan.settings.generator)), self.where.given.path.name
         self.store.push([names.PLAN])
         write_template(path, template(tasks, f"stitchedit {name}", self.address, plan.settings.threads))
         return Told({"template": str(path), "tasks": len(tasks)}, (f"template: {path}, {len(tasks)} tasks",))
@@ -195,13 +198,12 @@ def _planned(plan: FilmPlan, found: Analysis, folder: FilmFolder, price: float, 
     return Told({"plan": str(folder.at(names.PLAN)), "estimate": guess.as_json(), "notes": list(found.notes)}, lines)
 
 
-def _left(plan: FilmPlan, folder: FilmFolder, told: Sequence[str]) -> Report:
+def _left(plan: FilmPlan, given: Given, folder: FilmFolder, told: Sequence[str]) -> Report:
     files = [folder.at(names.edited(p.shot.number)) for p, _ in plan.edited()]
     for path in files:
         if not path.is_file():
             raise ProjectError(f"{path} is not there", "give the same command again")
-    line = folder.at(names.TIME_LINE)
-    with atomic(line) as temp:
-        temp.write_text(time_line(plan), encoding="utf-8")
-    facts = {"shots": [str(path) for path in files], "time_line": str(line), "notes": list(told)}
-    return Told(facts, (*(f"shot: {path}" for path in files), f"time line: {line}"))
+    lines = write_time_line(plan, given, folder)
+    facts = {"shots": [str(path) for path in files], "time_lines": [str(path) for path in lines], "notes": list(told)}
+    shown = [f"shot: {path}" for path in files] + [f"time line: {path}" for path in lines]
+    return Told(facts, (*shown, *(f"note: {note}" for note in told)))

@@ -26,11 +26,12 @@ _COMES_BACK = 0.35  # of the jump: a picture that differs by less is that of bef
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """Frames of a film without a cut between them."""
+    """Frames of a clip without a cut between them."""
 
-    number: int  # from 1
-    first: int  # frames of the film, both belong to it
+    number: int  # from 1, in the film
+    first: int  # frames of the clip, both belong to it
     last: int
+    clip: int = 1  # which of the film's it is
 
     @property
     def frames(self) -> int:
@@ -38,7 +39,7 @@ class Shot:
 
 
 def find_shots(source: VideoSource, progress: Progress = silent) -> list[Shot]:
-    """All shots of a film, in one reading. Raises what reading a clip raises."""
+    """All shots of a clip, in one reading. Raises what reading a clip raises."""
     import cv2  # tasks that know of shots alone need neither
     from scenedetect import AdaptiveDetector, FrameTimecode
 
@@ -58,7 +59,7 @@ def find_shots(source: VideoSource, progress: Progress = silent) -> list[Shot]:
 
 
 def shots_between(cuts: Iterable[int], count: int) -> list[Shot]:
-    """Shots of a film of `count` frames, by the frames that open one."""
+    """Shots of a clip of `count` frames, by the frames that open one."""
     edges = [0, *sorted({cut for cut in cuts if 0 < cut < count}), count]
     return [Shot(number, first, after - 1) for number, (first, after) in enumerate(pairwise(edges), 1)]
 

@@ -12,6 +12,7 @@ from stitchedit.editing.edits import load_edits
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.hashing import known_sha256
 from stitchedit.film import folder as names
+from stitchedit.film.clips import Film
 from stitchedit.film.faces import find_faces
 from stitchedit.film.folder import FilmFolder
 from stitchedit.film.learning import Learned, learn_person, tracked, tune_shot
@@ -35,7 +36,9 @@ log = logging.getLogger(__name__)
 
 def faces(folder: FilmFolder, number: int, progress: Progress) -> None:
     """Find who is seen in a shot."""
-    find_faces(folder.at(names.shot(number)), folder.at(names.faces(number)), TrackConfig(), progress)
+    colourspace = Film.read(folder.at(names.RECORD)).colourspace
+    clip, into = folder.at(names.shot(number)), folder.at(names.faces(number))
+    find_faces(clip, into, TrackConfig(), progress, colourspace=colourspace)
 
 
 def learn(folder: FilmFolder, plan: FilmPlan, person: int, progress: Progress) -> None:
@@ -45,8 +48,9 @@ def learn(folder: FilmFolder, plan: FilmPlan, person: int, progress: Progress) -
     own = [artefacts.load_tracks(_tracks(folder, number, face)) for number, face in shots]
     reel = folder.at(names.reel(person))
     make_folder(reel.parent)
-    tracks = write_reel(reel, clips, own, plan.settings.reel_frames)
-    base = plan_invert(reel, folder.at(names.person_project(person)), plan.settings.invert())
+    tracks = write_reel(reel, clips, own, plan.settings.reel_frames, plan.settings.colourspace)
+    seen = replace(plan.settings.invert(), colourspace=None)  # the reel's pictures are as they look
+    base = plan_invert(reel, folder.at(names.person_project(person)), seen)
     project = Project.create(base.root)
     known_by = " ".join(f"{number}.{face}" for number, face in shots)
     face = tracked(project, reel, tracks, base, f"{known_by}, {plan.settings.reel_frames} frames")
@@ -94,11 +98,13 @@ def edit(folder: FilmFolder, plan: FilmPlan, number: int, progress: Progress) ->
     only: list[tuple[int, ...]] = []
     for place, (_, person) in enumerate(_faces_of(plan, number), 1):
         for name, strength in read_strengths(folder.at(names.strengths(person))):
-            edits.append((name, shifted(strength, planned.shot.first, plan.rate)))
+            edits.append((name, shifted(strength, planned.shot.first, plan.clip(planned.shot).rate)))
             only.append((place,))
     config = replace(plan.settings.edit(), edits=tuple(edits), only=tuple(only), regions=film_regions(plan))
     project = Project.open(folder.at(names.shot_project(number)))
-    run_edit(plan_edit(project, config, folder.at(names.edited(number)), progress=progress), progress=progress)
+    layers = folder.at(names.layers(number)) if plan.settings.layers else None
+    made = folder.at(names.edited(number))
+    run_edit(plan_edit(project, config, made, layers=layers, progress=progress), progress=progress)
 
 
 def read_strengths(path: Path) -> list[tuple[str, Strength]]:

@@ -6,14 +6,16 @@ import logging
 import platform
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 
 from stitchedit.errors import ProjectError, StitcheditError
+from stitchedit.files.atomic import disk_error
 from stitchedit.film import folder as names
+from stitchedit.film.clips import Film
 from stitchedit.film.folder import FilmFolder
-from stitchedit.film.graph import Film, Task, edit_tasks, face_tasks, fingerprints
+from stitchedit.film.graph import Task, edit_tasks, face_tasks, fingerprints
 from stitchedit.film.outcome import DONE, FAILED, KEPT, Outcome
 from stitchedit.film.plan import FilmPlan, read_plan
 from stitchedit.film.store import Store, opened
@@ -22,6 +24,8 @@ from stitchedit.project.records import Records
 from stitchedit.project.stage_runner import Stages
 
 log = logging.getLogger(__name__)
+
+MACHINE = "machine"  # in a task's record
 
 
 def machine_kind() -> str:
@@ -38,16 +42,23 @@ def do_task(address: str, name: str, progress: Progress = silent) -> Outcome:
     start = time.monotonic()
     try:
         with opened(address) as store:
-            state = _done(store, name, progress)
-        return Outcome(name, state, time.monotonic() - start, machine=machine_kind())
+            state, machine = _done(store, name, progress)
+        return Outcome(name, state, time.monotonic() - start, machine=machine)
     except StitcheditError as exc:
-        said = f"{exc}{f' ({exc.hint})' if exc.hint else ''}"
-        return Outcome(name, FAILED, time.monotonic() - start, said, exc.exit_code)
+        return _failed(name, exc, time.monotonic() - start)
+    except OSError as exc:  # of a disk that is full, say, where no stage expects it: of a record or a log
+        place = Path(str(exc.filename or address))
+        return _failed(name, disk_error(place, exc), time.monotonic() - start)
     except MemoryError:
         return Outcome(name, FAILED, time.monotonic() - start, "out of memory", 7)
 
 
-def _done(store: Store, name: str, progress: Progress) -> str:
+def _failed(name: str, exc: StitcheditError, seconds: float) -> Outcome:
+    return Outcome(name, FAILED, seconds, f"{exc}{f' ({exc.hint})' if exc.hint else ''}", exc.exit_code)
+
+
+def _done(store: Store, name: str, progress: Progress) -> tuple[str, str]:
+    """How it ended, and on what kind of machine it was done, be it in another run."""
     name = full_name(name)
     store.pull([names.RECORD, names.PLAN, names.record(name)])
     folder = store.local
@@ -62,13 +73,15 @@ def _done(store: Store, name: str, progress: Progress) -> str:
     path.parent.mkdir(parents=True, exist_ok=True)
     records = Records.open_or_create(path)
     if records.why_redo(task.stage, inputs, []) is None and store.has(task.results):
-        return KEPT
+        return KEPT, records.fact(task.stage, MACHINE)
     store.pull(task.reads)
     places = [folder.at(result) for result in task.results]
     with _logged(path.with_suffix(".log")):
         Stages(records, (task.stage,)).run(task.stage, inputs, places, _work(task, folder, plan, progress))
+    kind = machine_kind()
+    records.note(task.stage, MACHINE, kind)
     store.push([*task.writes, names.record(name)])
-    return DONE
+    return DONE, kind
 
 
 def full_name(name: str) -> str:
@@ -135,4 +148,5 @@ def _logged(path: Path) -> Iterator[None]:
     finally:
         logger.removeHandler(handler)
         logger.setLevel(level)
-        handler.close()
+        with suppress(OSError):  # its last lines may find no room
+            handler.close()

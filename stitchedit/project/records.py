@@ -110,6 +110,16 @@ class Records:
         took = self.data["stages"].get(stage, {}).get("seconds")
         return float(took) if isinstance(took, int | float) and 0 <= took < 1e9 else None
 
+    def note(self, stage: str, key: str, value: str) -> None:
+        """Keep a fact beside a finished stage; its result does not depend on it."""
+        self.data["stages"][stage][key] = value
+        self.save()
+
+    def fact(self, stage: str, key: str) -> str:
+        """What was noted; empty, where nothing was."""
+        value = self.data["stages"].get(stage, {}).get(key, "")
+        return value if isinstance(value, str) else ""
+
     def forget(self, stage: str) -> None:
         """Drop a stage's record before its files are touched, so that a killed run does it again."""
         if self.data["stages"].pop(stage, None) is not None:

@@ -23,7 +23,9 @@ import films
 import numpy as np
 from films import packets, write_film
 
-from stitchedit.film.make import Choice, Output
+from stitchedit.film.given import Given
+from stitchedit.film.join import Output
+from stitchedit.film.make import Choice
 from stitchedit.film.run import Until, Where, film
 
 SETTINGS = replace(films.SETTINGS, encode_steps=6)
@@ -33,7 +35,7 @@ def make(folder: Path, name: str, workers: int, **where: Any) -> Path:
     """Make the film of `prepare` in a folder of this name; gives the video."""
     clip, output = folder / "clip.mp4", folder / f"{name}.mp4"
     choice = Choice(("all",), ((str(folder / "push.npy"), 2.0),))
-    place = Where(clip, folder / name, workers=workers, **where)
+    place = Where(Given(clip), folder / name, workers=workers, **where)
     film(place, choice, SETTINGS, Output(output, metadata_only=True), Until())
     return output
 

@@ -8,18 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stitchedit.errors import ConfigError, ProjectError
+from stitchedit.errors import ProjectError
+from stitchedit.files.array_files import save_arrays
 from stitchedit.film import folder as names
-from stitchedit.film.analysis import Analysis, analyse, cut_bytes, person_line, read_film, shots_of, timecode
+from stitchedit.film.analysis import Analysis, analyse, person_line, shots_of, timecode
+from stitchedit.film.clips import CLIP as CLIP_KIND
+from stitchedit.film.clips import Clip, Film
 from stitchedit.film.faces import ShotFace
 from stitchedit.film.folder import FilmFolder
-from stitchedit.film.graph import Film, Task
-from stitchedit.film.outcome import FAILED, Outcome
+from stitchedit.film.given import Given
+from stitchedit.film.graph import Task
+from stitchedit.film.outcome import DONE, FAILED, Outcome
 from stitchedit.film.people_table import PersonRow
 from stitchedit.film.shots import Shot
 
 CLIP = Path(__file__).parents[2] / "data" / "demo.mp4"
-FILM = Film(Path("clip.mp4"), "ab", "24", (Shot(1, 0, 23), Shot(2, 24, 47)))
+FILM = Film(
+    Path("clip.mp4"), CLIP_KIND, (Clip(Path("clip.mp4"), "ab", Fraction(24)),), (Shot(1, 0, 23), Shot(2, 24, 47))
+)
 FACES = (
     ShotFace(1, 1, np.zeros(128, np.float32), 24, 90.0, 0, 23),
     ShotFace(2, 1, np.ones(128, np.float32), 12, 90.0, 0, 11),
@@ -38,49 +44,36 @@ def test_each_face_has_its_person() -> None:
     assert shots_of(ROWS[:1], FILM, FACES) == [(1,), (0,)]
 
 
-def test_a_film_is_looked_through_once(tmp_path: Path) -> None:
-    folder = FilmFolder(tmp_path / "demo.film")
-    first = read_film(CLIP, folder)
-    assert [(shot.first, shot.last) for shot in first.shots] == [(0, 47)]
-    told: list[str] = []
-    assert read_film(CLIP, folder, lambda stage, done, total, note="": told.append(stage)) == first
-    assert told == []
-    with pytest.raises(ConfigError, match="shot of pictures"):
-        read_film(tmp_path, folder)
-
-
-def test_another_film_in_the_place_is_another_film(tmp_path: Path) -> None:
-    folder = FilmFolder(tmp_path / "demo.film")
-    Film(CLIP, "another", "24", (Shot(1, 0, 9),)).write(Path(tmp_path / "film.toml"))
-    folder.root.mkdir()
-    (tmp_path / "film.toml").rename(folder.at(names.RECORD))
-    for name in (names.shot(1), names.record("tune/0001"), names.TABLE):
-        folder.at(name).parent.mkdir(parents=True, exist_ok=True)
-        folder.at(name).touch()
-    assert read_film(CLIP, folder).shots == (Shot(1, 0, 47),)
-    assert not folder.at(names.shot(1)).exists()
-    assert not folder.at(names.record("tune/0001")).exists()
-    assert folder.at("people.old.toml").is_file()
-
-
-def test_a_shot_that_cannot_be_looked_through_is_said(tmp_path: Path) -> None:
+def test_shots_that_cannot_be_looked_through_end_it_before_anybody_is_named(tmp_path: Path) -> None:
     def fail(tasks: object) -> list[Outcome]:
         assert isinstance(tasks, list)
         assert all(isinstance(task, Task) for task in tasks)
-        return [Outcome(task.name, FAILED, said="the disk is full") for task in tasks]
+        return [Outcome(task.name, FAILED, said="no space left", exit_code=9) for task in tasks]
 
     folder = FilmFolder(tmp_path / "demo.film")
-    found = analyse(CLIP, folder, fail)
-    assert found.notes == ("shot 1 could not be looked through: the disk is full",)
-    assert (found.people, found.sheet) == ((), None)
+    said = "1 shot could not be looked through; faces/0001: no space left"
+    with pytest.raises(ProjectError, match=said) as caught:
+        analyse(Given(CLIP), folder, fail)
+    assert caught.value.exit_code == 9
     assert folder.at(names.shot(1)).is_file()
+    assert not folder.at(names.TABLE).exists(), "who is in that shot would be missing in it for good"
+
+
+def test_a_table_of_other_faces_is_kept_beside_the_new_one(tmp_path: Path) -> None:
+    def nobody(tasks: object) -> list[Outcome]:
+        assert isinstance(tasks, list)
+        for task in tasks:
+            path = folder.at(task.results[0])
+            path.parent.mkdir(parents=True, exist_ok=True)
+            save_arrays(path, {"identities": np.zeros((0, 128), np.float32), "facts": np.zeros((0, 4))})
+        return [Outcome(task.name, DONE) for task in tasks]
+
+    folder = FilmFolder(tmp_path / "demo.film")
+    found = analyse(Given(CLIP), folder, nobody)
+    assert (found.people, found.sheet, found.notes) == ((), None, ())
     folder.at(names.TABLE).write_text("[[person]]\nnumber = 1\nfaces = [[1, 1]]\n")
-    assert analyse(CLIP, folder, fail).rows == ()
-    assert folder.at("people.old.toml").is_file(), "a table of other faces is kept beside the new one"
+    assert analyse(Given(CLIP), folder, nobody).rows == ()
+    assert folder.at("people.old.toml").is_file()
     folder.at(names.TABLE).write_text("person = 1")
     with pytest.raises(ProjectError):
-        analyse(CLIP, folder, fail)
-
-
-def test_room_grows_with_samples() -> None:
-    assert cut_bytes(10, 1920, 1080, 10) == 2 * cut_bytes(10, 1920, 1080, 8)
+        analyse(Given(CLIP), folder, nobody)

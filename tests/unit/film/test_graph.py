@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
-import pytest
 from films import PLAN
 
-from stitchedit.errors import ProjectError
-from stitchedit.film.graph import Film, edit_tasks, face_tasks, fingerprints
+from stitchedit.film.clips import CLIP, Clip, Film
+from stitchedit.film.graph import edit_tasks, face_tasks, fingerprints
 from stitchedit.film.plan import PlannedShot
 from stitchedit.film.shots import Shot
 
@@ -53,16 +53,21 @@ def test_threads_and_generator_count() -> None:
     assert fingerprints(edit_tasks(PLAN, "other"))["learn/1"] != inputs()["learn/1"]
 
 
-def test_everybody_is_looked_for_in_every_shot(tmp_path: Path) -> None:
-    film = Film(Path("/films/clip.mp4"), "ab", "24", (Shot(1, 0, 9), Shot(2, 10, 30)))
-    film.write(tmp_path / "film.toml")
-    assert Film.read(tmp_path / "film.toml") == film
+def test_everybody_is_looked_for_in_every_shot() -> None:
+    clip = Clip(Path("/films/clip.mp4"), "ab", Fraction(24))
+    film = Film(clip.path, CLIP, (clip,), (Shot(1, 0, 9), Shot(2, 10, 30)))
     assert [(task.name, task.frames) for task in face_tasks(film)] == [("faces/0001", 10), ("faces/0002", 21)]
-    (tmp_path / "film.toml").write_text('schema = 1\nshots = [1]\n[film]\npath = "a"\nsha256 = "b"\nrate = "24"\n')
-    with pytest.raises(ProjectError, match="its shots are no pairs"):
-        Film.read(tmp_path / "film.toml")
 
 
 def test_a_shot_without_anybody_has_no_task() -> None:
     nobody = tuple(PlannedShot(shot.shot, ()) for shot in PLAN.shots)
     assert edit_tasks(replace(PLAN, shots=nobody), "sha") == []
+
+
+def test_a_clip_that_was_moved_makes_nothing_anew_and_layers_the_edits() -> None:
+    moved = replace(PLAN, clips=(replace(PLAN.clips[0], path=Path("/elsewhere.mp4")),))
+    assert changed(moved) == set()
+    layers = replace(PLAN, settings=replace(PLAN.settings, layers=True))
+    assert changed(layers) == {"edit/0001", "edit/0002"}
+    (edit, *_) = [task for task in edit_tasks(layers, "sha") if task.stage == "edit"]
+    assert edit.results == ("shots/0001.edited.mkv", "shots/0001.layers")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -11,16 +12,17 @@ from films import PLAN
 from stitchedit.errors import ConfigError, ProjectError
 from stitchedit.film import folder as names
 from stitchedit.film.analysis import Analysis
+from stitchedit.film.clips import CLIP, Clip, Film
 from stitchedit.film.folder import FilmFolder
-from stitchedit.film.graph import Film
-from stitchedit.film.make import Choice, choose, machines_note, make_plan, require_good, said_of
+from stitchedit.film.make import Choice, choose, machines_note, make_plan, require_good
 from stitchedit.film.outcome import DONE, FAILED, SKIPPED, Outcome
 from stitchedit.film.people_table import PersonRow, read_table
 from stitchedit.film.plan import FilmSettings, read_plan
 from stitchedit.film.shots import Shot
 
 ROWS = (PersonRow(1, "Anna", 0, (), (), ((1, 1),)), PersonRow(2, "", 0, (), (), ((2, 1),)))
-FOUND = Analysis(Film(Path("/films/clip.mp4"), "ab", "24", (Shot(1, 0, 23), Shot(2, 24, 47))), (), (), ROWS, (), None)
+FILM = Film(PLAN.given, CLIP, (Clip(PLAN.given, "ab", Fraction(24)),), (Shot(1, 0, 23), Shot(2, 24, 47)))
+FOUND = Analysis(FILM, (), (), ROWS, (), None)
 OLDER = (("age", 2.0),)
 
 
@@ -76,7 +78,3 @@ def test_machines_of_several_kinds_are_told() -> None:
     one, other = Outcome("a", DONE, machine="AVX2"), Outcome("b", DONE, machine="AVX512")
     assert machines_note([one, one]) == []
     assert "AVX2; AVX512" in machines_note([one, other])[0]
-
-
-def test_the_notice_names_everybody() -> None:
-    assert said_of(PLAN) == "age -2 (person 1), smile +0@0s+1@2s (person 3), region:head"

@@ -26,7 +26,9 @@ def test_who_is_edited_where() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ("schema = 1", "schema = 9", "schema 9"),
+        ("schema = 2", "schema = 9", "schema 9"),
+        ('kind = "clip"', 'kind = "reel"', "kind = 'reel'"),
+        ("clip = 1", "clip = 2", "do not follow each other"),
         ('rate = "24000/1001"', 'rate = "1/0"', "rate is no number"),
         ("threads = 2", 'threads = "2"', "threads = '2'"),
         ("threads = 2", "threads = 0", "out of range"),

@@ -6,10 +6,9 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from films import write_film
 
 from stitchedit.film.reel import reel_frames, write_reel
-from stitchedit.film.shot_files import cut_out
-from stitchedit.film.shots import Shot
 from stitchedit.types import FaceState, Tracks
 from stitchedit.video import open_video
 
@@ -32,12 +31,19 @@ def test_all_shots_give_alike_many_frames() -> None:
     assert sum(map(len, many)) == 8
 
 
-def test_it_holds_the_frames_of_its_shots(tmp_path: Path) -> None:
-    clips = [tmp_path / "1.mkv", tmp_path / "2.mkv"]
-    cut_out(CLIP, {clips[0]: Shot(1, 0, 3), clips[1]: Shot(2, 4, 9)})
-    made = write_reel(tmp_path / "reel.mkv", clips, [tracks(4), tracks(6)], 4)
-    assert made.landmarks[:, 0, 0].tolist() == [1, 3, 1, 4], "frames of the shots"
+def test_it_holds_the_frames_of_its_shots_be_they_of_two_sizes(tmp_path: Path) -> None:
+    narrow = write_film(tmp_path / "narrow.mp4", "n", 6)
+    small = Tracks(tracks(6).landmarks, tracks(6).state, (320, 240), Fraction(12))
+    reel = tmp_path / "reel"
+    made = write_reel(reel, [CLIP, narrow], [tracks(6), small], 4)
+    assert made.landmarks[:, 0, 0].tolist() == [1, 4, 1, 4], "frames of the shots"
     assert made.cuts.tolist() == [1, 2, 3], "nothing is smoothed from one to the next"
-    source = list(open_video(CLIP))
-    for frame, number in zip(open_video(tmp_path / "reel.mkv"), [1, 3, 5, 8], strict=True):
-        assert np.array_equal(frame.rgb(), source[number].rgb())
+    assert made.frame_size == (640, 360)
+    shown = [frame.rgb() for frame in open_video(reel)]
+    for picture, number in zip(shown, [1, 4], strict=False):
+        assert np.array_equal(picture, next(f.rgb() for f in open_video(CLIP) if f.index == number))
+    of_narrow = next(f.rgb() for f in open_video(narrow) if f.index == 4)
+    assert np.array_equal(shown[3][:240, :320], of_narrow)
+    assert np.array_equal(shown[3][:240, 639], of_narrow[:, 319]), "its border is repeated"
+    write_reel(reel, [narrow], [small], 2)
+    assert len(list(reel.iterdir())) == 2, "what was there is gone"

@@ -13,7 +13,9 @@ from stitchedit.errors import InUse, WouldReplace
 from stitchedit.files.locks import Lock
 from stitchedit.film import folder as names
 from stitchedit.film.folder import FilmFolder
-from stitchedit.film.make import Choice, Output
+from stitchedit.film.given import Given
+from stitchedit.film.join import Output
+from stitchedit.film.make import Choice
 from stitchedit.film.run import Until, Where, film
 from stitchedit.pipeline import invert_clip
 from stitchedit.provenance.manifest import read_back
@@ -30,7 +32,9 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def make(place: Path, until: Until | None = None, who: str = "1", store: str | None = None) -> dict[str, object]:
     choice = Choice((who,), ((str(place / "push.npy"), 2.0),))
-    where = Where(place / "clip.mp4", place / "clip.film" if store is None else place / "far.film", store, workers=0)
+    where = Where(
+        Given(place / "clip.mp4"), place / "clip.film" if store is None else place / "far.film", store, workers=0
+    )
     output = Output(place / ("out.mp4" if store is None else "far.mp4"))
     return film(where, choice, SETTINGS, output, until or Until()).as_json()
 
@@ -58,9 +62,9 @@ def test_a_film_is_looked_through_planned_and_made(
     caplog.clear()
     with caplog.at_level(logging.INFO):
         make(place)
-    assert any("join: nothing changed, kept" in line for line in caplog.messages)
+    assert any("join: nothing changed" in line for line in caplog.messages)
     left = make(place, Until(shots=True))
-    assert left["time_line"] == str(place / "clip.film" / names.TIME_LINE)
+    assert left["time_lines"] == [str(place / "clip.film" / names.TIME_LINE)]
     assert "shots/0001.edited.mkv" in (place / "clip.film" / names.TIME_LINE).read_text()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import opentimelineio as library
 from films import PLAN, write_film
 
+from stitchedit.film.clips import Clip
 from stitchedit.film.plan import FilmPlan, PlannedShot
 from stitchedit.film.shots import Shot
 from stitchedit.film.time_line import time_line
@@ -20,7 +21,8 @@ def test_edited_shots_are_files_of_their_own_and_every_frame_is_there(tmp_path: 
         PlannedShot(Shot(number, 5 * (number - 1), 5 * number - 1), (person,))
         for number, person in ((1, 1), (2, 0), (3, 2))
     )
-    plan: FilmPlan = replace(PLAN, film=tmp_path / "clip.mp4", rate=Fraction(25), shots=shots)
+    clip = Clip(tmp_path / "clip.mp4", "ab", Fraction(25))
+    plan: FilmPlan = replace(PLAN, clips=(clip,), shots=shots)
     assert [planned.shot.number for planned, _ in plan.edited()] == [1]
     line = library.adapters.read_from_string(time_line(plan), "otio_json")
     edited, plain, other = line.video_tracks()[0]

@@ -48,6 +48,20 @@ def excerpts(path: Path, *spans: tuple[int, int]) -> Sequence[Excerpt]:
     return [Excerpt(range(*span), range(*span), path) for span in spans]
 
 
+def test_cut_out_again_it_is_the_same_file_and_an_error_leaves_none(tmp_path: Path) -> None:
+    source = open_video(CLIP)
+    for name in "ab":
+        write_excerpts(source, excerpts(tmp_path / f"{name}.mkv", (2, 5)), silent)
+    assert (tmp_path / "a.mkv").read_bytes() == (tmp_path / "b.mkv").read_bytes()
+
+    def stop(*_: object) -> None:
+        raise RuntimeError("stop")
+
+    with pytest.raises(RuntimeError, match="stop"):
+        write_excerpts(source, excerpts(tmp_path / "c.mkv", (2, 5)), stop)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mkv", "b.mkv"]
+
+
 def test_what_is_there_is_kept_or_not_touched(tmp_path: Path) -> None:
     source, path = open_video(CLIP), tmp_path / "a.mkv"
     write_excerpts(source, excerpts(path, (2, 4)), silent)
