@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -10,11 +11,12 @@ import pytest
 from films import PLAN
 
 from stitchedit.film import folder as names
+from stitchedit.film import worker
 from stitchedit.film.folder import FilmFolder
 from stitchedit.film.graph import edit_tasks, fingerprints
 from stitchedit.film.outcome import FAILED, KEPT
 from stitchedit.film.plan import write_plan
-from stitchedit.film.worker import do_task, full_name, machine_kind
+from stitchedit.film.worker import MACHINE, do_task, full_name, machine_kind
 from stitchedit.models import weights
 from stitchedit.project.records import Records
 
@@ -49,6 +51,27 @@ def test_what_the_plan_has_not_is_said(root: Path) -> None:
     assert "cannot be read" in do_task(str(root / "nowhere"), "faces/0001").said
     (root / "plan.toml").write_text("schema = 1")
     assert do_task(str(root), "tune/0001").exit_code == 3
+
+
+def test_a_disk_that_is_full_anywhere_is_said(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(root / "tasks"))
+
+    monkeypatch.setattr(worker, "_logged", full)
+    outcome = do_task(str(root), "solve/1")
+    assert (outcome.state, outcome.exit_code) == (FAILED, 9)
+    assert outcome.said.startswith(f"no space left while writing {root / 'tasks'}")
+
+
+def test_a_kept_task_tells_the_machine_that_did_it(root: Path) -> None:
+    inputs = fingerprints(edit_tasks(PLAN, weights.sha256_of("default")))
+    records = Records.open_or_create(root / names.record("solve/1"))
+    records.path.parent.mkdir(parents=True)
+    records.finish("solve", inputs["solve/1"])
+    records.note("solve", MACHINE, "torch 1.0, AVX, no GPU")
+    FilmFolder(root).at(names.strengths(1)).parent.mkdir(parents=True)
+    FilmFolder(root).at(names.strengths(1)).touch()
+    assert do_task(str(root), "solve/1").machine == "torch 1.0, AVX, no GPU"
 
 
 def test_names_may_come_without_zeros() -> None:
