@@ -116,8 +116,9 @@ def film(
     verbose: Verbose = False,
 ) -> None:
     """Edit the people of a whole film: shots, who is who, one generator a person, a little tuning a shot."""
-    from stitchedit.cutlist.reading import is_cut_list
+    from stitchedit.cutlist.reading import is_cut_list, read_cut_list
     from stitchedit.film.plan import FilmSettings
+    from stitchedit.pipeline.clip_folder import find_clips
     from stitchedit.video.sequence_names import parse_fps, require_clip
 
     edits = asked_edits(direction, strength, years) if direction or strength or years is not None else ()
@@ -128,12 +129,17 @@ def film(
         from stitchedit.video.colourspaces import find_view
 
         find_view(colourspace)
-    if not clip.is_dir() and not is_cut_list(clip):
-        require_clip(clip)
-    if not is_cut_list(clip) and (media or skip or fps is not None):
-        raise ConfigError(f"{clip} is no cut list", "--media, --skip and --fps are for .otio, .edl and .aaf")
-    if output is not None and (shots_only or is_cut_list(clip)):
+    rate, cuts = None if fps is None else parse_fps(fps), is_cut_list(clip) and not clip.is_dir()
+    if output is not None and (shots_only or cuts):
         raise ConfigError("-o is given, and nothing is put together", "--folder names where shots and time line go")
+    if not cuts and (media or skip or fps is not None):
+        raise ConfigError(f"{clip} is no cut list", "--media, --skip and --fps are for .otio, .edl and .aaf")
+    if cuts:
+        read_cut_list(clip, media, rate=rate, skip=skip or ())
+    elif clip.is_dir():
+        find_clips(clip)
+    else:
+        require_clip(clip)
     if ray is not None:
         from stitchedit.film.on_ray import require_ray
 
@@ -161,7 +167,6 @@ def film(
     )
     settings.invert()
     choice = Choice(tuple(who or ()), edits, united(region) if region else ())
-    rate = None if fps is None else parse_fps(fps)
     given = Given(clip, settings.colourspace, handles, media, rate, tuple(skip or ()))
     where = film_run.Where(given, folder, store, workers, ray, gpus)
     place = output or usual_film(given, lossless, codec)
