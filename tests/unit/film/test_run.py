@@ -27,6 +27,7 @@ from stitchedit.film.run import Until, Where, film
 from stitchedit.film.worker import do_task
 from stitchedit.pipeline import invert_clip
 from stitchedit.progress import Progress
+from stitchedit.project.folder import Project
 from stitchedit.provenance.manifest import read_back
 from stitchedit.video import open_video
 
@@ -148,9 +149,12 @@ def test_a_cut_list_gives_its_shots_and_the_list_with_them(place: Path, tmp_path
     shots = [shot(name, clip, span(start, length, 12)) for name, start, length in events]
     cut = timeline(tmp_path / "cut.otio", *shots)
     choice = Choice(("1",), ((str(place / "push.npy"), 2.0),))
-    where = Where(Given(cut, handles=1), workers=0)
-    done = film(where, choice, SETTINGS, Output(tmp_path / "unused.mp4"), Until()).as_json()
+    where = Where(Given(cut, "HLG", handles=1), workers=0)
+    settings = replace(SETTINGS, colourspace="HLG")
+    done = film(where, choice, settings, Output(tmp_path / "unused.mp4"), Until()).as_json()
     root = tmp_path / "cut.otio.film"
+    views = [Project.look(root / name).view for name in (names.shot_project(1), names.person_project(1))]
+    assert [view and view.name for view in views] == ["HLG", None], "the reel is as it looks already"
     assert done["shots"] == [str(root / names.edited(1)), str(root / names.edited(3))]
     assert done["time_lines"] == [str(root / names.TIME_LINE)]
     line = otio.adapters.read_from_file(done["time_lines"][0])
