@@ -126,8 +126,11 @@ class _Runner:
 
     def look(self, tasks: Sequence[Task]) -> list[Outcome]:
         """Those of the analysis."""
-        self.store.push([names.RECORD])
-        self._bring([name for task in tasks for name in task.reads])
+        shots = [name for task in tasks for name in task.reads]
+        if self.store.remote:
+            known = self.store.same(names.RECORD)  # else what lies there are shots of another film
+            self.store.push([name for name in shots if not (known and self.store.has([name]))])
+            self.store.push([names.RECORD])
         outcomes = self._run(tasks)
         self.store.pull([name for task in tasks for name in task.writes])
         return outcomes
@@ -150,11 +153,6 @@ class _Runner:
         self.store.push([names.PLAN])
         write_template(path, template(tasks, f"stitchedit {name}", self.address, plan.settings.threads))
         return Told({"template": str(path), "tasks": len(tasks)}, (f"template: {path}, {len(tasks)} tasks",))
-
-    def _bring(self, files: Sequence[str]) -> None:
-        """Put files to the address that are not there yet."""
-        if self.store.remote:
-            self.store.push([name for name in files if not self.store.has([name])])
 
     def _run(self, tasks: Sequence[Task]) -> list[Outcome]:
         where = self.where

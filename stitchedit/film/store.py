@@ -82,6 +82,15 @@ class Store:
         with _told(self.address):
             return all(fs.exists(f"{root}/{name}") for name in names)
 
+    def same(self, name: str) -> bool:
+        """Whether a file there is the one here, byte for byte."""
+        if not self.remote:
+            return True
+        fs, root = _filesystem(self.address)
+        with _told(self.address):
+            there = fs.cat_file(f"{root}/{name}") if fs.exists(f"{root}/{name}") else None
+            return there == self.local.at(name).read_bytes()
+
 
 @contextmanager
 def opened(address: str) -> Iterator[Store]:

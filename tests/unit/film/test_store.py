@@ -36,6 +36,15 @@ def test_a_folder_is_replaced_whole(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "c" / "f").iterdir()) == ["kept", "new"]
 
 
+def test_a_file_there_is_known_by_its_bytes(tmp_path: Path) -> None:
+    store = Store(f"memory://films/{tmp_path.name}", folder(tmp_path / "a", ["film.toml"]))
+    assert not store.same("film.toml"), "there is none yet"
+    store.push(["film.toml"])
+    assert store.same("film.toml")
+    store.local.at("film.toml").write_text("another film")
+    assert not store.same("film.toml")
+
+
 def test_on_a_disk_it_is_worked_on_in_place(tmp_path: Path) -> None:
     with opened(str(tmp_path)) as store:
         assert store.local.root == tmp_path
