@@ -130,7 +130,7 @@ class TuneConfig:
     coarse_size: int = 256  # pixels of that exit
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
-    perceptual_size: int = 512  # pixels at which the perceptual loss looks, at most
+    perceptual_size: int = 256  # pixels at which the perceptual loss looks, at most
     weighted: bool = True  # look at the face, eyes and lips most; the reference looks everywhere alike
     locality: bool = False  # hold faces beside the pivots where they were (STIT: off)
     plateau: float = 0.01  # the ramp starts early when the mean loss of 100 steps fell by less than this part
@@ -264,7 +264,9 @@ def invert_preset(name: str) -> InvertConfig:
             tune=TuneConfig(steps=300, steps_per_frame=5, most_steps=1600, coarse_part=0.3),
         )
     if name == "quality":
-        tune = TuneConfig(steps=1800, steps_per_frame=20, most_steps=8000, coarse_part=0.3, plateau=0.003)
+        tune = TuneConfig(
+            steps=1800, steps_per_frame=20, most_steps=8000, coarse_part=0.3, perceptual_size=512, plateau=0.003
+        )
         return replace(base, tune=tune)
     if name == "stit":
         # Schedule, rates and loss weights of the reference; encoder, perceptual loss and mask are those of balanced.

@@ -9,6 +9,7 @@ Source: Roich et al. 2021, arXiv:2106.05744; for video Tzaban et al. 2022, arXiv
 from __future__ import annotations
 
 import copy
+from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -85,6 +86,7 @@ def tune(
     frozen = copy.deepcopy(generator).requires_grad_(False) if config.locality else None
     start = [p.detach().clone() for p in weights]
     recorded: dict[int, Recorded] = {}  # by size
+    looks = _Looks(perceptual, config)
     run = _Run(count)
     if resume:
         run.resume(resume, generator, codes, optimizer)
@@ -105,7 +107,7 @@ def tune(
             loss = losses[0]
         else:
             with at_precision(generator, precision):
-                losses, _ = work(*inputs)
+                losses, _ = work(*inputs, looks=looks(pick, inputs[1]))
             loss = losses[0]
             if frozen is not None:
                 random = torch.Generator().manual_seed(seed * 1_000_003 + step)
@@ -134,17 +136,46 @@ def _losses_and_picture(
     code: Tensor,
     target: Tensor,
     weight: Tensor | None = None,
+    *,
+    looks: list[Tensor] | None = None,
 ) -> tuple[Tensor, Tensor]:
-    """[3]: total, L2 and perceptual loss of a frame with its code [L, w_dim]; and the picture of the code."""
+    """[3]: total, L2 and perceptual loss of a frame with its code [L, w_dim]; and the picture of the code.
+
+    `looks`: features of the target, where they are known.
+    """
     image = generator.synthesis(code[None], resolution=size)
     l2 = (image - target).square() if weight is None else (image - target).square() * weight
     look_size = min(size, config.perceptual_size)
-    with torch.no_grad():
-        wanted = perceptual.features(shrink(target, look_size))
+    if looks is None:
+        looks = _features(target, perceptual, config)
     look = perceptual.distance(
-        perceptual.features(shrink(image, look_size)), wanted, None if weight is None else shrink(weight, look_size)
+        perceptual.features(shrink(image, look_size)), looks, None if weight is None else shrink(weight, look_size)
     )[0]
     return torch.stack([config.l2_weight * l2.mean() + config.perceptual_weight * look, l2.mean(), look]), image
+
+
+def _features(target: Tensor, perceptual: Perceptual, config: TuneConfig) -> list[Tensor]:
+    """Features of a frame's crop, which its picture is compared with."""
+    with torch.no_grad():
+        return perceptual.features(shrink(target, min(target.shape[-1], config.perceptual_size)))
+
+
+class _Looks:
+    """Features of the targets. Those of the frames that were met last are kept, as they are the same at every step."""
+
+    def __init__(self, perceptual: Perceptual, config: TuneConfig) -> None:
+        self.perceptual, self.config = perceptual, config
+        self.kept: OrderedDict[tuple[int, int], list[Tensor]] = OrderedDict()
+
+    def __call__(self, index: int, target: Tensor) -> list[Tensor]:
+        key = index, target.shape[-1]
+        if key not in self.kept:
+            # Halved, so that twice as many fit: also those of a frame that is met first, for a run to come out alike.
+            self.kept[key] = [map.half() for map in _features(target, self.perceptual, self.config)]
+            while sum(map.nbytes for maps in self.kept.values() for map in maps) > KEPT_LOOKS and len(self.kept) > 1:
+                self.kept.popitem(last=False)
+        self.kept.move_to_end(key)
+        return [map.float() for map in self.kept[key]]
 
 
 def _targets(batches: Batches, index: int, size: int, config: TuneConfig) -> list[Tensor]:
@@ -296,6 +327,7 @@ def _pull_back(parameters: list[Tensor], start: list[Tensor], part: float) -> No
 
 HARD_STREAM = 0x4A  # sets the draw of hard frames apart from that of the order
 ENOUGH_DRAWS = 8  # of a frame, from which on its code moves at the full rate
+KEPT_LOOKS = 96 << 20  # bytes of target features that are kept: of 26 frames of 512 px, of 100 of 256 px
 PLATEAU_WINDOW = 100  # steps of which the mean loss is compared with that of as many before
 
 

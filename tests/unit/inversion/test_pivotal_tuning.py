@@ -7,8 +7,10 @@ import torch
 from torch import Tensor
 
 from stitchedit.config import TuneConfig
+from stitchedit.image.arrays import shrink
+from stitchedit.inversion import pivotal_tuning
 from stitchedit.inversion.crop_batches import Batches
-from stitchedit.inversion.pivotal_tuning import _Run, tune
+from stitchedit.inversion.pivotal_tuning import _Looks, _Run, tune
 from stitchedit.mobilestylegan import MobileStyleGAN
 from stitchedit.models.perceptual import MobileNetPerceptual
 from stitchedit.stylegan2 import StyleGAN2
@@ -67,6 +69,28 @@ def test_a_run_taken_up_at_a_checkpoint_ends_bit_for_bit_alike(
         np.testing.assert_array_equal(report.pivots.ws, done.pivots.ws)
         for name, value in whole.state_dict().items():
             assert torch.equal(again.state_dict()[name], value), name
+
+
+def test_target_features_that_are_kept_are_those_found_anew(tiny_crops: Crops, monkeypatch: pytest.MonkeyPatch) -> None:
+    perceptual, config = MobileNetPerceptual(), TuneConfig(perceptual_size=64)
+    targets = [Batches(tiny_crops).images([index], 128) for index in range(3)]
+    fresh = [perceptual.features(shrink(target, 64)) for target in targets]
+    looked_at: list[int] = []
+    monkeypatch.setattr(pivotal_tuning, "KEPT_LOOKS", 2 * sum(map.nbytes // 2 for map in fresh[0]))  # of two frames
+    monkeypatch.setattr(
+        perceptual,
+        "features",
+        lambda image: looked_at.append(image.shape[-1]) or type(perceptual).features(perceptual, image),
+    )
+    looks = _Looks(perceptual, config)
+    for _ in range(2):
+        for index in (0, 1):
+            for kept, found in zip(looks(index, targets[index]), fresh[index], strict=True):
+                torch.testing.assert_close(kept, found, rtol=1e-3, atol=1e-6)
+    assert looked_at == [64, 64]
+    looks(2, targets[2])
+    looks(0, targets[0])  # it had to make room
+    assert len(looked_at) == 4
 
 
 def test_pivots_that_move_serve_the_clip_better_and_stay_where_they_are_told_to(
