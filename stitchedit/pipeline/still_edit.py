@@ -77,16 +77,11 @@ class StillEdit:
     ) -> Iterator[tuple[Frame, list[ByteArray]]]:
         """`draw` of several frames with their indices, in turn; some at a time, on all cores. Raises as that does."""
 
-        def ready() -> Iterator[tuple[Frame, int]]:
-            for frame, index in frames:
-                self.shape(index)  # kept until the frame is drawn: the networks that find it are not for threads
-                yield frame, index
-
         def drawn(pair: tuple[Frame, int]) -> tuple[Frame, list[ByteArray]]:
             return pair[0], self.draw(*pair, versions, size)
 
         on_gpu = self.tuned.generator.w_avg.device.type != "cpu"
-        return side_by_side(drawn, ready(), 1 if on_gpu else None)
+        return side_by_side(drawn, frames, 1 if on_gpu else None)
 
     def _own(self, index: int, size: int) -> ByteArray:
         return self.tuned.warm("crop", (index, size), lambda: resize(self.tuned.crops.images[index], size))
