@@ -10,13 +10,16 @@ a grey level: rounded, a change of a few levels would tremble again by what roun
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from functools import lru_cache
+from threading import Lock
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
-from stitchedit.image.optical_flow import dense_flow, places_along, sample
+from stitchedit.image.optical_flow import dense_flow, places_along, sample, turned_round
 from stitchedit.image.similarity import largest
 from stitchedit.parallel import MOST_THREADS, side_by_side
 from stitchedit.types import ByteArray, CropImages, FloatArray
@@ -37,7 +40,7 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
     reach = round(REACH * sigma)
     held = 2 * reach + 2 + MOST_THREADS
     kept = lru_cache(maxsize=held)(lambda index: (source[index], edited[index]))  # as bytes: they are many
-    grey = lru_cache(maxsize=held)(lambda index: _grey(source[index]))
+    flow = _Flows(lru_cache(maxsize=held)(lambda index: _grey(source[index])))
 
     def steady(place: tuple[int, slice]) -> FloatArray:
         index, run = place
@@ -46,7 +49,7 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
         count = np.ones((*own.shape[:2], 1), np.float32)
         for other in range(max(run.start, index - reach), min(run.stop, index + reach + 1)):
             if other != index:
-                path = _path(grey(index), grey(other), own.shape[0])
+                path = _path(flow(index, other), own.shape[0])
                 near, changed = kept(other)
                 weight = _alike(own, sample(near, path)) * np.float32(np.exp(-(((other - index) / sigma) ** 2) / 2))
                 change = sample(changed.astype(np.float32) - near, path, cubic=True)  # linearly, folds would blur
@@ -58,11 +61,37 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
     return side_by_side(steady, ((index, run) for run in runs for index in range(run.start, run.stop)))
 
 
-def _path(here: ByteArray, there: ByteArray, side: int) -> FloatArray:
+class _Flows:
+    """The flow from one frame to another. Of a pair it is found once: who asks for the way back gets it turned round.
+
+    Each pair is asked for twice, by one of its frames and by the other; what is kept between takes 0.6 MB.
+    """
+
+    def __init__(self, grey: Callable[[int], ByteArray]) -> None:
+        self._grey = grey
+        self._kept: dict[tuple[int, int], Future[NDArray[np.float16]]] = {}
+        self._looking = Lock()
+
+    def __call__(self, here: int, there: int) -> FloatArray:
+        pair = min(here, there), max(here, there)
+        with self._looking:
+            found = self._kept.pop(pair, None)
+            if new := found is None:
+                found = self._kept[pair] = Future()
+        assert found is not None
+        if new:
+            try:
+                found.set_result(dense_flow(self._grey(pair[0]), self._grey(pair[1])).astype(np.float16))
+            except BaseException as exc:  # whoever waits for it fails likewise
+                found.set_exception(exc)
+        flow = found.result().astype(np.float32)
+        return flow if here < there else turned_round(flow)
+
+
+def _path(flow: FloatArray, side: int) -> FloatArray:
     """[S, S, 2]: where in the neighbour each pixel of this frame is found."""
-    flow = dense_flow(here, there)
-    if len(here) != side:
-        flow = cv2.resize(flow, (side, side), interpolation=cv2.INTER_LINEAR) * np.float32(side / len(here))
+    if len(flow) != side:
+        flow = cv2.resize(flow, (side, side), interpolation=cv2.INTER_LINEAR) * np.float32(side / len(flow))
     return places_along(flow)
 
 

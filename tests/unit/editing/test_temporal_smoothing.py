@@ -1,10 +1,13 @@
+from collections.abc import Callable
+
 import cv2
 import numpy as np
 import pytest
 
+from stitchedit.editing import temporal_smoothing
 from stitchedit.editing.temporal_smoothing import steadied
 from stitchedit.metrics import Flicker
-from stitchedit.types import ByteArray
+from stitchedit.types import ByteArray, FloatArray
 
 SIDE, FRAMES = 96, 9
 WHOLE = [slice(0, FRAMES)]
@@ -40,6 +43,30 @@ def test_an_edit_that_trembles_is_steadied_and_stays_as_strong() -> None:
     assert flicker(done, source) < 0.5 * flicker(edited, source)
     change = np.stack(done).astype(float) - np.stack(source)
     assert change.mean() == pytest.approx((np.stack(edited).astype(float) - np.stack(source)).mean(), abs=1)
+
+
+def test_flow_is_found_once_for_a_pair_and_nothing_of_it_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[int] = []
+    flows: list[temporal_smoothing._Flows] = []
+    dense = temporal_smoothing.dense_flow
+
+    def counted(here: ByteArray, there: ByteArray) -> FloatArray:
+        found.append(1)
+        return dense(here, there)
+
+    class Flows(temporal_smoothing._Flows):
+        def __init__(self, grey: Callable[[int], ByteArray]) -> None:
+            super().__init__(grey)
+            flows.append(self)
+
+    monkeypatch.setattr(temporal_smoothing, "dense_flow", counted)
+    monkeypatch.setattr(temporal_smoothing, "_Flows", Flows)
+    source = scene()
+    done = list(steadied(trembling(source), source, WHOLE, 2.0))
+    assert len(found) == sum(min(4, FRAMES - 1 - k) for k in range(FRAMES))
+    assert not flows[0]._kept
+    for again, out in zip(steadied(trembling(source), source, WHOLE, 2.0), done, strict=True):
+        np.testing.assert_array_equal(again, out)
 
 
 def test_a_steady_edit_stays_as_it_is() -> None:

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from stitchedit.image.optical_flow import dense_flow, places_along, sample, smooth_flow
+from stitchedit.image.optical_flow import dense_flow, places_along, sample, smooth_flow, turned_round
 from stitchedit.types import FloatArray
 
 
@@ -35,3 +35,12 @@ def test_bytes_stay_bytes_and_what_lies_outside_is_the_edge() -> None:
     assert read.dtype == np.uint8
     assert (read == picture[:, 3:]).all()
     assert (sample(picture, places, "zero") == 0).all()
+
+
+def test_a_flow_turned_round_leads_back_to_where_it_came_from() -> None:
+    y, x = np.mgrid[:128, :128].astype(np.float32) / 128
+    there = np.stack([9 + 4 * np.sin(5 * y), 3 * np.cos(6 * x) - 6], axis=-1).astype(np.float32)
+    back = turned_round(there)
+    left = back + sample(there, places_along(back))
+    assert np.abs(there).max() > 12
+    assert np.abs(left)[16:-16, 16:-16].max() < 0.03
