@@ -28,7 +28,7 @@ from stitchedit.types import ByteArray, FloatArray
 
 CLIP = Path(__file__).resolve().parents[1] / "tests" / "data" / "portrait.mp4"
 SEED, PSI = 27, 0.65  # who it is
-FRAMES, RATE = 24, 24
+FRAMES, RATE = 16, 16
 CROP = 512  # pixels of the generator's picture in the clip, whose width is a little less: what it draws at 512 px
 WIDTH, HEIGHT = 480, 576
 GRAIN = 2.0  # grey levels
