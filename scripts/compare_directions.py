@@ -17,12 +17,14 @@ Needs `stitchedit weights fetch measuring`. About a second a face, five looks a 
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from stitchedit.editing.direction import find_direction
+from stitchedit.editing.direction import Direction, find_direction
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.faces.attributes import Predictors, ffhq_crop
 from stitchedit.faces.detectors import detect, landmarks
@@ -32,7 +34,7 @@ from stitchedit.learning.effect_measurement import Faces, Meter, people
 from stitchedit.learning.generator_samples import NAMES, render
 from stitchedit.learning.linear_regression import Floats
 from stitchedit.learning.picture_change import FEWEST, parts_of
-from stitchedit.models.generator import load_default_generator
+from stitchedit.models.generator import Generator, load_default_generator
 from stitchedit.models.w_encoder import load_w_encoder
 from stitchedit.types import FloatArray
 from stitchedit.video import open_video
@@ -70,16 +72,24 @@ def outside(meter: Meter, w: FloatArray, before: np.ndarray, parts: list[dict[st
     return float(np.mean(far)), float(np.mean(near))
 
 
-def scaled(meter: Meter, steps: Floats, attribute: str, change: float) -> tuple[float, Faces]:
-    """The strength at which the attribute has changed as asked, and the faces there."""
-    strength = START * np.sign(change) / float(np.linalg.norm(steps[0][0]))
+def scaled(
+    meter: Meter, steps_of: Callable[[float], Floats], attribute: str, change: float
+) -> tuple[float, Floats, Faces]:
+    """The strength at which the attribute has changed as asked, what it adds [N, L, w_dim], and the faces there."""
+    sign = float(np.sign(change))
+    strength = START * sign / float(np.linalg.norm(steps_of(sign)[0][0]))
     for _ in range(LOOKS):
-        after = meter.moved(steps, strength)
+        last, steps = strength, steps_of(strength)
+        after = meter.moved(steps, 1.0)
         done = float(np.median(meter.own_change(after, attribute)))
         if abs(done - change) < NEAR * abs(change):
             break
         strength *= float(np.clip(change / (done or 1e-6), 0.4, 2.5))
-    return strength, after
+    return last, steps, after
+
+
+def _added(direction: Direction, generator: Generator, w: FloatArray, strength: float) -> Floats:
+    return person_steps(direction, generator, w, strength).w
 
 
 def main() -> None:
@@ -103,11 +113,11 @@ def main() -> None:
     print("|---" * 8 + "|")
     for name in options.directions:
         direction = find_direction(name)
-        steps = person_steps(load_direction(direction), generator, w).w
-        strength, after = scaled(meter, steps, options.attribute, options.change)
+        added = partial(_added, load_direction(direction), generator, w)
+        strength, steps, after = scaled(meter, added, options.attribute, options.change)
         done = float(np.median(meter.own_change(after, options.attribute)))
         distance = float(np.median(meter.distances(after)))
-        far, near = outside(meter, (meter.w + strength * steps).astype(np.float32), before, parts)
+        far, near = outside(meter, (meter.w + steps).astype(np.float32), before, parts)
         besides = {n: v for n, v in meter.effects(after).items() if abs(v) > ASIDE and n != options.attribute}
         said = ", ".join(f"{n} {v:+.2f}" for n, v in sorted(besides.items(), key=lambda item: -abs(item[1])))
         print(

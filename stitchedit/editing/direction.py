@@ -24,6 +24,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from stitchedit.config import PARTS, REGIONS, united
+from stitchedit.editing.bent_step import checked_knots, require_rows
 from stitchedit.editing.edit_names import file_label, parse_channel, parse_edit_part, parse_part
 from stitchedit.errors import ConfigError, DirectionError, Refused, UnknownDirection
 from stitchedit.files.npy import moving_float32
@@ -129,8 +130,8 @@ class Direction(Combinable):
     """One way to change a face: a vector that is added to the codes of a clip, and what is known of it.
 
     `Direction(vector=v, layers=(0, 8), unit="one step")` takes a vector from memory: numpy or torch, [w_dim] or
-    [1, w_dim] for all layers alike, [num_ws, w_dim] for each layer its own. Without a `name` it is called after its
-    hash, such as `direction-1a2b3c`.
+    [1, w_dim] for all layers alike, [num_ws, w_dim] for each layer its own; with K `knots`, [K, w_dim] for all layers.
+    Without a `name` it is called after its hash, such as `direction-1a2b3c`.
 
     Raises: DirectionError, when the vector is none, or layers are no rows; ConfigError for a name that files cannot
         have.
@@ -148,6 +149,7 @@ class Direction(Combinable):
     statistics: str = ""  # file beside the TOML with the channels' SD (S_mean_std); empty: of the generator's own faces
     component: int | None = None  # of a file of components, the one that is meant
     absolute: bool = False  # strength is the coordinate along that component which the clip's mean face is brought to
+    knots: tuple[float, ...] = ()  # it bends: strengths at which rows of the vector are its slopes, see `bent_step`
     part: str = ""  # of `config.PARTS`, the one that is wanted; empty: the whole edit
     region: str = ""  # of REGIONS: what it needs to change; empty: the face
     range: tuple[float, float] | None = None  # strengths within which faces stay faces; None: not known
@@ -173,6 +175,7 @@ class Direction(Combinable):
     def __post_init__(self) -> None:
         if self.vector is not None:
             object.__setattr__(self, "vector", _own_vector(self.vector))
+            require_rows(self.knots, self.vector.shape, self.name)
         if self.file != IN_MEMORY:
             return
         if self.vector is None and not self.channels:
@@ -180,7 +183,9 @@ class Direction(Combinable):
         if self.channels:
             object.__setattr__(self, "space", "S")
             object.__setattr__(self, "channels", _checked_channels(self.channels))
+        object.__setattr__(self, "knots", checked_knots(self.knots))
         held = repr(self.channels).encode() if self.vector is None else self.vector.tobytes()
+        held += repr(self.knots).encode() if self.knots else b""
         digest = hashlib.sha256(repr(getattr(self.vector, "shape", "")).encode() + held).hexdigest()
         object.__setattr__(self, "digest", digest)
         object.__setattr__(self, "name", checked_name(self.name or f"direction-{digest[:6]}"))
@@ -241,6 +246,7 @@ class Direction(Combinable):
             "file": self.file.name,
             "layers": self.layers and list(self.layers),
             "channels": [list(channel) for channel in self.channels],
+            "knots": list(self.knots),
             "range": self.range and list(self.range),
             "curve": [asdict(point) for point in self.curve],
         }
@@ -378,6 +384,8 @@ def read_direction(path: Path) -> Direction:
         )
     if direction.kind == "function" and path.parent != own_folder():
         raise DirectionError(f"{path} asks for a function", "only stitchedit's own directions do: give a vector")
+    if direction.knots and (direction.space != "W" or direction.kind != "vector" or direction.layers):
+        raise DirectionError(f"{path} has knots", "only a vector that moves all rows of W alike can bend")
     if direction.region not in ("", *REGIONS):
         raise DirectionError(f"{path} asks for the region '{direction.region}'", f"known are {', '.join(REGIONS)}")
     if not all(map(math.isfinite, _numbers(direction))) or not 0 <= direction.fidelity <= 1:
@@ -454,6 +462,7 @@ def _parse(table: Mapping[str, Any], path: Path) -> Direction:
         kind=str(table.get("kind", "vector")),
         space=str(table["space"]) if name else "S",
         layers=(int(layers[0]), int(layers[1])) if layers else None,
+        knots=checked_knots(table.get("knots", ())),
         fidelity=float(table.get("fidelity", 1.0)),
         made_for=str(table["made_for"]),
         unit=str(table["unit"]),

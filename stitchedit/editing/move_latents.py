@@ -1,7 +1,7 @@
 """Latents -> EditedLatents: one fixed step in the latent space for the whole clip.
 
-A direction of kind "vector" adds its vector to the codes or, in StyleSpace, to the styles. One of kind "function" works
-its step out of the clip and the seed, a network out of each code.
+A direction of kind "vector" adds its vector to the codes or, in StyleSpace, to the styles; one with knots bends. One of
+kind "function" works its step out of the clip and the seed, a network out of each code.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from stitchedit.editing.bent_step import way
 from stitchedit.editing.direction import Direction, find_direction
 from stitchedit.editing.identity_change import FUNCTIONS, read_arrays
 from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, Refused, WrongShape
@@ -73,8 +74,7 @@ def edit(
             moved = np.reshape(strength, (-1, 1)) * load_offset(direction, space).astype(np.float64)
             offsets = moved if offsets is None else offsets + moved
             continue
-        step = load_step(direction, latents, space, seed)
-        step = (np.reshape(strength, (-1, 1, 1)) - _starting_point(direction, latents)) * step
+        step = load_move(direction, latents, space, strength, seed)
         if direction.part:
             steps.append((direction.part, step))
         else:
@@ -150,7 +150,7 @@ def in_style_space(direction: Direction, space: LatentSpace) -> bool:
     """
     if direction.space == "S" or direction.channels:
         return True
-    if direction.vector is None or direction.kind == "function":
+    if direction.vector is None or direction.kind == "function" or direction.knots:
         return False
     size = direction.vector.size
     if (size % space.w_dim == 0 and size // space.w_dim <= space.num_ws) or not hasattr(space, "style_layers"):
@@ -193,10 +193,29 @@ def _network_step(direction: Direction, latents: Latents, space: LatentSpace) ->
     return step
 
 
+def load_move(
+    direction: Direction,
+    latents: Latents,
+    space: LatentSpace,
+    strength: float | NDArray[np.float64],
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """What a strength, or one for each pivot, adds to the pivots: [1 or N, 1 or num_ws, w_dim].
+
+    As far as it goes along its `load_step`; one with knots bends. Raises: what `load_step` raises.
+    """
+    direction = load_direction(direction)
+    if direction.knots:
+        return way(_slopes(direction, space), direction.knots, strength)[:, None]
+    step = load_step(direction, latents, space, seed)
+    return np.asarray((np.reshape(strength, (-1, 1, 1)) - _starting_point(direction, latents)) * step, np.float64)
+
+
 def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: int = 0) -> NDArray[np.float64]:
     """What strength 1 adds to the pivots: [1, w_dim] where all layers move alike, else [num_ws, w_dim].
 
-    Of a network it is [N, num_ws, w_dim]. Not of an edit in StyleSpace: see `load_offset`.
+    Of a network it is [N, num_ws, w_dim]. Not of an edit in StyleSpace: see `load_offset`; and of other strengths only
+    where the direction does not bend: see `load_move`.
 
     Raises: WrongShape, and what `load_direction` raises.
     """
@@ -206,6 +225,8 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
         step = FUNCTIONS[direction.whole.name](arrays, latents, seed)[None]
     elif direction.vector is None:
         step = _network_step(direction, latents, space)
+    elif direction.knots:
+        step = way(_slopes(direction, space), direction.knots, 1.0)
     else:
         from stitchedit.editing.vector_files import shape_direction
 
@@ -222,6 +243,16 @@ def load_step(direction: Direction, latents: Latents, space: LatentSpace, seed: 
         moved[first:end] = 1.0
         step = step * moved
     return step
+
+
+def _slopes(direction: Direction, space: LatentSpace) -> NDArray[np.float64]:
+    """Of a direction that bends and was read: [K, w_dim]. Raises WrongShape, DirectionError."""
+    slopes = np.asarray(direction.vector, np.float64)
+    if slopes.shape[-1] != space.w_dim:
+        raise WrongShape(direction.place, slopes.shape, space.num_ws, space.w_dim)
+    if not np.isfinite(slopes).all():
+        raise DirectionError(f"{direction.place} holds values that are no numbers", "make the vector again")
+    return slopes
 
 
 def _same_rows(vector: FloatArray, layers: tuple[int, int] | None, num_ws: int) -> FloatArray:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from textwrap import wrap
@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.editing.direction import SIDE_EFFECT, CurvePoint, Direction
-from stitchedit.editing.move_latents import check_made_for, in_style_space, load_direction, load_offset, load_step
+from stitchedit.editing.move_latents import check_made_for, in_style_space, load_direction, load_move, load_offset
 from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.files.image_folder import save_png
 from stitchedit.image.contact_sheet import BACKGROUND, INK, contact_sheet
 from stitchedit.image.plots import drawing, pixels
-from stitchedit.learning.effect_measurement import SAME, Meter, drawing_size, people
+from stitchedit.learning.effect_measurement import SAME, Faces, Meter, drawing_size, people
 from stitchedit.learning.generator_samples import render
 from stitchedit.models.generator import Generator
 from stitchedit.types import ByteArray, FloatArray, Latents
@@ -58,17 +58,14 @@ def report_direction(
     check_made_for(direction, generator, force)
     make_folder(stem.parent)  # before measuring, which takes minutes
     if count:
-        direction = load_direction(direction)
-        steps = person_steps(direction, generator, people(generator, count))
-        direction = measured(direction, generator, steps, tick)
+        direction = measured(load_direction(direction), generator, count, tick)
     return write_report(direction, generator, stem)
 
 
 def write_report(direction: Direction, generator: Generator, stem: Path) -> dict[str, Any]:
     """STEM.png and STEM.json of what is known; gives what the latter holds. Raises NotWritable, DiskFull."""
     direction = load_direction(direction)
-    steps = person_steps(direction, generator, people(generator, PERSONS))
-    save_png(draw(direction, strip(direction, generator, steps)), stem.with_name(f"{stem.name}.png"))
+    save_png(draw(direction, strip(direction, generator)), stem.with_name(f"{stem.name}.png"))
     facts = direction.as_json() | {"missed": missed(direction)}
     text = json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False)
     write_file(stem.with_name(f"{stem.name}.json"), lambda temp: temp.write_text(text, encoding="utf-8"))
@@ -76,46 +73,57 @@ def write_report(direction: Direction, generator: Generator, stem: Path) -> dict
 
 
 class Steps(NamedTuple):
-    """What strength 1 adds to each of N people."""
+    """What a strength adds to each of N people."""
 
     w: NDArray[np.float64]  # [N, 1 or num_ws, w_dim]
     styles: FloatArray | None = None  # [1, S] to the styles; None: nothing
 
 
-def person_steps(direction: Direction, generator: Generator, w: FloatArray) -> Steps:
+def person_steps(direction: Direction, generator: Generator, w: FloatArray, strength: float = 1.0) -> Steps:
     """Of the people w [N, w_dim], for a direction that was read.
 
     A function's step depends on the person; each has a seed of its own.
     """
     if direction.kind == "function":
-        each = [load_step(direction, Latents(one[None, None]), generator, seed) for seed, one in enumerate(w)]
-        return Steps(np.stack(each))
+        pairs = ((seed, Latents(one[None, None])) for seed, one in enumerate(w))
+        return Steps(np.concatenate([load_move(direction, one, generator, strength, seed) for seed, one in pairs]))
     if in_style_space(direction, generator):
-        return Steps(np.zeros((len(w), 1, generator.w_dim)), load_offset(direction, generator)[None])
-    step = load_step(direction, Latents(w[:, None]), generator)
+        offset = np.asarray(strength * load_offset(direction, generator)[None], np.float32)
+        return Steps(np.zeros((len(w), 1, generator.w_dim)), offset)
+    step = load_move(direction, Latents(w[:, None]), generator, strength)
     return Steps(np.broadcast_to(step, (len(w), *step.shape[-2:])))
 
 
 def measured(
-    direction: Direction, generator: Generator, steps: Steps, tick: Callable[[], None] | None = None
+    direction: Direction,
+    generator: Generator,
+    count: int,
+    tick: Callable[[], None] | None = None,
+    strengths: Sequence[float] = (),
 ) -> Direction:
-    """The direction with effects, curve and identity distance as found on so many people of the fixed seed."""
+    """The direction, which was read, with effects, curve and identity distance as found on people of the fixed seed.
+
+    Args: strengths: at which the curve is measured beside 1; none: see `curve_strengths`.
+    """
     from stitchedit.learning.attribute_regressors import WReadings
 
-    meter = Meter.of(generator, WReadings.load().spread, len(steps.w), tick=tick)
-    after = meter.moved(steps.w, 1.0, styles=steps.styles)
+    meter, w = Meter.of(generator, WReadings.load().spread, count, tick=tick), people(generator, count)
+
+    def moved(strength: float) -> Faces:
+        steps = person_steps(direction, generator, w, strength)
+        return meter.moved(steps.w, 1.0, styles=steps.styles)
+
+    after = moved(1.0)
     points = {1.0: meter.point(1.0, after, direction.attribute)}
-    for strength in curve_strengths(direction):
+    for strength in strengths or curve_strengths(direction):
         if strength not in points:
-            points[strength] = meter.point(
-                strength, meter.moved(steps.w, strength, styles=steps.styles), direction.attribute
-            )
+            points[strength] = meter.point(strength, moved(strength), direction.attribute)
     return replace(
         direction,
         effects=meter.effects(after),
         identity_distance=points[1.0].identity_distance,
         curve=tuple(points[strength] for strength in sorted(points)),
-        checked_on=f"{len(steps.w)} people at {meter.size} px",
+        checked_on=f"{count} people at {meter.size} px",
     )
 
 
@@ -138,15 +146,18 @@ def missed(direction: Direction) -> list[str]:
     return lines
 
 
-def strip(direction: Direction, generator: Generator, steps: Steps) -> ByteArray:
-    """Faces across the range, a person a row: [H, W, 3]."""
+def strip(direction: Direction, generator: Generator) -> ByteArray:
+    """Faces across the range of a direction that was read, a person a row: [H, W, 3]."""
     low, high = direction.range or (-2.0, 2.0)
     strengths = sorted({low, low / 2, 0.0, high / 4, high / 2, 0.75 * high, high})
+    w = people(generator, PERSONS)
+    moves = [person_steps(direction, generator, w, strength) for strength in strengths]
+    offsets = [move.styles for move in moves if move.styles is not None]
+    styles = np.concatenate(offsets) if offsets else None
     cells = []
-    styles = None if steps.styles is None else np.array(strengths, np.float32)[:, None] * steps.styles
-    for one, step in zip(people(generator, PERSONS), steps.w, strict=False):
-        codes = one + np.array(strengths)[:, None, None] * step
-        cells.append(list(render(generator, codes.astype(np.float32), drawing_size(generator), styles)))
+    for person, one in enumerate(w):
+        codes = np.stack([one + move.w[person] for move in moves]).astype(np.float32)
+        cells.append(list(render(generator, codes, drawing_size(generator), styles)))
     captions = [f"{direction.name} {s:+.3g}" if s else "as they are" for s in strengths]
     return contact_sheet(cells, captions, [""] * len(cells), CELL_PX)
 

@@ -24,8 +24,7 @@ from stitchedit.errors import ConfigError
 from stitchedit.files.array_files import save_tensors
 from stitchedit.files.atomic import make_folder, write_file
 from stitchedit.learning.attribute_regressors import MADE_FOR, WReadings
-from stitchedit.learning.direction_report import measured, person_steps, write_report
-from stitchedit.learning.effect_measurement import people
+from stitchedit.learning.direction_report import measured, write_report
 from stitchedit.learning.labelled_faces import Labelled
 from stitchedit.learning.linear_regression import ridge, smallest_step
 from stitchedit.learning.picture_change import outside_change, spread_within
@@ -180,8 +179,7 @@ def finish_direction(direction: Direction, step: Floats, generator: Generator, o
     space = "W" if output.layers is None else "W+"
     direction = replace(direction, sha256=sha256, space=space, layers=output.layers)
     if output.count:
-        steps = person_steps(direction, generator, people(generator, output.count))
-        direction = _ranged(measured(replace(direction, range=WIDE), generator, steps, output.tick))
+        direction = _ranged(measured(replace(direction, range=WIDE), generator, output.count, output.tick))
     text = tomli_w.dumps(direction.as_toml())
     toml = direction.file.with_suffix(".toml")
     write_file(toml, lambda temp: temp.write_text(text, encoding="utf-8"))

@@ -348,6 +348,7 @@ def _key(
         regions,
         sorted(ruler.readings) if ruler else (),
         *((direction.component, direction.absolute, direction.layers) if direction.component is not None else ()),
+        *((direction.knots,) if direction.knots else ()),
     )
     return hashlib.sha256(repr(facts).encode()).hexdigest()[:24]
 
