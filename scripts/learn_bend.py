@@ -16,7 +16,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -72,17 +72,22 @@ class Lesson:
     rows: Floats  # [H, w_dim] readings that are held, SD a unit of w
     names: tuple[str, ...]  # [H]
     response: Floats  # [H] how far they follow when they are asked
-    goals: dict[int, Floats] = field(default_factory=dict)  # side -> [H] asked for, SD a unit of strength
+    goals: dict[float, Floats] = field(default_factory=dict)  # knot -> [H] asked for, SD a unit of strength
     speed: dict[float, float] = field(default_factory=dict)  # knot -> times as fast as the gradient says
 
     def aim(self, side: int) -> Floats:
         return np.array([GOALS[side].get(name, 0.0) for name in self.names])
 
+    def ask_again(self, knots: Sequence[float], missed: Floats, part: float) -> None:
+        """Correct what is asked at some knots by what a unit of strength missed, [H]."""
+        for knot in knots:
+            self.goals[knot] = self.goals[knot] + part * self.response * missed
+
     def slopes(self) -> Floats:
         """[K, w_dim] at the knots."""
         found = []
         for knot, gradient in self.gradients.items():
-            wanted = np.concatenate([[10.0], self.goals[_side(knot)]])
+            wanted = np.concatenate([[10.0], self.goals[knot]])
             step = smallest_step(self.spread, np.concatenate([gradient[None], self.rows]), wanted)
             found.append(self.speed[knot] * step)
         return np.stack(found)
@@ -108,31 +113,32 @@ def prepare(labels: Labels, generator: Generator) -> Lesson:
         np.minimum(1, 1.1 * readings.correlation[held]),
         speed=dict.fromkeys(TEACH, 1.0),
     )
-    lesson.goals = {side: lesson.aim(side) for side in GOALS}
+    lesson.goals = {knot: lesson.aim(_side(knot)) for knot in TEACH}
     return lesson
 
 
 def learn(lesson: Lesson, tutor: Meter, rounds: int) -> None:
-    """Measure, ask again, and bring slopes to their unit."""
+    """Measure, ask again, and bring slopes to their unit: both of a side near 0, then the outer ones at its end."""
+    knots = tuple(lesson.gradients)
     for turn in range(rounds + 1):
         for side, strength in ASKED_AT.items():
             effects, years = effect(lesson, tutor, strength)
             faster = float(np.clip(10 * strength / years, 0.4, 2.5))
-            for knot in lesson.gradients:
-                lesson.speed[knot] *= faster if _side(knot) == side else 1.0
+            own = [knot for knot in knots if _side(knot) == side]
+            lesson.speed.update({knot: faster * lesson.speed[knot] for knot in own})
             if turn < rounds:
-                reached = faster / strength * np.array([effects[NAMES.index(name)] for name in lesson.names])
-                lesson.goals[side] = lesson.goals[side] + 0.8 * lesson.response * (lesson.aim(side) - reached)
-    knots = tuple(lesson.gradients)
+                lesson.ask_again(own, lesson.aim(side) - faster / strength * effects, 0.8)
     for side, outer, inner in ((-1, knots[0], knots[1]), (1, knots[-1], knots[-2])):
-        for _ in range(2):
-            _, years = effect(lesson, tutor, ENDS[side])
+        for _ in range(rounds):
+            effects, years = effect(lesson, tutor, ENDS[side])
             fastest = np.array(OUTER) * lesson.speed[inner]
             lesson.speed[outer] = float(np.clip(lesson.speed[outer] * 10 * ENDS[side] / years, *fastest))
+            # It has only the last part of the way to make up for.
+            lesson.ask_again([outer], lesson.aim(side) - effects / ENDS[side], 1.6)
 
 
 def effect(lesson: Lesson, tutor: Meter, strength: float) -> tuple[Floats, float]:
-    """Median over people of what a strength does: all readings, SD, and years."""
+    """Median over people of what a strength does: to the readings that are held [H], SD, and years."""
     after = tutor.moved(lesson.move(strength), 1.0, identities=0)
     change = tutor.change(after)
     found = np.median(change, axis=0)
@@ -141,7 +147,7 @@ def effect(lesson: Lesson, tutor: Meter, strength: float) -> tuple[Floats, float
     years = float(np.median(tutor.own_change(after, NAME)))
     told = " ".join(f"{name}{value:+.2f}" for name, value in zip(NAMES, found, strict=True) if abs(value) > 0.2)
     print(f"{strength:+g}: {years:+.1f} years, {told}", file=sys.stderr, flush=True)
-    return np.asarray(found, np.float64), years
+    return np.array([found[NAMES.index(name)] for name in lesson.names]), years
 
 
 def write(lesson: Lesson, generator: Generator, labels: Labels, out: Path, check: int) -> Direction:

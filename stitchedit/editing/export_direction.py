@@ -9,7 +9,7 @@ stylespace      .npy, float32 [S]: what strength 1 adds to the styles, all layer
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +36,14 @@ class Exported:
     shape: tuple[int, ...]
     length: float  # by which a strength there is multiplied to be the same as here: files hold steps of length 1
     rows: tuple[int, int] | None = None  # of W+, half-open, that move here and that the file cannot tell; None: all
+    straight: bool = False  # the direction bends, the file goes straight on as strength 1 does
 
     def lines(self) -> list[str]:
         told = [f"wrote: {self.path}, {list(self.shape)}"]
         if self.length != 1:
             told.append(f"strength 1 here is {self.length:.4g} there: the file's step has length 1")
+        if self.straight:
+            told.append("the direction bends, the file does not: it goes on as strength 1 does")
         if self.rows is not None:
             told.append(f"give it to rows {self.rows[0]} to {self.rows[1] - 1} of W+ alone: the file does not say so")
         return told
@@ -64,7 +67,14 @@ def export_direction(
     make_folder(folder)
     path = folder / f"{direction.name}.{form}{ENDINGS[form]}"
     if form == "stylespace":
-        return _write_styles(direction, generator, path)
+        done = _write_styles(direction, generator, path)
+    else:
+        done = _write_rows(direction, generator, form, path)
+    return replace(done, straight=bool(direction.knots))
+
+
+def _write_rows(direction: Direction, generator: Generator, form: str, path: Path) -> Exported:
+    """A step in W or W+."""
     rows = _rows(direction, generator, form)
     length = float(np.linalg.norm(rows[0] if len(rows) == 1 else rows))
     step = (rows / length)[:, None] if form == "ganspace" else rows / length

@@ -51,6 +51,17 @@ def test_rows_are_told_where_a_file_cannot_hold_them(tmp_path: Path, tiny_genera
     assert "rows 2 to 4 of W+ alone" in done.lines()[-1]
 
 
+def test_of_a_direction_that_bends_the_file_holds_what_strength_1_does(
+    tmp_path: Path, tiny_generator: StyleGAN2
+) -> None:
+    bent = Direction(vector=vector(2, 16), knots=(-1, 1))
+    done = export_direction(bent, tiny_generator, "e4e", tmp_path)
+    step = load_step(find_direction(str(done.path)), codes(), tiny_generator)
+    np.testing.assert_allclose(done.length * step, vector(2, 16)[:1] / 4 + vector(2, 16)[1:] * 0.75, rtol=1e-5)
+    assert "bends" in done.lines()[-1]
+    assert not export_direction(Direction(vector=vector(16)), tiny_generator, "e4e", tmp_path).straight
+
+
 def test_rows_that_differ(tmp_path: Path, tiny_generator: StyleGAN2) -> None:
     mine = Direction(vector=vector(12, 16), name="rows")
     for form in ("interfacegan", "ganspace"):
