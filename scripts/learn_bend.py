@@ -52,10 +52,6 @@ SOFTNESS = 1000.0  # what a squared unit of the identity embedding costs
 RANGE = (-3.0, 4.0)
 CURVE = (-4.0, -3.0, -1.5, 1.0, 2.0, 4.0)
 SIZE = 256
-SAYS = (
-    "strength 1 is 10 years older, by the mean of faceres and of the fit to human ratings; the way bends: younger is "
-    "not older backwards"
-)
 SOURCE = (
     "learned by scripts/learn_bend.py from how the readings of {count:,} people of the default generator change with "
     "w, read by faceres of @vladmandic/human 3.3.6 (MIT) and a fit to the human ratings of One Million Impressions "
@@ -78,10 +74,10 @@ class Lesson:
     def aim(self, side: int) -> Floats:
         return np.array([GOALS[side].get(name, 0.0) for name in self.names])
 
-    def ask_again(self, knots: Sequence[float], missed: Floats, part: float) -> None:
-        """Correct what is asked at some knots by what a unit of strength missed, [H]."""
+    def ask_again(self, knots: Sequence[float], missed: Floats) -> None:
+        """Correct what is asked at some knots by most of what a unit of strength missed, [H]."""
         for knot in knots:
-            self.goals[knot] = self.goals[knot] + part * self.response * missed
+            self.goals[knot] = self.goals[knot] + 0.8 * self.response * missed
 
     def slopes(self) -> Floats:
         """[K, w_dim] at the knots."""
@@ -127,14 +123,12 @@ def learn(lesson: Lesson, tutor: Meter, rounds: int) -> None:
             own = [knot for knot in knots if _side(knot) == side]
             lesson.speed.update({knot: faster * lesson.speed[knot] for knot in own})
             if turn < rounds:
-                lesson.ask_again(own, lesson.aim(side) - faster / strength * effects, 0.8)
+                lesson.ask_again(own, lesson.aim(side) - faster / strength * effects)
     for side, outer, inner in ((-1, knots[0], knots[1]), (1, knots[-1], knots[-2])):
-        for _ in range(rounds):
-            effects, years = effect(lesson, tutor, ENDS[side])
+        for _ in range(2):
+            _, years = effect(lesson, tutor, ENDS[side])
             fastest = np.array(OUTER) * lesson.speed[inner]
             lesson.speed[outer] = float(np.clip(lesson.speed[outer] * 10 * ENDS[side] / years, *fastest))
-            # It has only the last part of the way to make up for.
-            lesson.ask_again([outer], lesson.aim(side) - effects / ENDS[side], 1.6)
 
 
 def effect(lesson: Lesson, tutor: Meter, strength: float) -> tuple[Floats, float]:
@@ -157,7 +151,6 @@ def write(lesson: Lesson, generator: Generator, labels: Labels, out: Path, check
     direction = replace(
         read_direction(out / f"{NAME}.toml"),
         knots=tuple(lesson.gradients),
-        unit=SAYS,
         range=RANGE,
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         source=SOURCE.format(count=len(labels.w)),

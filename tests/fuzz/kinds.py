@@ -159,13 +159,19 @@ class Toml:
 
         good.mkdir()
         np.save(good / "push.npy", np.ones(64, np.float32))
+        np.save(good / "bent.npy", np.ones((2, 64), np.float32))
         sha = hashlib.sha256((good / "push.npy").read_bytes()).hexdigest()
-        for name, more in {"plain": "", "checked": f'sha256 = "{sha}"\nlayers = [2, 5]\nrange = [-3.0, 3.0]\n'}.items():
+        kinds = {
+            "plain": 'file = "push.npy"\n',
+            "checked": f'file = "push.npy"\nsha256 = "{sha}"\nlayers = [2, 5]\nrange = [-3.0, 3.0]\n',
+            "bends": 'file = "bent.npy"\nknots = [-1.0, 1.0]\n',
+        }
+        for name, more in kinds.items():
             (good / f"{name}.toml").write_text(
-                f'name = "push"\nspace = "W"\nfile = "push.npy"\nunit = "adds it once"\nmade_for = "any"\n{more}'
+                f'name = "push"\nspace = "W"\nunit = "adds it once"\nmade_for = "any"\n{more}'
                 'kind = "vector"\nfidelity = 0.7\nsource = "made up"\nlicence = "none"\n[effects]\nage = 1.5\n'
             )
-        return ["plain.toml", "checked.toml"]
+        return [f"{name}.toml" for name in kinds]
 
     def lay(self, good: Path, case: Path, name: str, data: bytes) -> None:
         shutil.rmtree(case, ignore_errors=True)

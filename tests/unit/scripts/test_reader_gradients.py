@@ -59,6 +59,6 @@ def test_a_slope_moves_its_reading_by_ten_and_holds_the_others() -> None:
         assert slope @ gradients[knot] == pytest.approx(10)
         np.testing.assert_allclose(rows @ slope, goals[knot], atol=1e-9)
     before = goals[3.0]
-    lesson.ask_again([3.0], np.array([1.0, 0.0, 0.0]), 0.5)
-    np.testing.assert_allclose(lesson.goals[3.0] - before, [0.5, 0, 0])
+    lesson.ask_again([3.0], np.array([1.0, 0.0, 0.0]))
+    np.testing.assert_allclose(lesson.goals[3.0] - before, [0.8, 0, 0])
     np.testing.assert_allclose(rows @ lesson.slopes()[-1], goals[3.0], atol=1e-9)
