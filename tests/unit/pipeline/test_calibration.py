@@ -167,6 +167,14 @@ def test_answers_are_kept_and_damaged_ones_found_anew(clip: Inversion, monkeypat
     assert not path.exists()
 
 
+def test_the_same_slopes_at_other_knots_are_another_way(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried = answers(monkeypatch, lambda s: 10.0 * s)
+    bent = replace(AGE, file=Path("age.npy"), sha256="s", vector=np.ones((2, 4)), knots=(-1.0, 1.0))
+    for direction in (bent, bent, replace(bent, knots=(-2.0, 1.0), vector=bent.vector)):
+        ask(clip, "1", direction)
+    assert tried == [1.0, 1.0]
+
+
 def test_a_curve_rises_through_what_was_tried() -> None:
     curve = calibration._curve({0.0: 0.0, 1.0: -0.5, 2.0: 5.0, 3.0: 10.0, 4.0: 30.0}, 3.0, 10.0)
     assert len(curve) == STEPS + 1
