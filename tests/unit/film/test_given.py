@@ -25,7 +25,7 @@ from shots import write_shot  # noqa: E402
 
 DATA = Path(__file__).parents[2] / "data"
 CLIP = DATA / "demo.mp4"  # 48 frames, 24 a second
-PORTRAIT = DATA / "portrait.mp4"  # 24 frames
+PORTRAIT = DATA / "portrait.mp4"  # 16 frames, 16 a second
 
 
 def spans(film: Film) -> list[tuple[int, int, int]]:
@@ -66,12 +66,12 @@ def test_a_folder_of_clips_is_one_film(tmp_path: Path) -> None:
     shutil.copy(PORTRAIT, clips / "b.mp4")
     (clips / "c.mov").write_text("no video")
     film, notes = read_film(Given(clips), folder)
-    assert spans(film) == [(1, 0, 47), (2, 0, 23)]
+    assert spans(film) == [(1, 0, 47), (2, 0, 15)]
     assert len(notes) == 1
     assert "c.mov" in notes[0]
     cut_film(film, folder)
     second = open_video(folder.at(names.shot(2)))
-    assert (second.count(), second.info.width) == (24, 480)
+    assert (second.count(), second.info.rate, second.info.width) == (16, 16, 480)
     moved = tmp_path / "moved"
     clips.rename(moved)
     again, _ = read_film(Given(moved), folder)
@@ -91,7 +91,7 @@ def test_a_cut_list_gives_what_it_shows_with_handles(tmp_path: Path) -> None:
     )
     folder = FilmFolder(tmp_path / "cut.otio.film")
     film, _ = read_film(Given(cut, handles=2), folder)
-    assert spans(film) == [(1, 8, 15), (2, 18, 23), (1, 28, 39)], "what is shown twice is one shot"
+    assert spans(film) == [(1, 8, 15), (2, 11, 15), (1, 28, 39)], "what is shown twice is one shot"
     cut_film(film, folder)
     own, whole = list(open_video(folder.at(names.shot(1)))), list(open_video(CLIP))
     assert len(own) == 8
