@@ -261,7 +261,7 @@ def invert_preset(name: str) -> InvertConfig:
             base,
             max_size=256,
             encode=EncodeConfig(steps=80, most_steps=200),
-            tune=TuneConfig(steps=300, steps_per_frame=5, most_steps=1600, coarse_part=0.3),
+            tune=TuneConfig(steps=300, steps_per_frame=5, most_steps=1600, coarse_part=0.3, perceptual_size=512),
         )
     if name == "quality":
         tune = TuneConfig(

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -10,12 +11,16 @@ import pytest
 from command_line import ROOT, run
 from PIL import Image
 
+from stitchedit.config import EditConfig, StitchConfig
 from stitchedit.errors import ProjectError
+from stitchedit.pipeline.edit_clip import edit
+from stitchedit.pipeline.edit_plan import plan_edit
 from stitchedit.pipeline.invert_plan import _on_record
 from stitchedit.project.folder import INVERT_STAGES, Project, relocate
 from stitchedit.video import open_video
 
 OLD = ROOT / "tests" / "data" / "project_3b83b58"
+AS_IT_WAS = StitchConfig(steps=2, first_steps=25, border_threshold=0.004, held_px=0)  # of `fast`
 
 
 @pytest.fixture
@@ -47,18 +52,26 @@ def test_of_a_clip_in_another_container_is_said_what_is_true(old: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_old_project_is_inverted_edited_and_evaluated_without_doing_its_work_again(old: Path) -> None:
+def test_an_old_project_is_inverted_edited_and_evaluated_without_doing_its_work_again(
+    old: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     home = {"STITCHEDIT_HOME": old / "home"}
     given = ("--generator", "tiny", "--preset", "fast", "--seed", 1, "--device", "cpu", "--json")
     inverted = json.loads(run("invert", "clip.mp4", "--project", "project", *given, cwd=old, env=home).stdout)
     assert inverted["seconds"] == dict.fromkeys(INVERT_STAGES, 0.0)
 
-    edit = ("edit", "project", "--direction", "push.npy", "--strength", 1.5, "--lossless", "-o", "edited.mkv")
-    edit = (*edit, "--layers", "apart")
-    edited = json.loads(run(*edit, "--blender", "multiband", "--device", "cpu", "--json", cwd=old, env=home).stdout)
-    assert edited["layers"]["edited_frames"] == len(list((old / "apart").glob("layers.*.exr"))) == 6
-    assert edited["seconds"]["stitch"] == 0, "made by 3b83b58"
-    assert edited["seconds"]["video"] > 0, "which wrote it elsewhere"
+    monkeypatch.setenv("STITCHEDIT_HOME", str(home["STITCHEDIT_HOME"]))
+    config = EditConfig(edits=((str(old / "push.npy"), 1.5),), device="cpu", lossless=True, blender="multiband")
+    edited = edit(
+        Project.open(old / "project"), replace(config, stitch=AS_IT_WAS), old / "edited.mkv", layers=old / "apart"
+    )
+    assert edited.layers is not None
+    assert edited.layers.edited_frames == len(list((old / "apart").glob("layers.*.exr"))) == 6
+    assert edited.seconds["stitch"] == 0, "made by 3b83b58"
+    assert edited.seconds["video"] > 0, "which wrote it elsewhere"
+    again = replace(config, stitch=replace(AS_IT_WAS, held_px=16))
+    (face,) = plan_edit(Project.open(old / "project"), again, old / "other.mkv").faces
+    assert "held_px" in (face.why_stitch() or "")
     picture = list(open_video(old / "edited.mkv"))[3].rgb()
     before = np.asarray(Image.open(old / "frame_3.png"))
     off = np.abs(picture.astype(int) - before)
