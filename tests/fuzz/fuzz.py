@@ -36,6 +36,7 @@ from stitchedit.cli.exit_codes import one_line
 from stitchedit.errors import StitcheditError
 
 SECONDS = 10  # of the processor: tests may share it
+WARM_SECONDS = 60  # the first time, when all modules are imported and, in a new environment, compiled
 MEMORY_MB = 1500  # above what reading the untouched files took
 FORBIDDEN = (
     *("os.system", "os.exec", "os.posix_spawn", "os.spawn", "os.fork", "subprocess.Popen", "pickle.find_class"),
@@ -74,13 +75,13 @@ class Watch:
         return not all(p.is_absolute() and p.resolve().is_relative_to(self.folder or "/") for p in paths)
 
     @contextmanager
-    def over(self, folder: Path) -> Iterator[None]:
+    def over(self, folder: Path, seconds: int) -> Iterator[None]:
         def late(_: int, __: FrameType | None) -> None:
             raise TooLong
 
         signal.signal(signal.SIGPROF, late)
-        faulthandler.dump_traceback_later(6 * SECONDS, exit=True)  # where it waits for ever
-        signal.setitimer(signal.ITIMER_PROF, SECONDS)
+        faulthandler.dump_traceback_later(6 * seconds, exit=True)  # where it waits for ever
+        signal.setitimer(signal.ITIMER_PROF, seconds)
         self.folder = folder.resolve()
         try:
             yield
@@ -90,12 +91,12 @@ class Watch:
             faulthandler.cancel_dump_traceback_later()
 
 
-def outcome(kind: Kind, folder: Path, watch: Watch) -> tuple[str, str]:
+def outcome(kind: Kind, folder: Path, watch: Watch, seconds: int | None = None) -> tuple[str, str]:
     """(how it ended, what is wrong about that, if anything is)"""
     ended, wrong = "read", ""
     watch.seen.clear()
     try:
-        with watch.over(folder), warnings.catch_warnings():
+        with watch.over(folder, seconds or SECONDS), warnings.catch_warnings():
             warnings.simplefilter("ignore")
             kind.use(folder)
     except StitcheditError as exc:
@@ -130,7 +131,7 @@ def main() -> None:
             for name in files:
                 case = Path(place) / "warm"
                 kind.lay(good, case, name, (good / name).read_bytes())
-                ended, wrong = outcome(kind, case, watch)
+                ended, wrong = outcome(kind, case, watch, WARM_SECONDS)
                 if ended != "read":
                     raise SystemExit(f"the untouched {name} is not read: {ended} {wrong}")
         memory = peak_mb()
