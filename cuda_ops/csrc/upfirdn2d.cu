@@ -168,12 +168,12 @@ template <class T>
 int run(const Upfirdn& p, void* stream) {
     const bool square = p.up_x == p.up_y && p.down_x == p.down_y && p.fw == 4 && p.fh == 4;
     const bool known = square && (p.up_x == 1 || p.up_x == 2) && (p.down_x == 1 || (p.down_x == 2 && p.up_x == 1));
+    if (known && in_tiles<T>(p, stream)) return launch_error();
     const long long columns = (long long)p.out_w * (p.channels_last ? p.c : 1);
     const long long planes = p.channels_last ? p.n : (long long)p.n * p.c;
     if (!known) {
         const dim3 block(kThreads, 1, 1), grid = grid_of(columns * p.out_h, planes, 1);
         STITCHEDIT_LAUNCH((upfirdn_any<T>), grid, block, stream, p);
-    } else if (in_tiles<T>(p, stream)) {
     } else if (p.up_x == 1 && p.down_x == 1) {
         launch_4x4<T, 1, 1, 0>(p, columns, planes, stream);
     } else if (p.up_x == 1) {

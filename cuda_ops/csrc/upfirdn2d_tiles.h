@@ -20,7 +20,8 @@ struct Tiles {
     static constexpr int kW = 32 * kAcross, kH = kThreads / 32 * kRows;      // of a tile
     static constexpr int kInW = UP == 2 ? kW / 2 + 2 : (kW - 1) * DOWN + kTaps;
     static constexpr int kInH = UP == 2 ? kH / 2 + 2 : (kH - 1) * DOWN + kTaps;
-    static constexpr int kWindow = UP == 2 ? 4 : DOWN == 2 ? 12 : 8, kWindowRows = UP == 2 ? kRows / 2 + 2 : (kRows - 1) * DOWN + kTaps;
+    static constexpr int kWindow = UP == 2 ? 4 : DOWN == 2 ? 12 : 8;
+    static constexpr int kWindowRows = UP == 2 ? kRows / 2 + 2 : (kRows - 1) * DOWN + kTaps;
     static constexpr int kStep = kAcross * DOWN / UP, kAtOnce = kStep < 4 ? kStep : 4;  // samples from thread to thread
     static constexpr int kPitch = (31 * kStep + kWindow + 3) / 4 * 4;
     static constexpr int kPicture = kTaps * kTaps, kStage = kPicture + kInH * kPitch;  // where they begin, after the taps
@@ -141,12 +142,13 @@ void launch_tiles(const Upfirdn& p, void* stream) {
 // Launches the work where this is the way for it: whether it is.
 template <class T>
 bool in_tiles(const Upfirdn& p, void* stream) {
-    if (sizeof(T) > 4 || p.channels_last || p.x_stride[3] != 1 || p.y_stride[3] != 1 || p.out_w < 96 || p.out_h < 32)
+    if constexpr (sizeof(T) > 4) {
         return false;
-    if (p.up_x == 2 && (p.pad_x % 2 || p.pad_y % 2)) return false;
-    // y is new and contiguous: its rows begin where a vector may be written if they are of whole vectors.
-    const bool staged = p.out_w % 4 != 0;
-    if constexpr (sizeof(T) <= 4) {
+    } else {
+        if (p.channels_last || p.x_stride[3] != 1 || p.y_stride[3] != 1 || p.out_w < 96 || p.out_h < 32) return false;
+        if (p.up_x == 2 && (p.pad_x % 2 || p.pad_y % 2)) return false;
+        // y is new and contiguous: its rows begin where a vector may be written if they are of whole vectors.
+        const bool staged = p.out_w % 4 != 0;
         if (p.up_x == 2) {
             staged ? launch_tiles<T, 2, 1, true>(p, stream) : launch_tiles<T, 2, 1, false>(p, stream);
         } else if (p.down_x == 2) {
@@ -154,8 +156,8 @@ bool in_tiles(const Upfirdn& p, void* stream) {
         } else {
             staged ? launch_tiles<T, 1, 1, true>(p, stream) : launch_tiles<T, 1, 1, false>(p, stream);
         }
+        return true;
     }
-    return true;
 }
 
 }  // namespace stitchedit
