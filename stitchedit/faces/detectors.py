@@ -8,7 +8,6 @@ of Kartynnik et al. 2019, arXiv:1907.06724, and the selfie segmentation, as Medi
 
 from __future__ import annotations
 
-import threading
 from dataclasses import dataclass
 from functools import cache
 from importlib.util import find_spec
@@ -22,7 +21,7 @@ from numpy.typing import NDArray
 
 from stitchedit.errors import NotFetched
 from stitchedit.models.bundled_weights import packaged_file
-from stitchedit.models.litert import load_interpreter
+from stitchedit.models.litert import own_interpreter
 from stitchedit.types import ByteArray, FloatArray
 
 DETECTABLE_PX = 80  # the detector's window: no narrower face is seen without enlarging the picture
@@ -33,8 +32,6 @@ _CROP_MARGIN = 0.35  # of the face's width, on each side
 _JITTER = 0.1  # of the face's width: how far the starts of the averaged predictions are apart
 _MESH_PX = 192
 _MATTE_PX = 256
-
-_of_thread = threading.local()
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +148,7 @@ def mesh(square: ByteArray) -> tuple[FloatArray, float]:
 
     Returns: points [468, 2] in units of the side, 0..1 and beyond, and the probability that there is a face.
     """
-    interpreter = _interpreter("face_landmark.tflite")
+    interpreter = own_interpreter(packaged_file("face_landmark.tflite"))
     side = square.shape[0]
     small = cv2.resize(
         square, (_MESH_PX, _MESH_PX), interpolation=cv2.INTER_AREA if side > _MESH_PX else cv2.INTER_CUBIC
@@ -167,7 +164,7 @@ def mesh(square: ByteArray) -> tuple[FloatArray, float]:
 
 def person(square: ByteArray) -> FloatArray:
     """How likely each pixel of a square picture [S, S, 3] shows a person, clothes and all: float32 [256, 256]."""
-    interpreter = _interpreter("selfie_segmentation.tflite")
+    interpreter = own_interpreter(packaged_file("selfie_segmentation.tflite"))
     kernel = cv2.INTER_AREA if square.shape[0] > _MATTE_PX else cv2.INTER_CUBIC
     small = cv2.resize(square, (_MATTE_PX, _MATTE_PX), interpolation=kernel)
     interpreter.set_tensor(interpreter.get_input_details()[0]["index"], small[None].astype(np.float32) / 255)
@@ -238,14 +235,6 @@ def _predictor() -> Any:
 @cache
 def _embedder() -> Any:
     return dlib.face_recognition_model_v1(_model_path("dlib_face_recognition_resnet_model_v1.dat"))
-
-
-def _interpreter(name: str) -> Any:
-    """A network of this thread's own: it holds its input and output."""
-    own = vars(_of_thread)
-    if name not in own:
-        own[name] = load_interpreter(packaged_file(name))
-    return own[name]
 
 
 def _model_path(name: str) -> str:

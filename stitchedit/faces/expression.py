@@ -11,15 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
-from typing import Any
 
 import cv2
 import numpy as np
 
 from stitchedit.image.resample import Affine, apply
 from stitchedit.models.bundled_weights import packaged_file
-from stitchedit.models.litert import load_interpreter
+from stitchedit.models.litert import own_interpreter
 from stitchedit.types import ByteArray, FloatArray
 
 MESH_WEIGHTS = "face_landmarks_detector_v2.tflite"
@@ -144,7 +142,7 @@ def expression(picture: ByteArray, landmarks: FloatArray) -> Expression:
         found, probability = _mesh(_shown(picture, view_to_picture, size))
         points = apply(view_to_picture, found)
         left, right = points[[33, 133]].mean(0), points[[263, 362]].mean(0)
-    network = _network(COEFFICIENT_WEIGHTS)
+    network = own_interpreter(packaged_file(COEFFICIENT_WEIGHTS))
     network.set_tensor(network.get_input_details()[0]["index"], points[list(_SEEN)][None].astype(np.float32))
     network.invoke()
     coefficients: FloatArray = network.get_tensor(network.get_output_details()[0]["index"]).astype(np.float32)
@@ -181,15 +179,10 @@ def _shown(picture: ByteArray, view_to_picture: Affine, size: tuple[int, int]) -
 
 def _mesh(view: FloatArray) -> tuple[FloatArray, float]:
     """Points [478, 2] in pixels of the view [256, 256, 3] in 0..1, and the probability that there is a face."""
-    network = _network(MESH_WEIGHTS)
+    network = own_interpreter(packaged_file(MESH_WEIGHTS))
     network.set_tensor(network.get_input_details()[0]["index"], view[None])
     network.invoke()
     outputs = {detail["name"]: detail["index"] for detail in network.get_output_details()}
     points: FloatArray = network.get_tensor(outputs["Identity"]).reshape(POINTS, 3)[:, :2].copy()
     logit = float(network.get_tensor(outputs["Identity_1"]).ravel()[0])
     return points, float(1 / (1 + np.exp(-logit)))
-
-
-@cache
-def _network(name: str) -> Any:
-    return load_interpreter(packaged_file(name))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 _STDERR = 2
+_of_thread = threading.local()
 
 
 def load_interpreter(path: Path) -> Any:
@@ -19,6 +21,14 @@ def load_interpreter(path: Path) -> Any:
         network = Interpreter(str(path), num_threads=1)
         network.allocate_tensors()
     return network
+
+
+def own_interpreter(path: Path) -> Any:
+    """The same, loaded once a thread: a network holds what it was given and what it says of it."""
+    networks = vars(_of_thread)
+    if str(path) not in networks:
+        networks[str(path)] = load_interpreter(path)
+    return networks[str(path)]
 
 
 @contextmanager
