@@ -23,7 +23,7 @@ from stitchedit.film.learning import Learned
 from stitchedit.film.plan import FilmPlan, read_plan
 from stitchedit.image.contact_sheet import contact_sheet, spread
 from stitchedit.project import artefacts
-from stitchedit.project.folder import PERSONS, Project
+from stitchedit.project.folder import Project, face_root
 from stitchedit.types import ByteArray, FloatArray
 from stitchedit.video import open_video
 
@@ -69,8 +69,7 @@ def cosines(shots: Sequence[FloatArray]) -> FloatArray:
 
 
 def steps(folder: FilmFolder, shot: int, place: int) -> int:
-    root = folder.at(names.shot_project(shot))
-    return Project.look(root if place == 1 else root / PERSONS / str(place)).tuning_steps
+    return Project.look(face_root(folder.at(names.shot_project(shot)), place)).tuning_steps
 
 
 def measure(folder: FilmFolder, plan: FilmPlan, person: int) -> list[list[ByteArray]]:

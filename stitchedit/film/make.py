@@ -153,14 +153,13 @@ def summary(plan: FilmPlan, folder: FilmFolder, files: Sequence[Path], told: Seq
 def tuned_steps(plan: FilmPlan, folder: FilmFolder) -> int:
     """Steps of tuning that finished tasks took."""
     from stitchedit.film.learning import Learned
-    from stitchedit.project.folder import Project
+    from stitchedit.project.folder import Project, face_root
 
     learned = [folder.at(names.learned(person.number)) for person in plan.persons]
     total = sum(Learned.read(path).steps for path in learned if path.exists())
     for planned, faces in plan.edited():
         for place in range(1, len(faces) + 1):
-            root = folder.at(names.shot_project(planned.shot.number))
-            own = root if place == 1 else root / "persons" / str(place)
+            own = face_root(folder.at(names.shot_project(planned.shot.number)), place)
             if (own / "project.toml").is_file():
                 total += Project.look(own).tuning_steps
     return total

@@ -28,7 +28,7 @@ from stitchedit.pipeline.inversion import load_inversion
 from stitchedit.pipeline.invert_plan import plan_invert
 from stitchedit.progress import Progress
 from stitchedit.project import artefacts
-from stitchedit.project.folder import PERSONS, Project
+from stitchedit.project.folder import Project, face_root
 from stitchedit.strength import Strength, parse_strength, shifted, strength_option
 
 log = logging.getLogger(__name__)
@@ -81,8 +81,7 @@ def tune(folder: FilmFolder, plan: FilmPlan, number: int, progress: Progress) ->
     base = plan_invert(clip, folder.at(names.shot_project(number)), plan.settings.invert())
     perceptual, opened = loading.perceptual(base.device), []
     for place, (face, person) in enumerate(chosen, 1):
-        root = base.root if place == 1 else base.root / PERSONS / str(place)
-        opened.append(Project.create(root))
+        opened.append(Project.create(face_root(base.root, place)))
         path = _tracks(folder, number, face)
         own = tracked(opened[-1], clip, artefacts.load_tracks(path), base, f"face {face}, {known_sha256(path)}")
         start = folder.at(names.person_project(person)) / "generator.safetensors"

@@ -207,7 +207,7 @@ class Project:
 
     def face_root(self, number: int) -> Path:
         """The project of the face with this number, from 1."""
-        return self.root if number == 1 else self.root / PERSONS / str(number)
+        return face_root(self.root, number)
 
     def discard_if_empty(self) -> None:
         """Remove a project that holds no result: its record, and the folder if nothing else is in it."""
@@ -275,6 +275,11 @@ class Project:
         remove_parts(folder / "stitched")
         remove_parts(folder / "drawn")
         return folder
+
+
+def face_root(root: Path, number: int) -> Path:
+    """Where the project of a clip's face with this number lies, from 1; `root`: of the first."""
+    return root if number == 1 else root / PERSONS / str(number)
 
 
 def default_root(clip: Path) -> Path:
