@@ -188,7 +188,8 @@ def stitch(
             border is then tuned to meet the source without it.
         drawn: the edited picture of a crop, [1, 3, S, S]; None: what `generator` draws of the codes.
     """
-    prepare = _Clip(generator, edited, batches, masks, size, chain.config.border_px, detail, drawn).ready
+    width = chain.config.border_px * size / REFERENCE_PX
+    prepare = _Clip(generator, edited, batches, masks, size, width, detail, drawn).ready
     left = range(chain.done, len(batches))
     # Threads make ready what does not depend on the chain while that moves: one, where that is on the processor too.
     # On a GPU the first frame comes alone: its steps are recorded, and nothing else may allocate meanwhile.
@@ -208,7 +209,7 @@ def stitch(
         image = (image + added)[0]
         if chain.config.membrane:
             there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (source[0], image))
-            smooth = membrane(there - here, there, ring.content, inside, chain.config.border_px * size / REFERENCE_PX)
+            smooth = membrane(there - here, there, ring.content, inside, width)
             image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(image.device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
 
@@ -235,7 +236,7 @@ class _Clip:
     batches: Batches
     masks: Masks
     size: int
-    border_px: float
+    width: float  # of the ring, pixels
     detail: Detail | None
     drawn: Callable[[int], Tensor] | None
 
@@ -248,11 +249,10 @@ class _Clip:
             picture = self.drawn(index).clone() if self.drawn else draw(self.generator, w, offset, resolution=self.size)
             content = require_picture(picture)
         ring = self.masks(index, to_bytes(content[0]))
-        width = self.border_px * self.size / REFERENCE_PX
-        inside = interior(ring.content, width, ring.edge)
+        inside = interior(ring.content, self.width, ring.edge)
         source = self.batches.images([index], self.size)
         if ring.left is not None and ring.left.any():
-            source = source + where_it_left(source, content, ring, width)
+            source = source + where_it_left(source, content, ring, self.width)
         added = self.detail(index, content, inside) if self.detail else torch.zeros_like(content)
         return _Ready(w, offset, source, content, ring, inside, added)
 

@@ -171,11 +171,14 @@ class _Looks:
         key = index, target.shape[-1]
         if key not in self.kept:
             # Halved, so that twice as many fit: also those of a frame that is met first, for a run to come out alike.
-            self.kept[key] = [map.half() for map in _features(target, self.perceptual, self.config)]
-            while sum(map.nbytes for maps in self.kept.values() for map in maps) > KEPT_LOOKS and len(self.kept) > 1:
+            self.kept[key] = [layer.half() for layer in _features(target, self.perceptual, self.config)]
+            while len(self.kept) > 1 and self._bytes() > KEPT_LOOKS:
                 self.kept.popitem(last=False)
         self.kept.move_to_end(key)
-        return [map.float() for map in self.kept[key]]
+        return [layer.float() for layer in self.kept[key]]
+
+    def _bytes(self) -> int:
+        return sum(layer.nbytes for layers in self.kept.values() for layer in layers)
 
 
 def _targets(batches: Batches, index: int, size: int, config: TuneConfig) -> list[Tensor]:
