@@ -189,7 +189,7 @@ def stitch(
         drawn: the edited picture of a crop, [1, 3, S, S]; None: what `generator` draws of the codes.
     """
     width = chain.config.border_px * size / REFERENCE_PX
-    prepare = _Clip(generator, edited, batches, masks, size, width, detail, drawn).ready
+    prepare = _Clip(generator, chain.config, edited, batches, masks, size, width, detail, drawn).ready
     left = range(chain.done, len(batches))
     # Threads make ready what does not depend on the chain while that moves: one, where that is on the processor too.
     # On a GPU the first frame comes alone: its steps are recorded, and nothing else may allocate meanwhile.
@@ -198,18 +198,16 @@ def stitch(
         ahead = itertools.chain(map(prepare, left[:1]), side_by_side(prepare, left[1:]))
     for index, ready in zip(left, ahead, strict=True):
         steps = chain.config.first_steps if index == 0 else chain.config.steps
-        source, content, ring, inside, added = ready.source, ready.content, ready.ring, ready.inside, ready.added
-        far = torch.from_numpy(inside).to(content.device)
-        image, curve = meeting(chain, generator, ready.w, source - added, content, ring, far, steps, ready.offset)
+        image, curve = meet(chain, ready.meeting, steps)
         chain.done = index + 1
         chain.pull_back()
         if chain.config.interior:
             # Far from the border the edited picture needs no stitching, and stitching costs it sharpness.
-            image = torch.lerp(image, content, far)
-        image = (image + added)[0]
+            image = torch.lerp(image, ready.meeting.content, ready.meeting.inside)
+        image = (image + ready.added)[0]
         if chain.config.membrane:
-            there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (source[0], image))
-            smooth = membrane(there - here, there, ring.content, inside, width)
+            there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (ready.source[0], image))
+            smooth = membrane(there - here, there, ready.ring.content, ready.inside, width)
             image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(image.device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
 
@@ -218,12 +216,10 @@ def stitch(
 class _Ready:
     """What stitching needs of a crop."""
 
-    w: Tensor  # [1, L, w_dim]
-    offset: Tensor | None
+    meeting: Meeting
     source: Tensor  # [1, 3, S, S], with what `where_it_left` adds
-    content: Tensor  # [1, 3, S, S]
     ring: RingMasks
-    inside: FloatArray  # see `interior`
+    inside: FloatArray  # [S, S], see `interior`
     added: Tensor  # [1, 3, S, S], the detail
 
 
@@ -232,6 +228,7 @@ class _Clip:
     """The arguments of `stitch` that are not of the chain."""
 
     generator: Generator
+    config: StitchConfig
     edited: EditedLatents
     batches: Batches
     masks: Masks
@@ -254,46 +251,77 @@ class _Clip:
         if ring.left is not None and ring.left.any():
             source = source + where_it_left(source, content, ring, self.width)
         added = self.detail(index, content, inside) if self.detail else torch.zeros_like(content)
-        return _Ready(w, offset, source, content, ring, inside, added)
+        meeting = prepare_meeting(self.generator, self.config, w, source - added, content, ring, inside, offset)
+        return _Ready(meeting, source, ring, inside, added)
 
 
-def meeting(
-    chain: Chain,
+@dataclass(frozen=True, slots=True)
+class Meeting:
+    """A frame whose border is to meet the source, as the exit shows it where that is done."""
+
+    w: Tensor  # the edited code, [1, L, w_dim]
+    offset: Tensor | None  # what is added to its styles, [1, S]
+    content: Tensor  # the edited drawing, [1, 3, S, S]
+    apart: Tensor  # [1, 3, S, S], the source less that
+    inside: Tensor  # [S, S], see `interior`
+    window: Window | None  # of the exit, what the losses look at; None: all of it
+    own: Tensor  # what the tuned generator draws of the code, [1, 3, h, w] of the window
+    gap: Tensor  # [1, 3, E, E], `apart` at the exit's size
+    masks: tuple[Tensor, Tensor]  # border and content, [1, 1, h, w] of the window
+
+
+def prepare_meeting(
     generator: Generator,
+    config: StitchConfig,
     w: Tensor,
     source: Tensor,
     content: Tensor,
     ring: RingMasks,
-    inside: Tensor,
-    steps: int,
+    inside: FloatArray,
     offset: Tensor | None = None,
-) -> tuple[Tensor, list[tuple[float, float, float]]]:
+) -> Meeting:
+    """All of a meeting that does not depend on the chain.
+
+    Args:
+        w: the edited code, [1, L, w_dim]; offset: what is added to its styles, [1, S]; content: what the tuned
+            `generator` draws of them, [1, 3, S, S]; source: what its border shall be.
+        inside: [S, S], see `interior`.
+    """
+    size, apart = content.shape[-1], source - content
+    at = stitching_exit(generator, config, size)
+    gap = shrink(apart, at)
+    whole = (torch.from_numpy(mask)[None, None].to(content) for mask in (ring.border, ring.content))
+    border, within = (shrink(mask, at) for mask in whole)
+    parts = isinstance(generator, DrawsWindows) and not content.is_cuda  # there a pass is recorded as a whole
+    window = acting_window(border, within) if parts else None
+    if at == size:
+        own = part_of(content, window)
+    else:
+        with torch.no_grad():
+            own = draw(generator, w, offset, resolution=at, window=window)
+    masks = part_of(border, window), part_of(within, window)
+    return Meeting(w, offset, content, apart, torch.from_numpy(inside).to(content.device), window, own, gap, masks)
+
+
+def meet(chain: Chain, meeting: Meeting, steps: int) -> tuple[Tensor, list[tuple[float, float, float]]]:
     """The content tuned to meet the source at its border, [1, 3, S, S], and the losses of `stitch_frame`.
 
     Beyond the window that the losses look at, where nothing of the edit is shown, it is the source.
 
-    Args:
-        w: the edited code, [1, L, w_dim]; offset: what is added to its styles, [1, S]; content: what the tuned
-            `generator` draws of them.
-        inside: [S, S], see `interior`; steps: at most so many.
+    Args: steps: at most so many.
     """
-    size = content.shape[-1]
-    at = stitching_exit(generator, chain.config, size)
-    apart = source - content
-    with torch.no_grad():
-        own = content if at == size else draw(generator, w, offset, resolution=at)
-    gap = shrink(apart, at)
-    looked_at = [shrink(torch.from_numpy(mask)[None, None].to(content), at) for mask in (ring.border, ring.content)]
-    parts = isinstance(generator, DrawsWindows) and not content.is_cuda  # there a pass is recorded as a whole
-    window = acting_window(*looked_at) if parts else None
-    pictures = (part_of(picture, window) for picture in (own + gap, own, *looked_at))
-    part, curve = stitch_frame(chain, w, *pictures, offset=offset, size=at, window=window, steps=steps)
+    content, own, gap, window = meeting.content, meeting.own, meeting.gap, meeting.window
+    at, size = gap.shape[-1], content.shape[-1]
+    target = own + part_of(gap, window)
+    part, curve = stitch_frame(
+        chain, meeting.w, target, own, *meeting.masks, offset=meeting.offset, size=at, window=window, steps=steps
+    )
     moved = gap.clone()
-    part_of(moved, window).copy_(part - part_of(own, window))
+    part_of(moved, window).copy_(part - own)
     if at == size:
         return content + moved, curve
-    finer = apart - _enlarged(gap, size)
-    return content + _enlarged(moved, size) + (1 - inside) * finer, curve
+    finer = meeting.apart - _enlarged(gap, size)
+    return content + _enlarged(moved, size) + (1 - meeting.inside) * finer, curve
 
 
 def stitching_exit(generator: Generator, config: StitchConfig, size: int) -> int:

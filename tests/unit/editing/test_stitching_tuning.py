@@ -9,7 +9,7 @@ from conftest import crops_of
 from stitchedit.config import StitchConfig
 from stitchedit.editing import stitching_tuning
 from stitchedit.editing.stitching_border import interior
-from stitchedit.editing.stitching_tuning import Chain, acting_window, meeting, stitch, stitch_frame
+from stitchedit.editing.stitching_tuning import Chain, acting_window, meet, prepare_meeting, stitch, stitch_frame
 from stitchedit.image.arrays import to_bytes
 from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.stitching_masks import RingMasks
@@ -128,7 +128,7 @@ def test_tuned_at_a_lower_exit_the_border_is_the_source_to_its_finest_detail(tin
     grain = 0.2 * torch.randn(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
     source, inside = content * 0.8 + 0.1 + grain, interior(MASKS.content, 8.0)
     chain = Chain(tiny_generator, replace(CONFIG, size=64, border_threshold=0.0))
-    image, curve = meeting(chain, tiny_generator, w, source, content, MASKS, torch.from_numpy(inside), 8)
+    image, curve = meet(chain, prepare_meeting(tiny_generator, chain.config, w, source, content, MASKS, inside), 8)
     assert curve[-1][1] < 0.3 * curve[0][1]
     ring = torch.from_numpy(RING) > 0
     left, before = ((picture - source)[..., ring].square().mean() for picture in (image, content))
