@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
+from dataclasses import dataclass
 from functools import lru_cache
 from threading import Lock
 
@@ -39,26 +40,64 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
     """
     reach = round(REACH * sigma)
     held = 2 * reach + 2 + MOST_THREADS
-    kept = lru_cache(maxsize=held)(lambda index: (source[index], edited[index]))  # as bytes: they are many
-    flow = _Flows(lru_cache(maxsize=held)(lambda index: _grey(source[index])))
+    kept = lru_cache(maxsize=held)(lambda index: _Crop.of(source[index], edited[index]))  # as bytes: they are many
+    flow = _Flows(lru_cache(maxsize=held)(lambda index: _grey(kept(index).own)))
 
     def steady(place: tuple[int, slice]) -> FloatArray:
         index, run = place
-        own, drawn = kept(index)
-        total = drawn.astype(np.float32) - own
+        near = range(max(run.start, index - reach), min(run.stop, index + reach + 1))
+        here, box = kept(index), _united([kept(other).changed for other in near])
+        own = here.own[box]
+        total = here.change()[box].copy()
         count = np.ones((*own.shape[:2], 1), np.float32)
-        for other in range(max(run.start, index - reach), min(run.stop, index + reach + 1)):
+        for other in near if own.size else ():
             if other != index:
-                path = _path(flow(index, other), own.shape[0])
-                near, changed = kept(other)
-                weight = _alike(own, sample(near, path)) * np.float32(np.exp(-(((other - index) / sigma) ** 2) / 2))
-                change = sample(changed.astype(np.float32) - near, path, cubic=True)  # linearly, folds would blur
-                total += weight * change
+                path = _path(flow(index, other), len(here.own))[box]
+                there, near_by = kept(other), np.float32(np.exp(-(((other - index) / sigma) ** 2) / 2))
+                weight = near_by * _alike(own, sample(there.own, path))
+                total += weight * sample(there.change(), path, cubic=True)  # linearly, folds would blur
                 count += weight
-        steady: FloatArray = (own + total / count).clip(0, 255)
+        steady = here.own.astype(np.float32)
+        steady[box] = (own + total / count).clip(0, 255)
         return steady
 
     return side_by_side(steady, ((index, run) for run in runs for index in range(run.start, run.stop)))
+
+
+Box = tuple[slice, slice]  # rows and columns
+
+
+@dataclass(frozen=True, slots=True)
+class _Crop:
+    own: ByteArray  # [S, S, 3]
+    drawn: ByteArray  # [S, S, 3]
+    changed: Box  # all of the picture that is drawn otherwise lies in it
+
+    @classmethod
+    def of(cls, own: ByteArray, drawn: ByteArray) -> _Crop:
+        apart = largest(np.asarray(cv2.absdiff(own, drawn))) > 0
+        rows, columns = (np.flatnonzero(apart.any(axis)) for axis in (1, 0))
+        box = (_reach(rows), _reach(columns)) if len(rows) else (slice(0, 0), slice(0, 0))
+        return cls(own, drawn, box)
+
+    def change(self) -> FloatArray:
+        """Grey levels, drawn minus own: float32 [S, S, 3]."""
+        return np.asarray(cv2.subtract(self.drawn, self.own, dtype=cv2.CV_32F))
+
+
+def _reach(places: NDArray[np.intp]) -> slice:
+    return slice(int(places[0]), int(places[-1]) + 1)
+
+
+def _united(boxes: Sequence[Box]) -> Box:
+    """The least box that holds them all; an empty one where all are."""
+    filled = [box for box in boxes if box[0].stop]
+    if not filled:
+        return boxes[0]
+    rows, columns = (
+        slice(min(box[axis].start for box in filled), max(box[axis].stop for box in filled)) for axis in (0, 1)
+    )
+    return rows, columns
 
 
 class _Flows:
