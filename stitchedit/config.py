@@ -149,7 +149,7 @@ class StitchConfig:
     lr: float = 3e-4  # Adam (STIT's)
     norm: str = "l2"  # or "l1", of both losses
     content_weight: float = 0.3  # STIT has 0.01, which in a chain lets the face blur from frame to frame
-    border_threshold: float = 0.003  # border loss at which a frame is done
+    border_threshold: float = 0.006  # border loss at which a frame is done
     pull_back: float = 0.1  # part of the way back to the tuned weights taken after each frame
     fresh: bool = False  # each frame starts from the tuned generator with a new optimiser, as in the reference
     # Well inside of the face the edited picture itself is taken, and where the edited face is smaller than the old one
@@ -294,7 +294,7 @@ def edit_preset(name: str) -> EditConfig:
     """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
     base = EditConfig(preset=name)
     if name == "fast":
-        return replace(base, stitch=StitchConfig(steps=1, first_steps=25, border_threshold=0.004))
+        return replace(base, stitch=StitchConfig(steps=1, first_steps=25, border_threshold=0.008))
     if name == "quality":
         return replace(
             base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.001, size=512, held_px=0)
