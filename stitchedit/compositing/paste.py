@@ -108,7 +108,8 @@ def shape_alpha(
     part = np.ones((1, 1), np.float32) if fade is None else told_at(fade, place, shape.center)
     reach = np.maximum(part * np.float32(width), np.float32(1e-3))
     ring: FloatArray = 1.0 - shape.distance_in(quad, box) / reach
-    inner: FloatArray = np.minimum(place, 1.0 - place).min(axis=-1)  # to the crop's edge, in its sides; < 0 outside
+    near = np.minimum(place, 1.0 - place)
+    inner = np.minimum(near[..., 0], near[..., 1])  # to the crop's edge, in its sides; < 0 outside
     return box, smoothstep(ring) * smoothstep(inner * side / max(_CUT_OFF * width, 1.0))
 
 
