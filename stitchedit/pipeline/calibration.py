@@ -40,10 +40,13 @@ FRAMES = 3  # that are drawn, spread over those in which the face is well seen
 TRIES = 5  # strengths that are tried for one edit
 FURTHER = 1.4  # times a range that may be tried: a tuned generator answers less than those it was measured on
 CLOSE = 0.05  # of what was asked: near enough
+USUAL = 1.4  # times what was asked, where the search begins: tuned generators hold on to their person
+BENT = 1.35  # power of its strength by which an edit's effect rises, where one strength alone was tried
+NEARLY = 0.9  # of how far may be tried: nobody tries that and then the little that is left
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 7  # of all of the above; an answer of another one is found anew
+_VERSION = 8  # of all of the above; an answer of another one is found anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -262,7 +265,9 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     limit = max(abs(strength), FURTHER * _reach(direction, sign))  # further out faces fall to pieces
     tried = {0.0: 0.0}
     drawn: dict[float, list[Seen]] = {}
-    size = abs(strength)
+    size = USUAL * abs(strength)
+    if size > NEARLY * sure:
+        size = sure
     for _ in range(TRIES):
         drawn[size] = probe.draw(direction, sign * size)
         tried[size] = way * probe.change(ruler, drawn[size])
@@ -297,11 +302,16 @@ def _next(tried: dict[float, float], goal: float, limit: float) -> float | None:
     above = min((s for s in tried if tried[s] >= goal and s > below), default=None)
     if above is not None:
         part = (goal - tried[below]) / (tried[above] - tried[below])
-        return below + float(np.clip(part, 0.15, 0.85)) * (above - below)
+        if not below:
+            part = part ** (1 / BENT)
+        return below + float(np.clip(part, 0.15, 0.97)) * (above - below)
     if below >= limit or not below:
         return None
-    growth = float(np.clip(goal / max(tried[below], 1e-9), 1.1, 2.0))
-    return min(limit, below * growth)
+    growth = goal / max(tried[below], 1e-9)
+    if len(tried) == 2:
+        growth **= 1 / BENT
+    size = below * float(np.clip(growth, 1.1, 2.0))
+    return size if size < NEARLY * limit else limit
 
 
 def _curve(tried: dict[float, float], best: float, goal: float) -> tuple[float, ...]:
