@@ -24,7 +24,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.faces.attributes import Predictors, ffhq_crop
 from stitchedit.faces.detectors import detect, landmarks

@@ -12,7 +12,8 @@ import cv2
 import numpy as np
 import tomli_w
 
-from stitchedit.editing.direction import CurvePoint, Direction, find_direction
+from stitchedit.editing.direction import CurvePoint, Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.learning.direction_report import curve_strengths, person_steps
 from stitchedit.learning.generator_samples import NAMES, render
 from stitchedit.learning.linear_regression import Floats, likeness, smallest_step

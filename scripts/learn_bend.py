@@ -29,7 +29,8 @@ from learn_directions import TUTOR_SEED, covariance_of
 from reader_gradients import READ, Labels
 
 from stitchedit.editing.bent_step import way
-from stitchedit.editing.direction import Direction, read_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import read_direction
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.faces.attributes import Predictors
 from stitchedit.learning.attribute_regressors import WReadings

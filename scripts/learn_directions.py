@@ -31,7 +31,8 @@ from direction_files import CURVE_PEOPLE, LICENCE, measure_identity, strip, writ
 from kept_meter import KeptMeter
 from sample_tables import Table, load_table, read_chunk, sample_chunk
 
-from stitchedit.editing.direction import CurvePoint, read_direction
+from stitchedit.editing.direction import CurvePoint
+from stitchedit.editing.direction_catalogue import read_direction
 from stitchedit.faces.attributes import Predictors
 from stitchedit.learning.asked_step import Asked, asked_step
 from stitchedit.learning.attribute_regressors import WEIGHTS, WReadings

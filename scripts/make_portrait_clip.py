@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 import torch
 
-from stitchedit.editing.direction import find_direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.faces.detectors import person
 from stitchedit.faces.head_segmentation import guided

@@ -24,7 +24,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from stitchedit.editing.direction import find_direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.move_latents import load_step
 from stitchedit.faces.age_reader import INPUT_PX, MARGIN, AgeReader
 from stitchedit.faces.age_reader import WEIGHTS as AGE_WEIGHTS

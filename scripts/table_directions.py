@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from stitchedit.editing.direction import list_directions
+from stitchedit.editing.direction_catalogue import list_directions
 from stitchedit.learning.direction_report import IDENTITY, SIDE_EFFECT, missed
 
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from stitchedit.config import invert_preset as invert_preset
     from stitchedit.editing.direction import Change as Change
     from stitchedit.editing.direction import Direction as Direction
-    from stitchedit.editing.direction import list_directions as list_directions
+    from stitchedit.editing.direction_catalogue import list_directions as list_directions
     from stitchedit.errors import ConfigError as ConfigError
     from stitchedit.errors import StitcheditError as StitcheditError
     from stitchedit.evaluation.report import Evaluation as Evaluation
@@ -70,7 +70,7 @@ _HOME = {
     "find_faces": "library",
     "invert": "library",
     "invert_preset": "config",
-    "list_directions": "editing.direction",
+    "list_directions": "editing.direction_catalogue",
     "load_generator": "models.weights",
     "open_inversion": "library",
     "preview": "library",

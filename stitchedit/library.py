@@ -31,7 +31,8 @@ from stitchedit.config import (
     invert_preset,
     whose_face,
 )
-from stitchedit.editing.direction import Change, Direction, find_direction
+from stitchedit.editing.direction import Change, Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.edits import Asked, chosen_regions, load_edits
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.editing.strength_range import check_range

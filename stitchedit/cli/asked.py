@@ -44,7 +44,7 @@ def take_source(project: Path | None, clip: Path, dry_run: bool) -> None:
 
 def require_directions(names: Iterable[str]) -> None:
     """Raises UnknownDirection or DirectionError, for what is no direction; before torch is loaded."""
-    from stitchedit.editing.direction import find_direction
+    from stitchedit.editing.direction_catalogue import find_direction
 
     for name in names:
         find_direction(name)
@@ -52,7 +52,7 @@ def require_directions(names: Iterable[str]) -> None:
 
 def require_edits(edits: Iterable[tuple[str, Strength]], force: bool) -> None:
     """Raises what `require_directions` raises; ConfigError, for a strength far out of its direction's range."""
-    from stitchedit.editing.direction import find_direction
+    from stitchedit.editing.direction_catalogue import find_direction
     from stitchedit.editing.strength_range import refuse_far
 
     found = [(find_direction(name), strength) for name, strength in edits]
@@ -67,7 +67,7 @@ def asked_edits(
 
     Raises: ConfigError, for what `paired` refuses, and where years contradict what is given beside them.
     """
-    from stitchedit.editing.direction import years_a_strength
+    from stitchedit.editing.direction_catalogue import years_a_strength
     from stitchedit.strength import parse_strength, scaled
 
     given = [parse_strength(text) for text in strengths or ()]

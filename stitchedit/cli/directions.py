@@ -27,7 +27,7 @@ GeneratorName = Annotated[str, typer.Option("--generator", help="A name of `stit
 @app.command("list")
 def list_(json_: Json = False) -> None:
     """The directions that come with stitchedit, what strength 1 means, and for which generator."""
-    from stitchedit.editing.direction import list_directions
+    from stitchedit.editing.direction_catalogue import list_directions
 
     found = list_directions()
     if json_:
@@ -53,7 +53,7 @@ def report(
 ) -> None:
     """Draw what a direction does: faces across its range, effects on every attribute, calibration curve."""
     keep_memory()
-    from stitchedit.editing.direction import find_direction
+    from stitchedit.editing.direction_catalogue import find_direction
     from stitchedit.learning.direction_report import curve_strengths, report_direction
     from stitchedit.models import loading
 
@@ -79,7 +79,7 @@ def inspect(
 ) -> None:
     """Say what a file of an edit holds, or what a direction does; nothing in a file is executed."""
     keep_memory()
-    from stitchedit.editing.direction import find_direction
+    from stitchedit.editing.direction_catalogue import find_direction
     from stitchedit.editing.edit_files import read_edit
 
     if Path(file).suffix == ".toml" or not os.path.lexists(file):
@@ -105,7 +105,7 @@ def export(
 ) -> None:
     """Write a direction as the file that another repository reads: a step of length 1 (stylespace: as it is)."""
     keep_memory()
-    from stitchedit.editing.direction import find_direction
+    from stitchedit.editing.direction_catalogue import find_direction
     from stitchedit.editing.export_direction import export_direction
     from stitchedit.models import loading
 

@@ -314,7 +314,7 @@ def edit(
     verbose: Verbose = False,
 ) -> None:
     """Change the face of an inverted clip, or its faces, and write the video."""
-    from stitchedit.editing.direction import own_regions
+    from stitchedit.editing.direction_catalogue import own_regions
     from stitchedit.project.folder import open_project
 
     edits = asked_edits(direction, strength, years)
@@ -392,7 +392,7 @@ def preview(
     """Draw a few frames at several strengths, without stitching, to choose before a long run."""
     if years and (strength or direction != "age"):
         raise ConfigError("--years counts the strengths of `age` alone", "give it without --direction and --strength")
-    from stitchedit.editing.direction import own_regions, years_a_strength
+    from stitchedit.editing.direction_catalogue import own_regions, years_a_strength
 
     require_own_file(output, ".png")
     strengths = [value / years_a_strength() for value in years] if years else strength

@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from stitchedit.config import united
-from stitchedit.editing.direction import Combinable, Direction, find_direction, keeps_colours, own_regions
+from stitchedit.editing.direction import Combinable, Direction, keeps_colours
+from stitchedit.editing.direction_catalogue import find_direction, own_regions
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.errors import ConfigError
 from stitchedit.strength import Keyframes, Strength, checked_number

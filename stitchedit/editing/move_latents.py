@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from stitchedit.editing.bent_step import way
-from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.identity_change import FUNCTIONS, read_arrays
 from stitchedit.errors import ConfigError, DirectionError, HashMismatch, OtherGenerator, Refused, WrongShape
 from stitchedit.types import EditedLatents, FloatArray, Latents, PartMove

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from stitchedit.config import TrackConfig, united
-from stitchedit.editing.direction import own_regions
+from stitchedit.editing.direction_catalogue import own_regions
 from stitchedit.editing.edits import load_edits
 from stitchedit.files.atomic import make_folder
 from stitchedit.files.hashing import known_sha256

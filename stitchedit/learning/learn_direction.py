@@ -18,7 +18,8 @@ import tomli_w
 import torch
 from numpy.typing import NDArray
 
-from stitchedit.editing.direction import Direction, own_folder
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import own_folder
 from stitchedit.editing.identity_change import read_arrays
 from stitchedit.errors import ConfigError
 from stitchedit.files.array_files import save_tensors

@@ -15,7 +15,8 @@ import numpy as np
 
 from stitchedit.compositing.blenders import BLENDERS
 from stitchedit.config import CODECS, EditConfig
-from stitchedit.editing.direction import direction_label, own_regions
+from stitchedit.editing.direction import direction_label
+from stitchedit.editing.direction_catalogue import own_regions
 from stitchedit.errors import ConfigError, WouldReplace
 from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.atomic import require_place

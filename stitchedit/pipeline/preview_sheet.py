@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from stitchedit.config import PARTS
-from stitchedit.editing.direction import Change, Direction, direction_label, own_regions
+from stitchedit.editing.direction import Change, Direction, direction_label
+from stitchedit.editing.direction_catalogue import own_regions
 from stitchedit.editing.edits import Asked, Edits, load_edits
 from stitchedit.editing.strength_range import check_range, within_range
 from stitchedit.faces.alignment import sides

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from PIL import Image
 
 from stitchedit import library
-from stitchedit.editing.direction import Direction, list_directions, own_regions
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import list_directions, own_regions
 from stitchedit.editing.edit_names import parse_channel, parse_edit_part
 from stitchedit.editing.edits import chosen_regions, load_edits
 from stitchedit.errors import (

@@ -179,7 +179,7 @@ class Toml:
         (case / "given.toml").write_bytes(data)
 
     def use(self, case: Path) -> None:
-        from stitchedit.editing.direction import find_direction
+        from stitchedit.editing.direction_catalogue import find_direction
 
         find_direction(str(case / "given.toml")).as_json()
         move(str(case / "given.toml"))

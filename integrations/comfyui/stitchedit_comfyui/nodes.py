@@ -15,7 +15,7 @@ import torch
 
 import stitchedit as se
 from stitchedit.config import DEVICES, PRESETS, REGIONS
-from stitchedit.editing.direction import own_regions
+from stitchedit.editing.direction_catalogue import own_regions
 from stitchedit.project.folder import default_root, root_of
 from stitchedit.strength import parse_strength
 from stitchedit.video import open_video

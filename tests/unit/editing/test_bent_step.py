@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from stitchedit.editing.bent_step import checked_knots, way, way_weights
-from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.move_latents import edit, load_move, load_step
 from stitchedit.errors import DirectionError, WrongShape
 from stitchedit.types import Latents
@@ -82,7 +83,7 @@ def test_a_vector_without_a_row_a_knot_is_refused() -> None:
 def test_a_toml_keeps_them(tmp_path) -> None:
     import tomli_w
 
-    from stitchedit.editing.direction import read_direction
+    from stitchedit.editing.direction_catalogue import read_direction
 
     np.save(tmp_path / "bent.npy", SLOPES.astype(np.float32))
     made = replace(Direction("bent", vector=SLOPES, knots=KNOTS), file=tmp_path / "bent.npy", made_for="tiny")

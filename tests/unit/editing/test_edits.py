@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.edits import OwnLook, joint_fidelity, load_edits, own_look
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.errors import ConfigError, UnknownDirection

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.export_direction import ENDINGS, export_direction
 from stitchedit.editing.move_latents import edit, load_step
 from stitchedit.errors import ConfigError, DirectionError

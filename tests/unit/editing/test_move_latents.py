@@ -13,7 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stitchedit.editing.direction import Direction, find_direction, list_directions, read_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction, list_directions, read_direction
 from stitchedit.editing.move_latents import edit, load_direction, load_step
 from stitchedit.errors import (
     ConfigError,

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from stitchedit.cli.asked import asked_edits, require_edits
-from stitchedit.editing.direction import Direction, find_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.strength_range import FURTHEST, check_range, refuse_far, require_near, within_range
 from stitchedit.errors import ConfigError
 from stitchedit.strength import parse_strength

@@ -11,7 +11,8 @@ import torch
 from checkpoint_files import torch_file
 from edit_files import decoder, ganspace, mapper, npy, numbers, statistics, transformer
 
-from stitchedit.editing.direction import Direction, find_direction, read_direction
+from stitchedit.editing.direction import Direction
+from stitchedit.editing.direction_catalogue import find_direction, read_direction
 from stitchedit.editing.move_latents import edit, load_direction, load_offset, load_step
 from stitchedit.editing.style_space import lengths, offset_of_vector, own_statistics, require_drawn, style_space
 from stitchedit.errors import DirectionError

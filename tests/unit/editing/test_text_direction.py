@@ -9,7 +9,7 @@ import pytest
 from edit_files import numbers
 from tiny_clip import write_clip
 
-from stitchedit.editing.direction import find_direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.move_latents import load_direction
 from stitchedit.editing.text_direction import (
     class_embedding,

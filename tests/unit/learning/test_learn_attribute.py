@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from stitchedit.editing.direction import read_direction
+from stitchedit.editing.direction_catalogue import read_direction
 from stitchedit.errors import ConfigError
 from stitchedit.learning import learn_attribute as module
 from stitchedit.learning.generator_samples import draw_ws

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from stitchedit.editing.direction import CurvePoint, Direction, checked_name, read_direction
+from stitchedit.editing.direction import CurvePoint, Direction, checked_name
+from stitchedit.editing.direction_catalogue import read_direction
 from stitchedit.editing.move_latents import edit
 from stitchedit.errors import ConfigError, OtherGenerator
 from stitchedit.learning.direction_report import IDENTITY, SIDE_EFFECT, missed, report_direction

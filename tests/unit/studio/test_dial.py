@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from stitchedit.editing.direction import find_direction
+from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.studio.dial import Dial, dial_of
 
 
