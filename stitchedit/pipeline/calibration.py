@@ -321,6 +321,10 @@ def _curve(tried: dict[float, float], best: float, goal: float) -> tuple[float, 
     """
     sizes = np.array(sorted(size for size in tried if size <= best))
     moved = np.maximum.accumulate([tried[size] for size in sizes])
+    if len(sizes) > 1:  # up to the first that was tried as most clips answer
+        parts = np.arange(1, STEPS) / STEPS
+        sizes = np.insert(sizes, 1, sizes[1] * parts ** (1 / BENT))
+        moved = np.insert(moved, 1, moved[1] * parts)
     moved += 1e-9 * np.arange(len(moved))  # strictly rising
     wanted = np.linspace(0, max(goal, moved[-1]), STEPS + 1)
     return tuple(float(v) for v in np.interp(wanted, moved, sizes))

@@ -101,13 +101,14 @@ def test_keyframes_go_through_what_was_tried(clip: Inversion, monkeypatch: pytes
 
 
 def test_out_of_reach_the_nearest_is_applied_and_told(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:
-    tried = answers(monkeypatch, lambda s: 2.0 * s, distance=0.6)
+    tried = answers(monkeypatch, lambda s: 6.0 * (s / 3) ** 1.35, distance=0.6)
     answer = ask(clip, "2")
     assert tried[0] == 3, "the range first"
     assert max(tried) == pytest.approx(3 * calibration.FURTHER)
     assert answer.reached == pytest.approx(2 * 3), "the end of the range"
     assert answer.note == "identity distance 0.60: hardly one person any more"
-    assert [answer.of(k / 4) for k in range(9)] == pytest.approx([min(3, 5 * k / 4) for k in range(9)]), (
+    given = [3 * min(1, 2.5 * k / 6) ** (1 / 1.35) for k in range(9)]
+    assert [answer.of(k / 4) for k in range(9)] == pytest.approx(given, rel=0.05), (
         "a weaker keyframe gives what it says, as far as anything does"
     )
 
@@ -181,9 +182,16 @@ def test_the_same_slopes_at_other_knots_are_another_way(clip: Inversion, monkeyp
 def test_few_strengths_are_tried_where_a_clip_answers_as_most_do(
     clip: Inversion, monkeypatch: pytest.MonkeyPatch, power: float, gain: float, most: int
 ) -> None:
-    tried = answers(monkeypatch, lambda s: 15 * (gain * s / 1.5) ** power)
-    assert ask(clip, "1.5").reached == pytest.approx(15, rel=0.05)
+    def respond(strength: float) -> float:
+        return 15 * (gain * strength / 1.5) ** power
+
+    tried = answers(monkeypatch, respond)
+    answer = ask(clip, "1.5")
+    assert answer.reached == pytest.approx(15, rel=0.05)
     assert len(tried) <= most
+    if power > 1:
+        weaker = [respond(answer.of(strength)) for strength in (0.25, 0.5, 1.0)]  # type: ignore[arg-type]
+        assert weaker == pytest.approx([2.5, 5, 10], rel=0.06), "keyframes on the way give what they say"
 
 
 def test_a_curve_rises_through_what_was_tried() -> None:
