@@ -12,14 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
+from benchmark_speed import ROOT, spent
 from memory_over_time import loop
 
 from stitchedit.files.atomic import write_file
@@ -37,6 +34,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--table", type=Path, help="also write the table here")
     options = parser.parse_args()
+    options.work = options.work.resolve()
     options.work.mkdir(parents=True, exist_ok=True)
     text = table({frames: inverted(frames, options) for frames in options.frames})
     print(text)
@@ -50,24 +48,16 @@ def inverted(frames: int, options: argparse.Namespace) -> Length:
     folder.mkdir(exist_ok=True)
     done, clip, project = folder / "invert.json", folder / "clip.mp4", folder / "project"
     if not done.exists():
-        width, height = open_video(options.clip).size
         if not clip.exists():
-            loop(options.clip, clip, frames, width, height)
+            info = open_video(options.clip).info
+            loop(options.clip, clip, frames, info.width, info.height)
         shutil.rmtree(project, ignore_errors=True)  # of a run that was stopped
-        command = [sys.executable, "-P", "-m", "stitchedit", "invert", str(clip), "--project", str(project), "--json"]
-        environment = os.environ | {"OMP_NUM_THREADS": str(options.threads)}
-        began = time.monotonic()
-        child = subprocess.Popen(
-            [*command, "--preset", options.preset], env=environment, stdout=subprocess.PIPE, text=True
-        )
-        assert child.stdout is not None
-        said = child.stdout.read()
-        _, status, used = os.wait4(child.pid, 0)
-        child.returncode = os.waitstatus_to_exitcode(status)
-        if child.returncode:
-            raise SystemExit(f"inverting {frames} frames ended with {child.returncode}")
-        found = json.loads(said) | {"wall": time.monotonic() - began, "cpu": used.ru_utime + used.ru_stime}
-        write_file(done, lambda temp: temp.write_text(json.dumps(found | {"peak": used.ru_maxrss / 1e6})))
+        command = ["invert", str(clip), "--project", str(project), "--preset", options.preset, "--json"]
+        with (folder / "said.json").open("w+", encoding="utf-8") as said:
+            costs = spent(command, ROOT, options.threads, said)
+            said.seek(0)
+            found = json.load(said) | costs
+        write_file(done, lambda temp: temp.write_text(json.dumps(found)))
     length: Length = json.loads(done.read_text())
     return length
 

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import IO, Any
 
 from benchmark_quality import cut, number
 
@@ -138,12 +138,14 @@ def checkout(revision: str, work: Path) -> Path:
     return tree
 
 
-def spent(command: list[str], tree: Path, threads: int) -> Costs:
-    """What `stitchedit COMMAND` of the sources in `tree` takes."""
+def spent(command: list[str], tree: Path, threads: int, said: IO[str] | None = None) -> Costs:
+    """What `stitchedit COMMAND` of the sources in `tree` takes; what it prints goes to the file `said`."""
     environment = os.environ | {"PYTHONPATH": str(tree), "OMP_NUM_THREADS": str(threads)}
     environment.pop("STITCHEDIT_MALLOC", None)
     began = time.monotonic()
-    child = subprocess.Popen([sys.executable, "-P", "-m", "stitchedit", *command], env=environment, cwd=tree.parent)
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "stitchedit", *command], env=environment, cwd=tree.parent, stdout=said
+    )
     _, status, used = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode:
