@@ -207,7 +207,7 @@ def stitch(
         image = (image + ready.added)[0]
         if chain.config.membrane:
             there, here = (picture.permute(1, 2, 0).cpu().numpy() for picture in (ready.source[0], image))
-            smooth = membrane(there - here, there, ready.ring.content, ready.inside, width)
+            smooth = membrane(there - here, there, ready.ring.content, ready.meeting.inside.cpu().numpy(), width)
             image = image + torch.from_numpy(smooth).permute(2, 0, 1).to(image.device)
         yield StitchedCrop(index, to_bytes(image), len(curve) - 1, curve[-1][1])
 
@@ -219,7 +219,6 @@ class _Ready:
     meeting: Meeting
     source: Tensor  # [1, 3, S, S], with what `where_it_left` adds
     ring: RingMasks
-    inside: FloatArray  # [S, S], see `interior`
     added: Tensor  # [1, 3, S, S], the detail
 
 
@@ -252,7 +251,7 @@ class _Clip:
             source = source + where_it_left(source, content, ring, self.width)
         added = self.detail(index, content, inside) if self.detail else torch.zeros_like(content)
         meeting = prepare_meeting(self.generator, self.config, w, source - added, content, ring, inside, offset)
-        return _Ready(meeting, source, ring, inside, added)
+        return _Ready(meeting, source, ring, added)
 
 
 @dataclass(frozen=True, slots=True)

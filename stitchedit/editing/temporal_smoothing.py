@@ -48,13 +48,13 @@ def steadied(edited: CropImages, source: CropImages, runs: Sequence[slice], sigm
         near = range(max(run.start, index - reach), min(run.stop, index + reach + 1))
         here, box = kept(index), _united([kept(other).changed for other in near])
         own = here.own[box]
-        total = here.change()[box].copy()
+        total = here.change()[box]
         count = np.ones((*own.shape[:2], 1), np.float32)
         for other in near if own.size else ():
             if other != index:
                 path = _path(flow(index, other), len(here.own))[box]
-                there, near_by = kept(other), np.float32(np.exp(-(((other - index) / sigma) ** 2) / 2))
-                weight = near_by * _alike(own, sample(there.own, path))
+                there, counts = kept(other), np.float32(np.exp(-(((other - index) / sigma) ** 2) / 2))
+                weight = counts * _alike(own, sample(there.own, path))
                 total += weight * sample(there.change(), path, cubic=True)  # linearly, folds would blur
                 count += weight
         steady = here.own.astype(np.float32)
@@ -69,24 +69,20 @@ Box = tuple[slice, slice]  # rows and columns
 
 @dataclass(frozen=True, slots=True)
 class _Crop:
+    """A frame's crop before and after, and the least box that holds all that was changed of it."""
+
     own: ByteArray  # [S, S, 3]
     drawn: ByteArray  # [S, S, 3]
-    changed: Box  # all of the picture that is drawn otherwise lies in it
+    changed: Box
 
     @classmethod
     def of(cls, own: ByteArray, drawn: ByteArray) -> _Crop:
-        apart = largest(np.asarray(cv2.absdiff(own, drawn))) > 0
-        rows, columns = (np.flatnonzero(apart.any(axis)) for axis in (1, 0))
-        box = (_reach(rows), _reach(columns)) if len(rows) else (slice(0, 0), slice(0, 0))
-        return cls(own, drawn, box)
+        left, top, width, height = cv2.boundingRect(largest(np.asarray(cv2.absdiff(own, drawn))))
+        return cls(own, drawn, (slice(top, top + height), slice(left, left + width)))
 
     def change(self) -> FloatArray:
         """Grey levels, drawn minus own: float32 [S, S, 3]."""
         return np.asarray(cv2.subtract(self.drawn, self.own, dtype=cv2.CV_32F))
-
-
-def _reach(places: NDArray[np.intp]) -> slice:
-    return slice(int(places[0]), int(places[-1]) + 1)
 
 
 def _united(boxes: Sequence[Box]) -> Box:
@@ -95,7 +91,8 @@ def _united(boxes: Sequence[Box]) -> Box:
     if not filled:
         return boxes[0]
     rows, columns = (
-        slice(min(box[axis].start for box in filled), max(box[axis].stop for box in filled)) for axis in (0, 1)
+        slice(min(side.start for side in sides), max(side.stop for side in sides))
+        for sides in zip(*filled, strict=True)
     )
     return rows, columns
 
