@@ -265,9 +265,7 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     limit = max(abs(strength), FURTHER * _reach(direction, sign))  # further out faces fall to pieces
     tried = {0.0: 0.0}
     drawn: dict[float, list[Seen]] = {}
-    size = USUAL * abs(strength)
-    if size > NEARLY * sure:
-        size = sure
+    size = _or_end(USUAL * abs(strength), sure)
     for _ in range(TRIES):
         drawn[size] = probe.draw(direction, sign * size)
         tried[size] = way * probe.change(ruler, drawn[size])
@@ -297,7 +295,10 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
 
 
 def _next(tried: dict[float, float], goal: float, limit: float) -> float | None:
-    """Between the strengths around the goal, or further out in proportion; None where nothing is left to try."""
+    """Between the strengths around the goal, or further out in proportion; None where nothing is left to try.
+
+    Where one strength alone was tried, effects are taken to rise as on most clips.
+    """
     below = max((s for s in tried if tried[s] < goal), default=0.0)
     above = min((s for s in tried if tried[s] >= goal and s > below), default=None)
     if above is not None:
@@ -310,8 +311,12 @@ def _next(tried: dict[float, float], goal: float, limit: float) -> float | None:
     growth = goal / max(tried[below], 1e-9)
     if len(tried) == 2:
         growth **= 1 / BENT
-    size = below * float(np.clip(growth, 1.1, 2.0))
-    return size if size < NEARLY * limit else limit
+    return _or_end(below * float(np.clip(growth, 1.1, 2.0)), limit)
+
+
+def _or_end(size: float, end: float) -> float:
+    """A strength to try; the end of what may be tried, where it lies near that or beyond."""
+    return size if size < NEARLY * end else end
 
 
 def _curve(tried: dict[float, float], best: float, goal: float) -> tuple[float, ...]:
