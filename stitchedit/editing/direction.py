@@ -9,7 +9,6 @@ holds the vector, which `move_latents.load_direction` reads. Or it is a vector i
 from __future__ import annotations
 
 import hashlib
-import logging
 import math
 import re
 from collections.abc import Iterator, Mapping
@@ -27,8 +26,6 @@ from stitchedit.errors import ConfigError, DirectionError, Refused
 from stitchedit.files.npy import moving_float32
 from stitchedit.strength import Keyframes, Strength, checked_number, keyframes, scaled, strength_label
 from stitchedit.types import FloatArray
-
-log = logging.getLogger(__name__)
 
 MAX_NUMBERS = 1 << 20  # of a vector in memory; 18 rows of 512 are 9216
 MAX_CHANNELS = 10_000  # of a list; StyleGAN2's whole StyleSpace has 9,088
@@ -285,7 +282,7 @@ def _own_vector(vector: Any) -> FloatArray:
             raise ValueError(f"{array.dtype.name} of shape {list(array.shape)}")
         own: FloatArray = moving_float32(array)
     except (ValueError, TypeError, Refused) as exc:
-        why = str(exc) if isinstance(exc, Refused) else said(exc)
+        why = str(exc) if isinstance(exc, Refused) else short_error(exc)
         raise DirectionError(f"no vector of a direction: {why}", "give real numbers, [512] or [L, 512]") from exc
     own.flags.writeable = False
     return own
@@ -299,7 +296,9 @@ def checked_channels(channels: Any) -> tuple[tuple[int, int, float], ...]:
             0 <= a < 1000 and 0 <= b < 100_000 and abs(sd) <= MAX_SD for a, b, sd in found
         )
     except (TypeError, ValueError, LookupError, OverflowError) as exc:
-        raise DirectionError(f"channels are no list: {said(exc)}", "give such as [[6, 501], [9, 421, -0.5]]") from exc
+        raise DirectionError(
+            f"channels are no list: {short_error(exc)}", "give such as [[6, 501], [9, 421, -0.5]]"
+        ) from exc
     if not good or not 0 < len(found) <= MAX_CHANNELS:
         raise DirectionError(
             "its channels are no layers and channels, or too many", "give such as [[6, 501], [9, 421, -0.5]]"
@@ -320,6 +319,6 @@ def _checked_layers(layers: Any) -> tuple[int, int] | None:
     return first, end
 
 
-def said(exc: Exception) -> str:
+def short_error(exc: Exception) -> str:
     """What was wrong, short: some errors carry all that was read."""
     return f"{type(exc).__name__}, {str(exc)[:200]}"

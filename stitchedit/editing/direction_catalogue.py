@@ -14,7 +14,7 @@ from typing import Any
 
 from stitchedit.config import PARTS, REGIONS, united
 from stitchedit.editing.bent_step import checked_knots
-from stitchedit.editing.direction import IN_MEMORY, CurvePoint, Direction, checked_channels, said
+from stitchedit.editing.direction import IN_MEMORY, CurvePoint, Direction, checked_channels, short_error
 from stitchedit.editing.edit_names import file_label, parse_channel, parse_edit_part, parse_part
 from stitchedit.errors import DirectionError, UnknownDirection
 from stitchedit.registry import Registry
@@ -120,7 +120,7 @@ def read_direction(path: Path) -> Direction:
         direction = _parse(tomllib.loads(path.read_text(encoding="utf-8")), path)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, RecursionError) as exc:
         raise DirectionError(
-            f"{path} is no direction: {said(exc)}", "see stitchedit/directions/age.toml for one"
+            f"{path} is no direction: {short_error(exc)}", "see stitchedit/directions/age.toml for one"
         ) from exc
     if direction.kind not in ("vector", "function") or direction.space not in ("W", "W+", "S"):
         raise DirectionError(
