@@ -30,8 +30,8 @@ from reader_gradients import READ, Labels
 
 from stitchedit.editing.bent_step import way
 from stitchedit.editing.direction import Direction
-from stitchedit.editing.direction_catalogue import read_direction
-from stitchedit.editing.move_latents import load_direction
+from stitchedit.editing.direction_catalogue import find_direction, read_direction
+from stitchedit.editing.move_latents import load_direction, load_step
 from stitchedit.faces.attributes import Predictors
 from stitchedit.learning.attribute_regressors import WReadings
 from stitchedit.learning.direction_report import measured, person_steps
@@ -40,10 +40,12 @@ from stitchedit.learning.generator_samples import NAMES, draw_ws, render
 from stitchedit.learning.linear_regression import Floats, smallest_step
 from stitchedit.learning.picture_change import outside_change, parts_of, spread_within
 from stitchedit.models.generator import Generator, load_default_generator
+from stitchedit.types import Latents
 
 NAME = "age"
 TEACH = {-3.0: (10, 24), -1.0: (20, 36), 1.0: (25, 45), 3.0: (42, 80)}  # knot -> ages of those who teach its slope
 FREE = ("age", "age_rated", "hair_colour")  # readings that may follow
+HAIR = {1.0: 0.12, 3.0: 0.22}  # knot -> SD a unit of strength by which `hair_colour` holds hair back
 GOALS = {-1: {"glasses": 0.05}, 1: {"glasses": -0.2}}  # by side, SD a unit of strength at which others aim; most at 0
 ASKED_AT = {-1: -1.5, 1: 2.0}  # where each side is measured and asked again
 ENDS = {-1: -2.5, 1: 3.5}  # where its outer slope is brought to its unit
@@ -69,6 +71,7 @@ class Lesson:
     rows: Floats  # [H, w_dim] readings that are held, SD a unit of w
     names: tuple[str, ...]  # [H]
     response: Floats  # [H] how far they follow when they are asked
+    hair: Floats  # [w_dim] strength 1 of `hair_colour`
     goals: dict[float, Floats] = field(default_factory=dict)  # knot -> [H] asked for, SD a unit of strength
     speed: dict[float, float] = field(default_factory=dict)  # knot -> times as fast as the gradient says
 
@@ -86,7 +89,7 @@ class Lesson:
         for knot, gradient in self.gradients.items():
             wanted = np.concatenate([[10.0], self.goals[knot]])
             step = smallest_step(self.spread, np.concatenate([gradient[None], self.rows]), wanted)
-            found.append(self.speed[knot] * step)
+            found.append(self.speed[knot] * (step - HAIR.get(knot, 0.0) * self.hair))
         return np.stack(found)
 
     def move(self, strength: float) -> Floats:
@@ -108,6 +111,7 @@ def prepare(labels: Labels, generator: Generator) -> Lesson:
         readings.rows[held],
         tuple(readings.names[k] for k in held),
         np.minimum(1, 1.1 * readings.correlation[held]),
+        load_step(find_direction("hair_colour"), Latents(np.zeros((1, 1, generator.w_dim), np.float32)), generator)[0],
         speed=dict.fromkeys(TEACH, 1.0),
     )
     lesson.goals = {knot: lesson.aim(_side(knot)) for knot in TEACH}

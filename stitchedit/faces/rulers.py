@@ -8,15 +8,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from stitchedit.errors import ConfigError, WeightsError
-from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
+from stitchedit.faces.attributes import AGES, APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
 from stitchedit.faces.expression import EXPRESSION, expression
 from stitchedit.faces.human_ratings import RATED
 from stitchedit.types import ByteArray, FloatArray
 
 Reading = Callable[[ByteArray, FloatArray], float]  # (RGB [H, W, 3], 68 landmarks [68, 2]) -> value
 
-# Attributes that have more than one ruler, in one unit: their mean counts. age_v1 jumps by ten years between frames.
-SEVERAL: Mapping[str, tuple[str, ...]] = {"age": ("age", "age_rated")}
+# Attributes that have more than one ruler, in one unit: their mean counts, as in `evaluate`.
+SEVERAL: Mapping[str, tuple[str, ...]] = {"age": AGES}
 
 
 @dataclass(frozen=True, slots=True)

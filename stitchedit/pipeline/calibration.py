@@ -43,10 +43,12 @@ CLOSE = 0.05  # of what was asked: near enough
 USUAL = 1.4  # times what was asked, where the search begins: tuned generators hold on to their person
 BENT = 1.35  # power of its strength by which an edit's effect rises, where one strength alone was tried
 NEARLY = 0.9  # of how far may be tried: nobody tries that and then the little that is left
+ENOUGH = 0.8  # of what was asked, where all of it would cost the likeness: 16 of 20 years
+UNDER = 0.95  # of the identity distance that is allowed: what such a strength aims at
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
 STEPS = 8  # between which strengths of a curve are mapped
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 8  # of all of the above; an answer of another one is found anew
+_VERSION = 9  # of all of the above; an answer of another one is found anew
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,11 +267,15 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     limit = max(abs(strength), FURTHER * _reach(direction, sign))  # further out faces fall to pieces
     tried = {0.0: 0.0}
     drawn: dict[float, list[Seen]] = {}
-    size = _or_end(USUAL * abs(strength), sure)
-    for _ in range(TRIES):
+
+    def look(size: float) -> float:
         drawn[size] = probe.draw(direction, sign * size)
         tried[size] = way * probe.change(ruler, drawn[size])
-        if abs(tried[size] - goal) <= CLOSE * goal:
+        return tried[size]
+
+    size = _or_end(USUAL * abs(strength), sure)
+    for _ in range(TRIES):
+        if abs(look(size) - goal) <= CLOSE * goal:
             break
         # The end of the range before anything beyond it: what lies beyond may turn out to be somebody else.
         following = _next(tried, goal, sure if max(drawn) < sure else limit)
@@ -285,6 +291,15 @@ def _solve(probe: _Probe, ruler: Ruler, direction: Direction, strength: float) -
     note = ""
     if distance > SAME_PERSON:
         note = f"identity distance {distance:.2f}: hardly one person any more"
+        less = best * UNDER * SAME_PERSON / distance  # it rises about evenly with the strength
+        sizes = sorted(tried)
+        if np.interp(less, sizes, [tried[size] for size in sizes]) >= ENOUGH * goal:
+            look(less)
+        enough = {s: probe.identity_distance(drawn[s]) for s in drawn if s < best and tried[s] >= ENOUGH * goal}
+        alike = max((s for s in enough if enough[s] <= SAME_PERSON), default=None)
+        if alike is not None:
+            note = f"with all of it hardly one person any more (identity distance {distance:.2f})"
+            best, distance = alike, enough[alike]
     elif best != nearest[0]:
         note = "further out it is hardly one person any more"
     elif tried[best] < (1 - 2 * CLOSE) * goal:

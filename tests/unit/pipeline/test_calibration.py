@@ -39,7 +39,9 @@ def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inversion:
     return cast(Inversion, SimpleNamespace(project=SimpleNamespace(root=tmp_path, records=records, read_only=False)))
 
 
-def answers(monkeypatch: pytest.MonkeyPatch, respond: Respond, distance: float = 0.3) -> list[float]:
+def answers(
+    monkeypatch: pytest.MonkeyPatch, respond: Respond, distance: float = 0.3, *, distance_a_unit: float | None = None
+) -> list[float]:
     """Lets clips answer so to strengths; gives the list of those that are tried."""
     tried: list[float] = []
 
@@ -55,7 +57,7 @@ def answers(monkeypatch: pytest.MonkeyPatch, respond: Respond, distance: float =
             return respond(drawn)
 
         def identity_distance(self, drawn: float) -> float:
-            return distance
+            return distance if distance_a_unit is None else distance_a_unit * abs(drawn)
 
     monkeypatch.setattr(calibration, "_Probe", Probe)
     return tried
@@ -121,6 +123,25 @@ def test_a_clip_that_answers_less_is_edited_further_as_long_as_it_shows_one_pers
     answer = ask(clip, "2.9")
     assert answer.reached == pytest.approx(2 * 3 * calibration.FURTHER)
     assert "faces fall to pieces" in str(answer)
+
+
+@pytest.mark.parametrize(
+    ("distance_a_unit", "reached", "note"),
+    [
+        (0.2, 20, ""),
+        (0.24, 16.7, "with all of it hardly one person any more (identity distance 0.49)"),
+        (0.28, 20, "identity distance 0.58: hardly one person any more"),  # one person until 15 of the 20 years
+    ],
+)
+def test_a_little_less_is_applied_where_that_keeps_the_likeness(
+    clip: Inversion, monkeypatch: pytest.MonkeyPatch, distance_a_unit: float, reached: float, note: str
+) -> None:
+    answers(monkeypatch, lambda s: 10 * s, distance_a_unit=distance_a_unit)
+    answer = ask(clip, "2")
+    assert answer.reached == pytest.approx(reached, rel=0.03)
+    assert answer.note == note
+    assert answer.identity_distance == pytest.approx(distance_a_unit * answer.reached / 10)
+    assert answer.of(2.0) == pytest.approx(answer.reached / 10)
 
 
 def test_without_a_range_nothing_beyond_the_strength_is_tried(clip: Inversion, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from learn_bend import TEACH, Lesson
+from learn_bend import HAIR, TEACH, Lesson
 from reader_gradients import Labels, Readers, labelled, moved_people, pack, unpack
 
 from stitchedit.files.array_files import save_arrays
@@ -54,7 +54,8 @@ def test_a_slope_moves_its_reading_by_ten_and_holds_the_others() -> None:
     random = np.random.default_rng(2)
     gradients = {knot: random.standard_normal(12) for knot in TEACH}
     rows, goals = random.standard_normal((3, 12)), {knot: np.array([0.0, 0.3 * knot, 0.0]) for knot in TEACH}
-    lesson = Lesson(gradients, np.eye(12), rows, ("a", "b", "c"), np.ones(3), goals, dict.fromkeys(TEACH, 1.0))
+    hair = np.zeros(12)
+    lesson = Lesson(gradients, np.eye(12), rows, ("a", "b", "c"), np.ones(3), hair, goals, dict.fromkeys(TEACH, 1.0))
     for slope, knot in zip(lesson.slopes(), TEACH, strict=True):
         assert slope @ gradients[knot] == pytest.approx(10)
         np.testing.assert_allclose(rows @ slope, goals[knot], atol=1e-9)
@@ -62,3 +63,8 @@ def test_a_slope_moves_its_reading_by_ten_and_holds_the_others() -> None:
     lesson.ask_again([3.0], np.array([1.0, 0.0, 0.0]))
     np.testing.assert_allclose(lesson.goals[3.0] - before, [0.8, 0, 0])
     np.testing.assert_allclose(rows @ lesson.slopes()[-1], goals[3.0], atol=1e-9)
+    free = lesson.slopes()
+    lesson.hair = random.standard_normal(12)
+    held = [HAIR.get(knot, 0) * lesson.hair for knot in TEACH]
+    np.testing.assert_allclose(free - lesson.slopes(), held, err_msg="getting older moves hair less")
+    assert HAIR.keys() == {knot for knot in TEACH if knot > 0}
