@@ -34,7 +34,7 @@ from stitchedit.cli.console import MALLOC, THREADS
 from stitchedit.evaluation.aggregate import CEILING
 from stitchedit.files.atomic import write_file
 from stitchedit.metrics import METRICS
-from stitchedit.pipeline import invert_clip
+from stitchedit.pipeline import invert_clip, presets
 
 Row = dict[str, Any]
 SECOND_SEED = 1
@@ -139,7 +139,7 @@ def do_job(said: Row, args: argparse.Namespace) -> None:
 
 def do_invert(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> Row:
 
-    config = replace(settings.invert_preset(said["preset"]), seed=said["seed"])
+    config = replace(presets.invert_preset(said["preset"]), seed=said["seed"])
     if said["preset"] == "stit":
         config = replace(config, tune=replace(config.tune, steps_per_frame=args.stit[0], steps=args.stit[0]))
     source = cut(clip, folder / clip.name, said["frames"])
@@ -159,7 +159,7 @@ def do_edit(said: Row, folder: Path, clip: Path, args: argparse.Namespace) -> Ro
     from stitchedit.strength import parse_strength
 
     edits = ((args.direction, parse_strength(args.strength)),)
-    config = replace(settings.edit_preset(said["preset"]), edits=edits, seed=0)
+    config = replace(presets.edit_preset(said["preset"]), edits=edits, seed=0)
     if said["preset"] == "stit":
         config = replace(config, stitch=replace(config.stitch, steps=args.stit[1], first_steps=args.stit[1]))
     summary = edit_clip.edit(Project.open(folder / "project"), config, folder / f"edited{clip.suffix}")

@@ -270,9 +270,9 @@ def steps(options: argparse.Namespace, keep: Keep) -> None:
 def job(options: argparse.Namespace, keep: Keep) -> None:
     import torch
 
-    from stitchedit.config import edit_preset, invert_preset
     from stitchedit.pipeline.edit_clip import edit as edit_clip
     from stitchedit.pipeline.invert_clip import invert as invert_clip
+    from stitchedit.pipeline.presets import edit_preset, invert_preset
     from stitchedit.project.folder import Project
 
     preset = "fast" if options.small else options.part.split("-")[1]

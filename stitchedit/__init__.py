@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from stitchedit.config import StitchConfig as StitchConfig
     from stitchedit.config import TrackConfig as TrackConfig
     from stitchedit.config import TuneConfig as TuneConfig
-    from stitchedit.config import edit_preset as edit_preset
-    from stitchedit.config import invert_preset as invert_preset
     from stitchedit.editing.direction import Change as Change
     from stitchedit.editing.direction import Direction as Direction
     from stitchedit.editing.direction_catalogue import list_directions as list_directions
@@ -39,6 +37,8 @@ if TYPE_CHECKING:
     from stitchedit.models.generator import Generator as Generator
     from stitchedit.models.weights import load_generator as load_generator
     from stitchedit.pipeline.inversion import Inversion as Inversion
+    from stitchedit.pipeline.presets import edit_preset as edit_preset
+    from stitchedit.pipeline.presets import invert_preset as invert_preset
     from stitchedit.pipeline.preview_sheet import Sheet as Sheet
     from stitchedit.pipeline.summaries import EditSummary as EditSummary
     from stitchedit.project.folder import Project as Project
@@ -64,12 +64,12 @@ _HOME = {
     "calibrate": "library",
     "direction": "library",
     "edit": "library",
-    "edit_preset": "config",
+    "edit_preset": "pipeline.presets",
     "evaluate": "library",
     "export_layers": "library",
     "find_faces": "library",
     "invert": "library",
-    "invert_preset": "config",
+    "invert_preset": "pipeline.presets",
     "list_directions": "editing.direction_catalogue",
     "load_generator": "models.weights",
     "open_inversion": "library",

@@ -253,113 +253,7 @@ class EditConfig:
             )
 
 
-def invert_preset(name: str) -> InvertConfig:
-    """The settings of `stitchedit invert --preset name`. Raises ConfigError for an unknown name."""
-    base = InvertConfig(preset=name)
-    if name == "fast":
-        return replace(
-            base,
-            max_size=256,
-            encode=EncodeConfig(steps=80, most_steps=200),
-            tune=TuneConfig(steps=300, steps_per_frame=5, most_steps=1600, coarse_part=0.3, perceptual_size=512),
-        )
-    if name == "quality":
-        tune = TuneConfig(
-            steps=1800, steps_per_frame=20, most_steps=8000, coarse_part=0.3, perceptual_size=512, plateau=0.003
-        )
-        return replace(base, tune=tune)
-    if name == "stit":
-        # Schedule, rates and loss weights of the reference; encoder, perceptual loss and mask are those of balanced.
-        tune = TuneConfig(
-            steps=300,
-            steps_per_frame=300,
-            most_steps=NO_LIMIT,
-            shuffle=False,
-            lr=3e-5,
-            lr_codes=0,
-            anchor=0,
-            ramp_down=0,
-            coarse_part=0,
-            l2_weight=10,
-            perceptual_weight=1,
-            perceptual_size=1024,
-            weighted=False,
-            plateau=0,
-        )
-        return replace(base, tune=tune)
-    return base
-
-
-def edit_preset(name: str) -> EditConfig:
-    """The settings of `stitchedit edit --preset name`. Raises ConfigError for an unknown name."""
-    base = EditConfig(preset=name)
-    if name == "fast":
-        return replace(base, stitch=StitchConfig(steps=1, first_steps=25, border_threshold=0.008))
-    if name == "quality":
-        return replace(
-            base, stitch=StitchConfig(steps=30, first_steps=100, border_threshold=0.001, size=512, held_px=0)
-        )
-    if name == "stit":
-        stitch = StitchConfig(
-            steps=100,
-            first_steps=100,
-            lr=3e-4,
-            norm="l2",
-            content_weight=0.01,
-            border_threshold=0,
-            fresh=True,
-            interior=False,
-            detail=False,
-            steady=0,
-            membrane=False,
-            border_px=BORDER_PX,
-            size=4096,
-            held_px=0,
-        )
-        return replace(base, blender="none", every_frame=True, calibrated=False, stitch=stitch)
-    return base
-
-
 Steps = TypeVar("Steps", EncodeConfig, TuneConfig)
-
-
-def edit_only(config: EditConfig, only: Sequence[str]) -> EditConfig:
-    """The settings with each edit for some faces only.
-
-    Args:
-        only: numbers such as "2" or "1,3", or "all": one for each edit, or one for all of them.
-    Raises: ConfigError, when they are others.
-    """
-    if not only:
-        return config
-    if len(only) not in (1, len(config.edits)):
-        raise ConfigError(
-            f"{len(config.edits)} --direction but {len(only)} --only", "give one for all, or one for each direction"
-        )
-    numbers = [_face_numbers(text) for text in only]
-    return replace(config, only=tuple(numbers * (len(config.edits) // len(numbers))))
-
-
-def asked_retouches(texts: Sequence[str]) -> tuple[tuple[int, str], ...]:
-    """(frame, file) of texts such as "24=frame24.exr", by frame. Raises ConfigError."""
-    found = []
-    for text in texts:
-        frame, equals, file = text.partition("=")
-        if not (equals and file and frame.strip().isdecimal() and frame.strip().isascii() and len(frame) < 10):
-            raise ConfigError(f"--retouch is '{text}'", "give a frame's number and its picture: 24=frame24.exr")
-        found.append((int(frame), file))
-    return tuple(sorted(found))
-
-
-def _face_numbers(text: str) -> tuple[int, ...]:
-    if text.strip() == "all":
-        return ()
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and part.isascii() and 0 < int(part[:6]) < 1000 for part in parts):
-        raise ConfigError(
-            f"--only is '{text}'", "give the number of a face, such as 2, or several, such as 1,3, or all"
-        )
-    return tuple(sorted({int(part) for part in parts}))
 
 
 def united(regions: Sequence[str] | None) -> tuple[str, ...]:
@@ -374,12 +268,6 @@ def united(regions: Sequence[str] | None) -> tuple[str, ...]:
     return chosen[:1] if chosen[0] in ("head", "face") else chosen
 
 
-def edit_stitch(config: EditConfig, **changes: object) -> EditConfig:
-    """The settings with some of stitching's replaced; None leaves what the preset has. Raises ConfigError."""
-    given = {name: value for name, value in changes.items() if value is not None}
-    return replace(config, stitch=replace(config.stitch, **given)) if given else config  # type: ignore[arg-type]
-
-
 def for_frames(config: Steps, count: int) -> Steps:
     """The settings of a stage with its step budget for a clip of `count` edited frames."""
     wanted = round(config.steps_per_frame * count)
@@ -387,50 +275,6 @@ def for_frames(config: Steps, count: int) -> Steps:
     if isinstance(config, TuneConfig):
         least = round(least * min(1.0, max(FEWEST, math.sqrt(count / config.full_frames))))
     return replace(config, steps=max(least, min(wanted, config.most_steps)))
-
-
-def encode_space(config: InvertConfig, space: str) -> InvertConfig:
-    """The settings with codes in W or W+. Raises ConfigError for another space."""
-    return replace(config, encode=replace(config.encode, space=space))
-
-
-def expand_crop(config: InvertConfig, text: str) -> InvertConfig:
-    """The settings with a crop that is larger at the left, top, right and bottom, "L,T,R,B" in fractions of its side.
-
-    Each is rounded up to eighths; what is missing to a square goes to the narrower direction, to both its sides.
-    Raises: ConfigError, for other texts and fractions over a half.
-    """
-    most = MOST_EXPAND / EXPAND_STEPS
-    hint = f"give four fractions of the crop's side from 0 to {most:g}, left, top, right, bottom: 0.25,0.25,0.25,0.25"
-    try:
-        parts = [float(part) for part in text.split(",")]
-    except ValueError as exc:
-        raise ConfigError(f"'{text}' is no expansion", hint) from exc
-    if len(parts) != 4:
-        raise ConfigError(f"'{text}' has {len(parts)} numbers for an expansion", hint)
-    if not all(0 <= part <= most for part in parts):
-        raise ConfigError(f"'{text}' expands the crop too far, or by less than nothing", hint)
-    sides = [math.ceil(part * EXPAND_STEPS - 1e-9) for part in parts]
-    across, down = (0, 2), (1, 3)
-    for narrow, wide in ((across, down), (down, across)):
-        while sum(sides[k] for k in narrow) < sum(sides[k] for k in wide):
-            sides[min(narrow, key=lambda k: sides[k])] += 1
-    left, top, right, bottom = sides
-    return replace(config, align=replace(config.align, expand=(left, top, right, bottom)))
-
-
-def whose_face(config: InvertConfig, faces: Sequence[str]) -> InvertConfig:
-    """The settings for other faces than the largest, each as `TrackConfig.face` has it, or "all" alone.
-
-    Raises: ConfigError, when "all" or a choice is given beside the same.
-    """
-    chosen = [{"1": LARGEST}.get(face.strip(), face.strip()) for face in faces]  # one thing, one name
-    if EVERYBODY in chosen and len(chosen) > 1:
-        raise ConfigError(f"--face {EVERYBODY} is given beside others", "give it alone")
-    if len(set(chosen)) < len(chosen):
-        raise ConfigError("a --face is given twice", "leave one of them out")
-    first, *others = [LARGEST, EVERYBODY] if chosen == [EVERYBODY] else chosen
-    return replace(config, track=replace(config.track, face=first), others=tuple(others))
 
 
 def is_face_choice(text: str) -> bool:

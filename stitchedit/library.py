@@ -20,17 +20,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from stitchedit.config import (
-    EVERYBODY,
-    LARGEST,
-    EditConfig,
-    InvertConfig,
-    TrackConfig,
-    edit_preset,
-    encode_space,
-    invert_preset,
-    whose_face,
-)
+from stitchedit.config import EVERYBODY, LARGEST, EditConfig, InvertConfig, TrackConfig
 from stitchedit.editing.direction import Change, Direction
 from stitchedit.editing.direction_catalogue import find_direction
 from stitchedit.editing.edits import Asked, chosen_regions, load_edits
@@ -45,6 +35,8 @@ from stitchedit.pipeline.edit_layers import LayersSummary
 from stitchedit.pipeline.import_stit import adopt
 from stitchedit.pipeline.inversion import Inversion, load_inversion
 from stitchedit.pipeline.multi_face import iter_rgb
+from stitchedit.pipeline.options import encode_space, whose_face
+from stitchedit.pipeline.presets import edit_preset, invert_preset
 from stitchedit.pipeline.preview_sheet import Sheet, draw_sheet
 from stitchedit.pipeline.summaries import EditSummary
 from stitchedit.progress import Progress, silent

@@ -23,8 +23,9 @@ from stitchedit.cli.console import (
     report,
     running,
 )
-from stitchedit.config import AUDIO, CODECS, EditConfig, invert_preset, united
+from stitchedit.config import AUDIO, CODECS, EditConfig, united
 from stitchedit.errors import ConfigError
+from stitchedit.pipeline.presets import invert_preset
 
 Film = Annotated[
     Path,

@@ -58,25 +58,10 @@ from stitchedit.cli.signals import stoppable
 from stitchedit.cli.streams import require_working_folder
 from stitchedit.cli.studio import studio
 from stitchedit.cli.weights import app as weights_app
-from stitchedit.config import (
-    AUDIO,
-    BETA,
-    CODECS,
-    DEFAULT_CLIP,
-    DEFAULT_FPS,
-    PRESETS,
-    SPACES,
-    asked_retouches,
-    edit_only,
-    edit_preset,
-    edit_stitch,
-    encode_space,
-    expand_crop,
-    invert_preset,
-    united,
-    whose_face,
-)
+from stitchedit.config import AUDIO, BETA, CODECS, DEFAULT_CLIP, DEFAULT_FPS, PRESETS, SPACES, united
 from stitchedit.errors import ConfigError
+from stitchedit.pipeline.options import asked_retouches, edit_only, edit_stitch, encode_space, expand_crop, whose_face
+from stitchedit.pipeline.presets import edit_preset, invert_preset
 from stitchedit.project.log_file import record_ending
 from stitchedit.registry import BLENDERS, EMBEDDERS, ENCODERS, LANDMARKS, added
 

@@ -8,12 +8,13 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from stitchedit.config import EditConfig, InvertConfig, edit_preset, invert_preset, united
+from stitchedit.config import EditConfig, InvertConfig, united
 from stitchedit.errors import ProjectError
 from stitchedit.film.clips import AGAIN, SCHEMA, Clip, clips_of, kind_of, require_shots
 from stitchedit.film.people_table import PersonRow, person_row
 from stitchedit.film.shots import Shot
 from stitchedit.film.toml_files import read_toml, tables_of, value_of, write_toml
+from stitchedit.pipeline.presets import edit_preset, invert_preset
 
 COMMENT = """What `stitchedit film` will do, shot by shot. It may be changed: `edit = false` leaves a shot as it is,
 `people` names the person (people.toml) of each face of the shot, 0 for nobody; settings hold for all tasks.

@@ -12,11 +12,12 @@ sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "unit" 
 from killed_runs import INVERT
 from test_multi_face import FRAMES, twins
 
-from stitchedit.config import EditConfig, StitchConfig, edit_only, whose_face
+from stitchedit.config import EditConfig, StitchConfig
 from stitchedit.evaluation.edit_origin import find_subject
 from stitchedit.evaluation.run import evaluate
 from stitchedit.pipeline import edit_clip, invert_clip
 from stitchedit.pipeline.multi_face import open_faces
+from stitchedit.pipeline.options import edit_only, whose_face
 from stitchedit.project import cleanup
 from stitchedit.project.folder import Project
 from stitchedit.provenance.manifest import read_back

@@ -18,10 +18,11 @@ sys.path.append(str(Path(__file__).parent))
 from killed_runs import INVERT
 
 import stitchedit as se
-from stitchedit.config import AlignConfig, expand_crop
+from stitchedit.config import AlignConfig
 from stitchedit.errors import ConfigError, WrongShape
 from stitchedit.faces.alignment import quads, uncrop
 from stitchedit.pipeline.invert_plan import plan_invert
+from stitchedit.pipeline.options import expand_crop
 from stitchedit.video import open_video, write_video
 
 pytestmark = pytest.mark.slow

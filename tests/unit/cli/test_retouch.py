@@ -9,8 +9,8 @@ import pytest
 from command_line import error, run
 from prepared import prepared_project
 
-from stitchedit.config import asked_retouches
 from stitchedit.errors import ConfigError
+from stitchedit.pipeline.options import asked_retouches
 from stitchedit.video.still_files import read_still
 
 

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from stitchedit.config import EditConfig, InvertConfig, edit_only, whose_face
+from stitchedit.config import EditConfig, InvertConfig
 from stitchedit.errors import ConfigError, InUse, NotAProject
 from stitchedit.pipeline import multi_face
 from stitchedit.pipeline.face_edit import edits_of_faces
 from stitchedit.pipeline.multi_face import follow_faces, open_faces
+from stitchedit.pipeline.options import edit_only, whose_face
 from stitchedit.project.folder import Project
 from stitchedit.types import ByteArray, Tracks
 from stitchedit.video import VideoSource, open_video, paste, write_video
