@@ -22,11 +22,11 @@ from stitchedit.faces.visibility import doubtful_runs, visibility_flags
 from stitchedit.files.atomic import require_place
 from stitchedit.files.disk_space import require_disk_space
 from stitchedit.files.utf8_path import as_text
-from stitchedit.pipeline.calibration import Answer
 from stitchedit.pipeline.edit_layers import require_layers_place
 from stitchedit.pipeline.face_edit import FaceEdit, edits_of_faces, move
 from stitchedit.pipeline.multi_face import open_faces
 from stitchedit.pipeline.retouching import open_face, require_retouches, retouch_inputs
+from stitchedit.pipeline.strength_search import Answer
 from stitchedit.pipeline.summaries import edits_json
 from stitchedit.progress import Progress, shown_time, silent
 from stitchedit.project.folder import Project

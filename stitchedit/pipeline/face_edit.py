@@ -28,10 +28,11 @@ from stitchedit.files.image_folder import FinePictures, PictureFolder
 from stitchedit.masks.region_shape import Shapes
 from stitchedit.masks.regions import edited_shape
 from stitchedit.masks.stitching_masks import RingMasks, ring_masks
-from stitchedit.pipeline.calibration import Answer, applied, calibrate
+from stitchedit.pipeline.calibration import applied, calibrate
 from stitchedit.pipeline.head_map_cache import project_shapes, region_inputs
 from stitchedit.pipeline.inversion import Inversion, load_inversion
 from stitchedit.pipeline.source_detail import softened, source_detail
+from stitchedit.pipeline.strength_search import Answer
 from stitchedit.progress import Progress, silent
 from stitchedit.project import artefacts
 from stitchedit.project.folder import Project

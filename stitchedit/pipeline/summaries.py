@@ -20,10 +20,10 @@ from stitchedit.inversion.crop_batches import Batches
 from stitchedit.masks.weight_maps import face_mask
 from stitchedit.metrics import masked_psnr
 from stitchedit.models.generator import Generator
-from stitchedit.pipeline.calibration import Answer
 from stitchedit.pipeline.edit_layers import LayersSummary
 from stitchedit.pipeline.face_warnings import quality_notes
 from stitchedit.pipeline.inversion import load_inversion
+from stitchedit.pipeline.strength_search import Answer
 from stitchedit.project.folder import Project
 from stitchedit.strength import Keyframes, Strength
 from stitchedit.types import FacePoints, FaceState, FloatArray, Latents, NamedDirection, SkippedRange

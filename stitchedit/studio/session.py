@@ -32,9 +32,10 @@ from stitchedit.errors import (
 from stitchedit.faces.alignment import bounding_box
 from stitchedit.files.atomic import atomic, require_place
 from stitchedit.files.locks import Lock
-from stitchedit.pipeline.calibration import Answer, applied_by_ends
+from stitchedit.pipeline.calibration import applied_by_ends
 from stitchedit.pipeline.frame_reading import Applied, read_frame
 from stitchedit.pipeline.inversion import Inversion
+from stitchedit.pipeline.strength_search import Answer
 from stitchedit.progress import Progress, silent
 from stitchedit.project.folder import root_of
 from stitchedit.strength import Strength
