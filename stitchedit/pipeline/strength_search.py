@@ -6,8 +6,8 @@ little beyond, and stops short where the rest would cost the likeness. Frames ar
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
-from typing import Any, Protocol, TypeVar
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any, Generic, Protocol, TypeVar
 
 import numpy as np
 
@@ -25,7 +25,8 @@ USUAL = 1.4  # times what was asked, where the search begins: tuned generators h
 BENT = 1.35  # power of its strength by which an edit's effect rises, where one strength alone was tried
 NEARLY = 0.9  # of how far may be tried: nobody tries that and then the little that is left
 ENOUGH = 0.8  # of what was asked, where all of it would cost the likeness: 16 of 20 years
-UNDER = 0.95  # of the identity distance that is allowed: what such a strength aims at
+UNDER = 0.985  # of the identity distance that is allowed: what such a strength aims at
+LESSER = 2  # such strengths that are tried
 BLIND = 0.1  # of what was asked, at the strength that should give it all: with less, nothing can be read on this clip
 STEPS = 8  # between which strengths of a curve are mapped
 
@@ -93,48 +94,80 @@ def search(probe: Probe[Drawn], ruler: Ruler, direction: Direction, strength: fl
     sign, way, goal = float(np.sign(strength)), float(np.sign(answer.asked)), abs(answer.asked)
     sure = max(abs(strength), reach(direction, sign))
     limit = max(abs(strength), FURTHER * reach(direction, sign))  # further out faces fall to pieces
-    tried = {0.0: 0.0}
-    drawn: dict[float, Drawn] = {}
-
-    def look(size: float) -> float:
-        drawn[size] = probe.draw(direction, sign * size)
-        tried[size] = way * probe.change(ruler, drawn[size])
-        return tried[size]
-
+    tries = _Tries(probe, ruler, direction, sign, way)
     size = _or_end(USUAL * abs(strength), sure)
     for _ in range(TRIES):
-        if abs(look(size) - goal) <= CLOSE * goal:
+        if abs(tries.look(size) - goal) <= CLOSE * goal:
             break
         # The end of the range before anything beyond it: what lies beyond may turn out to be somebody else.
-        following = _next(tried, goal, sure if max(drawn) < sure else limit)
-        if following is None or following in tried:
+        following = _next(tries.moved, goal, sure if max(tries.drawn) < sure else limit)
+        if following is None or following in tries.moved:
             break
         size = following
-    if max(tried.values()) < BLIND * goal:
+    if max(tries.moved.values()) < BLIND * goal:
         return replace(answer, note=f"{direction.attribute} moves too little to be read on this clip")
-    nearest = sorted(drawn, key=lambda s: abs(tried[s] - goal))
-    away = {size: probe.identity_distance(drawn[size]) for size in nearest if size > sure or size == nearest[0]}
-    best = next(size for size in nearest if size <= sure or away[size] <= SAME_PERSON)
-    distance = away[best] if best in away else probe.identity_distance(drawn[best])
-    note = ""
+    nearest = sorted(tries.drawn, key=lambda s: abs(tries.moved[s] - goal))
+    best = next(size for size in nearest if size <= sure or tries.away(size) <= SAME_PERSON)
+    distance, note = tries.away(best), ""
     if distance > SAME_PERSON:
         note = f"identity distance {distance:.2f}: hardly one person any more"
-        less = best * UNDER * SAME_PERSON / distance  # it rises about evenly with the strength
-        sizes = sorted(tried)
-        if np.interp(less, sizes, [tried[size] for size in sizes]) >= ENOUGH * goal:
-            look(less)
-        enough = {s: probe.identity_distance(drawn[s]) for s in drawn if s < best and tried[s] >= ENOUGH * goal}
-        alike = max((s for s in enough if enough[s] <= SAME_PERSON), default=None)
+        alike = _alike(tries, best, goal)
         if alike is not None:
             note = f"with all of it hardly one person any more (identity distance {distance:.2f})"
-            best, distance = alike, enough[alike]
+            best = alike
     elif best != nearest[0]:
         note = "further out it is hardly one person any more"
-    elif tried[best] < (1 - 2 * CLOSE) * goal:
+    elif tries.moved[best] < (1 - 2 * CLOSE) * goal:
         ended = "further out faces fall to pieces" if direction.range else "it tells no range, so no more was tried"
         note = ended if best >= limit else "more could not be had"
-    reached, curve = way * tried[best], _curve(tried, best, goal)
-    return replace(answer, reached=reached, applied=curve, identity_distance=distance, note=note)
+    curve = _curve(tries.moved, best, goal)
+    return replace(
+        answer, reached=way * tries.moved[best], applied=curve, identity_distance=tries.away(best), note=note
+    )
+
+
+@dataclass
+class _Tries(Generic[Drawn]):
+    """Strengths of one sign that were tried, without it."""
+
+    probe: Probe[Drawn]
+    ruler: Ruler
+    direction: Direction
+    sign: float
+    way: float  # 1 or -1: which way the attribute is to move
+    moved: dict[float, float] = field(default_factory=lambda: {0.0: 0.0})  # what the attribute moved by, that way
+    drawn: dict[float, Drawn] = field(default_factory=dict)
+    _away: dict[float, float] = field(default_factory=dict)
+
+    def look(self, size: float) -> float:
+        self.drawn[size] = self.probe.draw(self.direction, self.sign * size)
+        self.moved[size] = self.way * self.probe.change(self.ruler, self.drawn[size])
+        return self.moved[size]
+
+    def away(self, size: float) -> float:
+        """Identity distance to the source; found when it is asked for, as it takes as long as a frame."""
+        if size not in self._away:
+            self._away[size] = self.probe.identity_distance(self.drawn[size])
+        return self._away[size]
+
+    def guess(self, size: float) -> float:
+        """What the attribute will have moved by, by what was tried on both sides."""
+        sizes = sorted(self.moved)
+        return float(np.interp(size, sizes, [self.moved[each] for each in sizes]))
+
+
+def _alike(tries: _Tries[Drawn], best: float, goal: float) -> float | None:
+    """A smaller strength with most of what was asked that still shows one person; None where there is none."""
+    less = best
+    for _ in range(LESSER):
+        less *= UNDER * SAME_PERSON / tries.away(less)  # the distance rises about evenly with the strength
+        if tries.guess(less) < ENOUGH * goal:
+            break
+        tries.look(less)
+        if tries.away(less) <= SAME_PERSON:
+            break
+    enough = [size for size in tries.drawn if size < best and tries.moved[size] >= ENOUGH * goal]
+    return max((size for size in enough if tries.away(size) <= SAME_PERSON), default=None)
 
 
 def _next(tried: dict[float, float], goal: float, limit: float) -> float | None:

@@ -94,7 +94,7 @@ def test_a_clip_that_answers_less_is_edited_further_as_long_as_it_shows_one_pers
     ("distance_a_unit", "reached", "note"),
     [
         (0.2, 20, ""),
-        (0.24, 16.7, "with all of it hardly one person any more (identity distance 0.49)"),
+        (0.24, 17.2, "with all of it hardly one person any more (identity distance 0.49)"),
         (0.28, 20, "identity distance 0.58: hardly one person any more"),  # one person until 15 of the 20 years
     ],
 )
