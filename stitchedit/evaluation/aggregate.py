@@ -12,6 +12,7 @@ from stitchedit.evaluation.face_readings import Readings
 from stitchedit.evaluation.report import Attribute, Figure, Gap, frame_ranges
 from stitchedit.faces.attributes import AGES, APPEARANCE, GEOMETRY, PREDICTED, SAMPLE_SD
 from stitchedit.faces.expression import EXPRESSION
+from stitchedit.faces.rulers import readings_of
 from stitchedit.metrics import METRICS, Flicker
 from stitchedit.types import AskedChange, FloatArray, IntArray
 
@@ -165,8 +166,8 @@ def _delivered(measured: Measured) -> Figure:
     """
     why = measured.why.get("edit_delivered", "no direction of the edit says by how much it moves what it is about")
     for change in measured.asked_changes:
-        rulers = AGES if change.attribute == "age" else (change.attribute,)
-        moved = {n: measured.edit.values[n] - measured.source.values[n] for n in rulers if n in measured.edit.values}
+        readings = [name for name in readings_of(change.attribute) if name in measured.edit.values]
+        moved = {name: measured.edit.values[name] - measured.source.values[name] for name in readings}
         known = np.isfinite(np.sum(list(moved.values()), axis=0)) if moved else np.zeros(len(change.amounts), bool)
         asked = change.amounts[known].astype(np.float64)
         if not known.any() or not asked.any():

@@ -15,8 +15,7 @@ from stitchedit.types import ByteArray, FloatArray
 
 Reading = Callable[[ByteArray, FloatArray], float]  # (RGB [H, W, 3], 68 landmarks [68, 2]) -> value
 
-# Attributes that have more than one ruler, in one unit: their mean counts, as in `evaluate`.
-SEVERAL: Mapping[str, tuple[str, ...]] = {"age": AGES}
+SEVERAL: Mapping[str, tuple[str, ...]] = {"age": AGES}  # attributes that have more than one ruler, in one unit
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,11 +30,16 @@ class Ruler:
         return float(np.mean([read(picture, landmarks) for read in self.readings.values()]))
 
 
+def readings_of(attribute: str) -> tuple[str, ...]:
+    """Whose mean counts for a change of an attribute: when a strength is solved for, and when an edit is judged."""
+    return SEVERAL.get(attribute, (attribute,))
+
+
 def ruler_of(attribute: str, predictors: Predictors | None = None) -> Ruler | None:
     """What reads an attribute here; None, when nothing does: it has no reading, or its network was never fetched."""
     predictors = predictors or Predictors()
     found = {}
-    for name in SEVERAL.get(attribute, (attribute,)):
+    for name in readings_of(attribute):
         reading = _reading(name, predictors)
         if reading is not None and why_unusable(reading) is None:
             found[name] = reading
