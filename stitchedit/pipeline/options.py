@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from stitchedit.config import EVERYBODY, EXPAND_STEPS, LARGEST, MOST_EXPAND, EditConfig, InvertConfig
 from stitchedit.errors import ConfigError
@@ -38,21 +39,10 @@ def asked_retouches(texts: Sequence[str]) -> tuple[tuple[int, str], ...]:
     return tuple(sorted(found))
 
 
-def _face_numbers(text: str) -> tuple[int, ...]:
-    if text.strip() == "all":
-        return ()
-    parts = [part.strip() for part in text.split(",")]
-    if not all(part.isdecimal() and part.isascii() and 0 < int(part[:6]) < 1000 for part in parts):
-        raise ConfigError(
-            f"--only is '{text}'", "give the number of a face, such as 2, or several, such as 1,3, or all"
-        )
-    return tuple(sorted({int(part) for part in parts}))
-
-
-def edit_stitch(config: EditConfig, **changes: object) -> EditConfig:
+def edit_stitch(config: EditConfig, **changes: Any) -> EditConfig:
     """The settings with some of stitching's replaced; None leaves what the preset has. Raises ConfigError."""
     given = {name: value for name, value in changes.items() if value is not None}
-    return replace(config, stitch=replace(config.stitch, **given)) if given else config  # type: ignore[arg-type]
+    return replace(config, stitch=replace(config.stitch, **given)) if given else config
 
 
 def encode_space(config: InvertConfig, space: str) -> InvertConfig:
@@ -97,3 +87,14 @@ def whose_face(config: InvertConfig, faces: Sequence[str]) -> InvertConfig:
         raise ConfigError("a --face is given twice", "leave one of them out")
     first, *others = [LARGEST, EVERYBODY] if chosen == [EVERYBODY] else chosen
     return replace(config, track=replace(config.track, face=first), others=tuple(others))
+
+
+def _face_numbers(text: str) -> tuple[int, ...]:
+    if text.strip() == "all":
+        return ()
+    parts = [part.strip() for part in text.split(",")]
+    if not all(part.isdecimal() and part.isascii() and 0 < int(part[:6]) < 1000 for part in parts):
+        raise ConfigError(
+            f"--only is '{text}'", "give the number of a face, such as 2, or several, such as 1,3, or all"
+        )
+    return tuple(sorted({int(part) for part in parts}))
