@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,19 @@ from command_line import error, run
 from prepared import prepared_project
 
 PUSH = ("--direction", "push.npy", "--strength", "1.5")
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Of a clip that is inverted. Nothing here writes a video."""
+    return prepared_project(tmp_path_factory.mktemp("edit"))
+
+
+def edit(place: Path, *options: str, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    before = sorted(place.rglob("*.mp4"))
+    done = run("edit", "clip.mp4", *options, cwd=place, env={"STITCHEDIT_HOME": place / "home"}, expect=expect)
+    assert sorted(place.rglob("*.mp4")) == before
+    return done
 
 
 @pytest.mark.parametrize(
@@ -25,18 +39,10 @@ PUSH = ("--direction", "push.npy", "--strength", "1.5")
         ((*PUSH, "--codec", "prores", "--lossless"), 2, "beside lossless"),
     ],
 )
-def test_what_is_wrong_is_one_line(tmp_path: Path, options: tuple[str, ...], code: int, said: str) -> None:
-    place = prepared_project(tmp_path)
-    before = sorted(place.rglob("*.mp4"))
-    told = run("edit", "clip.mp4", *options, cwd=place, env={"STITCHEDIT_HOME": place / "home"}, expect=code)
-    assert said in error(told)
-    assert sorted(place.rglob("*.mp4")) == before
+def test_what_is_wrong_is_one_line(place: Path, options: tuple[str, ...], code: int, said: str) -> None:
+    assert said in error(edit(place, *options, expect=code))
 
 
-def test_a_plan_is_told_and_nothing_written(tmp_path: Path) -> None:
-    place = prepared_project(tmp_path)
-    before = sorted(place.rglob("*.mp4"))
-    options = (*PUSH, "--dry-run", "--json", "-o", "out.mp4")
-    told = json.loads(run("edit", "clip.mp4", *options, cwd=place, env={"STITCHEDIT_HOME": place / "home"}).stdout)
+def test_a_plan_is_told_and_nothing_written(place: Path) -> None:
+    told = json.loads(edit(place, *PUSH, "--dry-run", "--json", "-o", "out.mp4").stdout)
     assert told["output"].endswith("out.mp4")
-    assert sorted(place.rglob("*.mp4")) == before

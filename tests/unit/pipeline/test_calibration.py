@@ -3,62 +3,35 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pytest
+from answering_clips import AGE, RULER, Clip, Respond
 
 from stitchedit.editing.direction import Direction
-from stitchedit.faces.rulers import Ruler
 from stitchedit.pipeline import calibration
 from stitchedit.pipeline.calibration import applied, calibrate
 from stitchedit.pipeline.inversion import Inversion
 from stitchedit.pipeline.strength_search import Answer
 from stitchedit.strength import parse_strength
 
-AGE = Direction(
-    name="age",
-    vector=np.ones(4, np.float32),
-    attribute="age",
-    amount=10.0,
-    measured_in="years",
-    range=(-2.0, 3.0),
-)
-Respond = Callable[[float], float]
-
 
 @pytest.fixture
 def clip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Inversion:
-    ruler = Ruler("age", {"age": lambda picture, points: 0.0})
-    monkeypatch.setattr(calibration, "kept_ruler", lambda clip, attribute: ruler if attribute == "age" else None)
+    monkeypatch.setattr(calibration, "kept_ruler", lambda clip, attribute: RULER if attribute == "age" else None)
     records = SimpleNamespace(fingerprint=lambda stage: "f")
     return cast(Inversion, SimpleNamespace(project=SimpleNamespace(root=tmp_path, records=records, read_only=False)))
 
 
 def answers(monkeypatch: pytest.MonkeyPatch, respond: Respond) -> list[float]:
     """Lets clips answer so to strengths; gives the list of those that are tried."""
-    tried: list[float] = []
-
-    class Probe:
-        def __init__(self, *_: Any) -> None:
-            pass
-
-        def draw(self, direction: Direction, strength: float) -> float:
-            tried.append(strength)
-            return strength
-
-        def change(self, ruler: Ruler, drawn: float) -> float:
-            return respond(drawn)
-
-        def identity_distance(self, drawn: float) -> float:
-            return 0.3
-
-    monkeypatch.setattr(calibration, "_Probe", Probe)
-    return tried
+    answering = Clip(respond)
+    monkeypatch.setattr(calibration, "_Probe", lambda *_: answering)
+    return answering.tried
 
 
 def ask(clip: Inversion, strength: str, direction: Direction = AGE) -> Answer:
