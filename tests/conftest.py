@@ -1,5 +1,6 @@
 """What tests share: the devices, a generator small enough to tune in seconds, and crops for it."""
 
+import logging
 from collections.abc import Generator, Iterator
 
 import numpy as np
@@ -21,6 +22,19 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
     report = yield
     report.sections = [(title, text.encode(errors="backslashreplace").decode()) for title, text in report.sections]
     return report
+
+
+@pytest.fixture(autouse=True)
+def no_log_of_another_test() -> Iterator[None]:
+    """A command that ran in this process leaves its log attached, which would go on in the next test's project."""
+    logger = logging.getLogger("stitchedit")
+    before, level = list(logger.handlers), logger.level
+    yield
+    for handler in logger.handlers:
+        if handler not in before:
+            handler.close()
+    logger.handlers[:] = before
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="module", params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])

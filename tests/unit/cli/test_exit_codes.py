@@ -48,14 +48,9 @@ def test_a_bug_keeps_its_traceback_and_says_what_to_report(tmp_path: Path) -> No
 @pytest.fixture
 def logger() -> logging.Logger:
     found = logging.getLogger("stitchedit")
-    before, level = found.handlers[:], found.level
     found.handlers[:] = [ProjectLog()]
     found.setLevel(logging.DEBUG)
-    yield found
-    for handler in found.handlers:
-        handler.close()
-    found.handlers[:] = before
-    found.setLevel(level)
+    return found
 
 
 def test_the_log_begins_where_the_command_did(tmp_path: Path, logger: logging.Logger) -> None:
