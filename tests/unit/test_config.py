@@ -30,6 +30,7 @@ WRONG = [
     lambda: AlignConfig(scale=float("nan")),
     lambda: EncodeConfig(space="Z"),
     lambda: TuneConfig(ramp_down=1.5),
+    lambda: TuneConfig(beta2=1.0),
     lambda: StitchConfig(norm="l3"),
     lambda: StitchConfig(steady=-1.0),
     lambda: StitchConfig(steady=float("nan")),
