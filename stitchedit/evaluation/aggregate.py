@@ -10,8 +10,10 @@ import numpy as np
 from stitchedit import metrics
 from stitchedit.evaluation.face_readings import Readings
 from stitchedit.evaluation.report import Attribute, Figure, Gap, frame_ranges
-from stitchedit.faces.attributes import AGES, APPEARANCE, GEOMETRY, PREDICTED, SAMPLE_SD
+from stitchedit.faces.appearance import APPEARANCE
+from stitchedit.faces.attributes import AGES, PREDICTED, SAMPLE_SD
 from stitchedit.faces.expression import EXPRESSION
+from stitchedit.faces.landmark_geometry import GEOMETRY
 from stitchedit.faces.rulers import readings_of
 from stitchedit.metrics import METRICS, Flicker
 from stitchedit.types import AskedChange, FloatArray, IntArray

@@ -12,9 +12,11 @@ from typing import Self
 import numpy as np
 
 from stitchedit import registry
-from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
+from stitchedit.faces.appearance import APPEARANCE, appearance
+from stitchedit.faces.attributes import PREDICTED, Predictors
 from stitchedit.faces.detectors import Box, detect, face_box, landmarks
 from stitchedit.faces.expression import EXPRESSION, expression
+from stitchedit.faces.landmark_geometry import GEOMETRY, geometry
 from stitchedit.faces.rulers import Reading, why_unusable
 from stitchedit.registry import Registry
 from stitchedit.types import ByteArray, FloatArray, IntArray

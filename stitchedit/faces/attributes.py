@@ -1,12 +1,11 @@
-"""What a face shows: age, gender, expression by small networks; pose, mouth, eyes and brows by landmark geometry.
+"""What small networks see in a face: age, gender, expression.
 
-These readings measure edits and teach directions; no edit needs them. Expression and what people rate come along; the
-other networks are fetched on request (`stitchedit weights fetch measuring`), one of which, age-v1, needs onnxruntime:
-`pip install stitchedit[measure]`.
+These readings, with those of `landmark_geometry`, `appearance` and `expression`, measure edits and teach directions; no
+edit needs them. What people rate comes along; the other networks are fetched on request (`stitchedit weights fetch
+measuring`), one of which, age-v1, needs onnxruntime: `pip install stitchedit[measure]`.
 
 Convention: pictures are RGB uint8 [H, W, 3]; landmarks are the 68 iBUG points [68, 2] in pixels of that picture, the
-centre of the first pixel at (0.5, 0.5). Lengths are in units of the distance between the eyes' centres, angles in
-degrees. "Right" and "left" are those of the picture.
+centre of the first pixel at (0.5, 0.5).
 """
 
 from __future__ import annotations
@@ -42,39 +41,6 @@ _CHIP_FACE = (
     (0.4901123135679, 0.6277975316475),
 )
 
-# A generic adult face in millimetres: x right, y down, z toward the camera; origin between the eyes. Round numbers
-# after common anthropometric means; only points that hold still when the face speaks or smiles.
-_RIGID_POINTS = (36, 39, 42, 45, 27, 30, 31, 33, 35)
-_RIGID_FACE = (
-    (-44.0, 0.0, -10.0),
-    (-16.0, 1.0, 0.0),
-    (16.0, 1.0, 0.0),
-    (44.0, 0.0, -10.0),
-    (0.0, -2.0, 9.0),
-    (0.0, 37.0, 29.0),
-    (-15.0, 46.0, 9.0),
-    (0.0, 50.0, 16.0),
-    (15.0, 46.0, 9.0),
-)
-
-GEOMETRY: Mapping[str, str] = {
-    "yaw": "degrees, face turned toward the picture's right is positive",
-    "pitch": "degrees, face turned down is positive",
-    "roll": "degrees, clockwise is positive",
-    "mouth_open": "eye distances between the inner lips",
-    "mouth_width": "eye distances between the mouth's corners",
-    "mouth_curve": "eye distances that the mouth's corners stand above its middle",
-    "eyes_open": "eye distances between the lids, mean of both eyes",
-    "brow_height": "eye distances from the eyes' centres up to the brows",
-}
-APPEARANCE: Mapping[str, str] = {
-    "skin": "mean lightness (CIE L*, 0..100) of cheeks and nose",
-    "light": "lightness of the right cheek minus the left one (CIE L*)",
-    "red": "mean a* (CIE) of cheeks and nose: red against green",
-    "yellow": "mean b* (CIE) of cheeks and nose: yellow against blue",
-    "gaze": "eye widths, dark centre of the eyes toward the picture's right, mean of both",
-    "glasses": "log contrast of edges across the nose's bridge and below the eyes",
-}
 PREDICTED: Mapping[str, str] = {
     "age": "years, 0..99, by faceres at 224 px",
     "age_rated": "years that people would guess, by a fit to human ratings",
@@ -85,7 +51,7 @@ PREDICTED: Mapping[str, str] = {
 }
 AGES = ("age", "age_rated", "age_v1")  # three rulers of one thing: their mean is the best; age_v1 never counts alone
 # Standard deviation over at least 2,000 samples of the default generator at psi 0.7, in the units above and those of
-# `expression`: what a change is counted in where attributes are compared.
+# `landmark_geometry`, `appearance` and `expression`: what a change is counted in where attributes are compared.
 SAMPLE_SD: Mapping[str, float] = {
     "age": 9.32,
     "age_rated": 9.61,
@@ -137,84 +103,6 @@ def face_chip(picture: ByteArray, landmarks: FloatArray, size: int, padding: flo
     )
     chip: ByteArray = dlib.extract_image_chip(np.ascontiguousarray(picture), details)
     return chip
-
-
-def geometry(landmarks: FloatArray) -> dict[str, float]:
-    """Pose and expression from landmarks alone; keys and units are `GEOMETRY`."""
-    points = np.asarray(landmarks, np.float64)
-    right_eye, left_eye = points[42:48].mean(0), points[36:42].mean(0)
-    across = right_eye - left_eye
-    unit = float(np.hypot(*across))
-    across = across / unit
-    down = np.array([-across[1], across[0]])
-
-    def gap(*pairs: tuple[int, int]) -> float:
-        return float(np.mean([np.hypot(*(points[a] - points[b])) for a, b in pairs])) / unit
-
-    def drop(a: NDArray[np.float64], b: NDArray[np.float64]) -> float:
-        return float((a - b) @ down) / unit
-
-    yaw, pitch, roll = head_pose(landmarks)
-    mouth_middle = (points[[51, 62]].mean(0) + points[[57, 66]].mean(0)) / 2
-    return {
-        "yaw": yaw,
-        "pitch": pitch,
-        "roll": roll,
-        "mouth_open": gap((61, 67), (62, 66), (63, 65)),
-        "mouth_width": gap((48, 54)),
-        "mouth_curve": drop(mouth_middle, points[[48, 54]].mean(0)),
-        "eyes_open": gap((37, 41), (38, 40), (43, 47), (44, 46)),
-        "brow_height": drop((right_eye + left_eye) / 2, points[17:27].mean(0)),
-    }
-
-
-def head_pose(landmarks: FloatArray) -> tuple[float, float, float]:
-    """Yaw, pitch, roll in degrees: a generic face fitted to eyes and nose under weak perspective.
-
-    A proxy that is good for differences: the face's own shape shifts the zero of pitch by some degrees.
-    """
-    model = np.asarray(_RIGID_FACE)
-    seen = np.asarray(landmarks, np.float64)[list(_RIGID_POINTS)]
-    affine, *_ = np.linalg.lstsq(model - model.mean(0), seen - seen.mean(0), rcond=None)  # [3, 2]
-    rows = affine.T / np.linalg.norm(affine, axis=0).mean()
-    full = np.vstack([rows, np.cross(rows[0], rows[1])])
-    u, _, vt = np.linalg.svd(full)
-    rotation = u @ np.diag([1.0, 1.0, np.linalg.det(u @ vt)]) @ vt
-    yaw = np.degrees(np.arctan2(rotation[0, 2], rotation[2, 2]))
-    pitch = np.degrees(np.arcsin(np.clip(rotation[1, 2], -1.0, 1.0)))
-    roll = np.degrees(np.arctan2(rotation[1, 0], rotation[0, 0]))
-    return float(yaw), float(pitch), float(roll)
-
-
-def appearance(picture: ByteArray, landmarks: FloatArray) -> dict[str, float]:
-    """Skin, light, gaze and a glasses score, all from pixels; keys and units are `APPEARANCE`."""
-    face, points = _upright(picture, landmarks)
-    lab = cv2.cvtColor(face.astype(np.float32) / 255, cv2.COLOR_RGB2LAB)
-
-    def patch(centre: NDArray[np.float64], radius: int = 7) -> NDArray[np.float32]:
-        x, y = (round(float(v)) for v in centre)
-        cut: NDArray[np.float32] = lab[max(y - radius, 0) : y + radius + 1, max(x - radius, 0) : x + radius + 1]
-        return cut.reshape(-1, 3).mean(0) if cut.size else np.full(3, np.nan, np.float32)
-
-    left = patch((points[[40, 41]].mean(0) + points[[48, 31]].mean(0)) / 2)
-    right = patch((points[[46, 47]].mean(0) + points[[54, 35]].mean(0)) / 2)
-    skin = (left + right + patch(points[29], 5)) / 3
-
-    grey = cv2.GaussianBlur(lab[..., 0], (0, 0), 1.0)
-    bridge = points[[39, 42]].mean(0)
-    x, y = round(float(bridge[0])), round(float(bridge[1]))
-    bar = grey[max(y - 14, 0) : y + 14, x - 6 : x + 6].mean(1)
-    rims = [np.abs(np.diff(grey[round(v) + 6 : round(v) + 34, round(u) - 4 : round(u) + 4].mean(1))).max(initial=0.0)
-            for u, v in (points[36:42].mean(0), points[42:48].mean(0))]  # fmt: skip
-    contrast = np.abs(np.diff(bar)).max(initial=0.0) + float(np.mean(rims))
-    return {
-        "skin": float(skin[0]),
-        "light": float(right[0] - left[0]),
-        "red": float(skin[1]),
-        "yellow": float(skin[2]),
-        "gaze": float(np.mean([_dark_centre(lab[..., 0], points[a : a + 6]) for a in (36, 42)])),
-        "glasses": float(np.log(contrast + 0.5)),
-    }
 
 
 class Predictors:
@@ -354,40 +242,6 @@ def _square(picture: ByteArray, centre: NDArray[np.float64], side: float, size: 
         soft, back, (size, size), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP, borderMode=cv2.BORDER_REPLICATE
     )
     return cut
-
-
-def _upright(picture: ByteArray, landmarks: FloatArray) -> tuple[ByteArray, NDArray[np.float64]]:
-    """The face turned upright with its eyes 64 px apart in a 200 px square, and the landmarks there."""
-    points = np.asarray(landmarks, np.float64)
-    left, right = points[36:42].mean(0), points[42:48].mean(0)
-    across = right - left
-    scale = 64 / float(np.hypot(*across))
-    cos, sin = across / np.hypot(*across) * scale
-    turn = np.array([[cos, sin], [-sin, cos]])
-    shift = np.array([100.0, 80.0]) - turn @ ((left + right) / 2)
-    soft = cv2.GaussianBlur(picture, (0, 0), 0.5 * np.sqrt(1 / scale**2 - 1)) if scale < 0.95 else picture
-    offset = shift + turn @ np.array([0.5, 0.5]) - 0.5  # warpAffine counts from the pixel's centre
-    face: ByteArray = cv2.warpAffine(
-        soft, np.column_stack([turn, offset]), (200, 200), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
-    )
-    return face, points @ turn.T + shift
-
-
-def _dark_centre(lightness: NDArray[np.float32], eye: NDArray[np.float64]) -> float:
-    """How far the dark of an eye lies from the middle of its corners, in eye widths along the eye."""
-    mask = np.zeros(lightness.shape, np.uint8)
-    cv2.fillPoly(mask, [np.rint(eye * 16).astype(np.int32)], 1, shift=4)
-    ys, xs = np.nonzero(mask)
-    if len(xs) < 8:
-        return 0.0  # a shut eye has no gaze
-    values = lightness[ys, xs]
-    dark = np.clip(np.median(values) - values, 0.0, None) ** 2
-    if dark.sum() <= 0:
-        return 0.0
-    along = eye[3] - eye[0]
-    middle = (eye[3] + eye[0]) / 2
-    at = np.stack([xs, ys], 1) + 0.5 - middle
-    return float((dark @ (at @ along)) / dark.sum() / (along @ along))
 
 
 def _fetched(name: str) -> Path:

@@ -8,9 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from stitchedit.errors import ConfigError, WeightsError
-from stitchedit.faces.attributes import AGES, APPEARANCE, GEOMETRY, PREDICTED, Predictors, appearance, geometry
+from stitchedit.faces.appearance import APPEARANCE, appearance
+from stitchedit.faces.attributes import AGES, PREDICTED, Predictors
 from stitchedit.faces.expression import EXPRESSION, expression
 from stitchedit.faces.human_ratings import RATED
+from stitchedit.faces.landmark_geometry import GEOMETRY, geometry
 from stitchedit.types import ByteArray, FloatArray
 
 Reading = Callable[[ByteArray, FloatArray], float]  # (RGB [H, W, 3], 68 landmarks [68, 2]) -> value

@@ -9,10 +9,12 @@ import cv2
 import numpy as np
 import torch
 
-from stitchedit.faces.attributes import APPEARANCE, GEOMETRY, Predictors, appearance, geometry
+from stitchedit.faces.appearance import APPEARANCE, appearance
+from stitchedit.faces.attributes import Predictors
 from stitchedit.faces.detectors import Box, embed, landmarks
 from stitchedit.faces.expression import EXPRESSION, expression
 from stitchedit.faces.human_ratings import RATED
+from stitchedit.faces.landmark_geometry import GEOMETRY, geometry
 from stitchedit.models.generator import Generator, draw
 from stitchedit.types import ByteArray, EditedLatents, FloatArray
 

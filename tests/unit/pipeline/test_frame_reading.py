@@ -10,7 +10,7 @@ import pytest
 from prepared import prepared_project
 
 from stitchedit import library
-from stitchedit.faces.attributes import geometry
+from stitchedit.faces.landmark_geometry import geometry
 from stitchedit.pipeline.frame_reading import Applied, Moved, read_frame, see
 
 
