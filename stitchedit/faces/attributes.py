@@ -188,9 +188,10 @@ class Predictors:
     def _once(self, name: str, picture: ByteArray, landmarks: FloatArray, read: Callable[..., Any]) -> Any:
         """What `read` says of a face; said again without looking, where the last face asked for was the same."""
         face = hashlib.sha256(picture[::16, ::16].tobytes() + np.ascontiguousarray(landmarks).tobytes()).digest()
-        if self._last.get(name, (b"",))[0] != face:
-            self._last[name] = face, read(picture, landmarks)
-        return self._last[name][1]
+        last = self._last.get(name)
+        if last is None or last[0] != face:
+            last = self._last[name] = face, read(picture, landmarks)
+        return last[1]  # of this face, whatever another thread asks for meanwhile
 
     def _onnx(self, name: str, chip: ByteArray) -> NDArray[np.float64]:
         if name not in self._loaded:
