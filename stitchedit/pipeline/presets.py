@@ -27,15 +27,7 @@ def invert_preset(name: str) -> InvertConfig:
         )
     if name == "quality":
         tune = TuneConfig(
-            steps=1800,
-            steps_per_frame=20,
-            most_steps=8000,
-            lr=3e-4,
-            beta2=0.999,
-            coarse_part=0.3,
-            coarse_fall=0,
-            perceptual_size=512,
-            plateau=0.003,
+            steps=1800, steps_per_frame=20, most_steps=8000, coarse_part=0.3, perceptual_size=512, plateau=0.003
         )
         return replace(base, tune=tune)
     if name == "stit":
@@ -46,7 +38,6 @@ def invert_preset(name: str) -> InvertConfig:
             most_steps=NO_LIMIT,
             shuffle=False,
             lr=3e-5,
-            beta2=0.999,
             lr_codes=0,
             anchor=0,
             ramp_down=0,

@@ -76,7 +76,6 @@ def test_pivotal_tuning(golden: dict[str, Tensor], generator: StyleGAN2, lpips: 
         steps=8,
         shuffle=False,
         lr=lr,
-        beta2=0.999,
         lr_codes=0,
         anchor=0,
         ramp_down=0,
