@@ -123,14 +123,11 @@ class TuneConfig:
     most_steps: int = 3000
     shuffle: bool = True  # random order; False is the fixed order of the reference
     lr: float = 3e-4  # Adam
-    beta2: float = field(default=0.999, metadata={"recorded": "changed"})  # Adam's, of squared gradients
     lr_codes: float = 0.01  # Adam, the pivots; 0 keeps them where they were, as in the reference
     anchor: float = 0.005  # part of the way back to the untuned weights taken at each step; 0 in the reference
     ramp_down: float = 0.4  # last part of the budget in which the rate falls to zero
     coarse_part: float = 0.6  # first part of the budget, worked at the coarse exit
     coarse_size: int = 256  # pixels of that exit
-    # Part of the rate that goes in the course of it; what follows begins with all of it again.
-    coarse_fall: float = field(default=0.0, metadata={"recorded": "changed"})
     l2_weight: float = 10.0  # STIT's
     perceptual_weight: float = 1.0
     perceptual_size: int = 256  # pixels at which the perceptual loss looks, at most
@@ -142,13 +139,7 @@ class TuneConfig:
     def __post_init__(self) -> None:
         _in_range(self, steps=(0, NO_LIMIT), most_steps=(0, NO_LIMIT), full_frames=(1, NO_LIMIT), lr=(0, 1))
         _in_range(self, steps_per_frame=(0, NO_LIMIT), lr_codes=(0, 1), anchor=(0, 1), ramp_down=(0, 1))
-        _in_range(self, coarse_part=(0, 1), coarse_fall=(0, 1), plateau=(0, 1), checkpoint_every=(1, NO_LIMIT))
-        _in_range(self, beta2=(0, 0.99999))
-
-
-def _balanced_tuning() -> TuneConfig:
-    """Fewer steps at a higher rate, with squares of gradients soon forgotten: those of the first steps are large."""
-    return TuneConfig(steps=577, steps_per_frame=6.8, most_steps=2550, lr=6e-4, beta2=0.99, coarse_fall=0.7)
+        _in_range(self, coarse_part=(0, 1), plateau=(0, 1), checkpoint_every=(1, NO_LIMIT))
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +188,7 @@ class InvertConfig:
     track: TrackConfig = field(default_factory=TrackConfig)
     align: AlignConfig = field(default_factory=AlignConfig)
     encode: EncodeConfig = field(default_factory=EncodeConfig)
-    tune: TuneConfig = field(default_factory=_balanced_tuning)
+    tune: TuneConfig = field(default_factory=TuneConfig)
 
     def __post_init__(self) -> None:
         _one_of("preset", self.preset, PRESETS)

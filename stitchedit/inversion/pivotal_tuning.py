@@ -61,8 +61,8 @@ def tune(
     """Tune `generator` in place, at its exit of `size` pixels, and move the pivots of `latents` with it.
 
     The first part of the steps runs at the lowest exit that still shows the face well, for a fraction of the cost;
-    the rest at `size`. Frames come in random order, those that come out badly more often. The rate falls somewhat
-    over the first part, and to zero over the last part of the budget; a plateau ends the level part early.
+    the rest at `size`. Frames come in random order, those that come out badly more often. The rate falls to zero
+    over the last part of the budget; a plateau ends the level part early.
 
     Args:
         generator: untuned, also when resuming: its weights are where the anchor pulls to.
@@ -82,7 +82,7 @@ def tune(
     # A frame that is drawn once or twice has learned little of where to go, and its neighbours may not be drawn at all.
     rates = [config.lr, config.lr_codes * min(1.0, config.steps / (ENOUGH_DRAWS * count))]
     groups = [{"params": weights, "lr": rates[0]}, {"params": codes, "lr": rates[1]}]
-    optimizer = torch.optim.Adam(groups, betas=(0.9, config.beta2), fused=True)
+    optimizer = torch.optim.Adam(groups, fused=True)
     frozen = copy.deepcopy(generator).requires_grad_(False) if config.locality else None
     start = [p.detach().clone() for p in weights]
     recorded: dict[int, Recorded] = {}  # by size
@@ -263,13 +263,7 @@ class _Run:
         return min(config.steps, self.ramp_from + self.ramp_length(config))
 
     def rate(self, config: TuneConfig) -> float:
-        """Factor of the learning rate at the present step.
-
-        Falling a little at the coarse exit, level at the size after it, then falling linearly to near zero.
-        """
-        coarse = config.coarse_part * config.steps
-        if self.step < coarse:
-            return 1 - config.coarse_fall * self.step / coarse
+        """Factor of the learning rate at the present step: level, then falling linearly to near zero."""
         length = self.ramp_length(config)
         left = self.budget(config) - self.step
         return min(1.0, left / (length + 1)) if length else 1.0

@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 FRAMES = 3  # that are drawn, spread over those in which the face is well seen
 FOLDER = "calibration"  # of the project, where answers are kept
-_VERSION = 11  # of the search and of how frames are drawn and read; an answer of another one is found anew
+_VERSION = 10  # of the search and of how frames are drawn and read; an answer of another one is found anew
 
 
 def calibrate(

@@ -5,7 +5,6 @@ from fractions import Fraction
 import pytest
 
 from stitchedit.config import (
-    PRESETS,
     AlignConfig,
     EditConfig,
     EncodeConfig,
@@ -31,7 +30,6 @@ WRONG = [
     lambda: AlignConfig(scale=float("nan")),
     lambda: EncodeConfig(space="Z"),
     lambda: TuneConfig(ramp_down=1.5),
-    lambda: TuneConfig(beta2=1.0),
     lambda: StitchConfig(norm="l3"),
     lambda: StitchConfig(steady=-1.0),
     lambda: StitchConfig(steady=float("nan")),
@@ -73,12 +71,6 @@ def test_the_step_budget_grows_with_the_clip_up_to_a_limit() -> None:
     assert [for_frames(tune, n).steps for n in (1, 12, 24, 50)] == [120, 147, 208, 300], "few frames take fewer"
     encode = invert_preset("balanced").encode
     assert [for_frames(encode, n).steps for n in (1, 48)] == [encode.steps] * 2
-
-
-def test_records_of_tunings_from_before_hold_but_for_balanced() -> None:
-    newer = {"beta2", "coarse_fall"}
-    told = {name: newer & set(inputs_of(invert_preset(name).tune)) for name in PRESETS}
-    assert told == {"fast": set(), "balanced": newer, "quality": set(), "stit": set()}
 
 
 def test_records_of_crops_from_before_expansions_hold() -> None:

@@ -55,4 +55,4 @@ def test_settings_make_those_of_the_stages() -> None:
     assert (config.tune.steps, config.tune.most_steps, config.encode.steps) == (30, 30, 5)
     edit = settings.edit()
     assert (edit.stitch.steps, edit.lossless, edit.calibrated, edit.metadata_only) == (1, True, False, True)
-    assert FilmSettings().invert().tune.steps == 577
+    assert FilmSettings().invert().tune.steps == 680

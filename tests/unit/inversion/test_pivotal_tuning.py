@@ -126,16 +126,6 @@ def test_frames_that_come_out_badly_are_drawn_more_often_and_no_frame_is_left_ou
     assert often.min() >= 9
 
 
-def test_the_rate_falls_in_both_parts() -> None:
-    config, run = TuneConfig(steps=100, coarse_part=0.5, coarse_fall=0.6, ramp_down=0.25), _Run(5)
-    rates = []
-    for run.step in (0, 25, 49, 50, 74, 76, 99):
-        rates.append(run.rate(config))
-    assert rates[:3] == pytest.approx([1, 0.7, 0.412])
-    assert rates[3:5] == [1, 1]
-    assert rates[5:] == pytest.approx([24 / 26, 1 / 26])
-
-
 def test_a_plateau_ends_the_level_part(
     tiny_generator: StyleGAN2, tiny_crops: Crops, latents: Latents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
