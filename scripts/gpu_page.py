@@ -1,4 +1,7 @@
-"""The page and the JSON file of `gpu_check.py`."""
+"""The page and the JSON file of `gpu_check.py`.
+
+Nothing of stitchedit is imported: the page tells what failed also where that cannot be.
+"""
 
 from __future__ import annotations
 

@@ -40,9 +40,9 @@ def measure_steps(network: str, device: str, small: bool, keep: Callable[[Row], 
             for form in ("reference", "ours"):
                 generator = make()
                 FORMS[network, form, precision == "half"](generator)
-                name = "bfloat16" if (network, form, precision) == ("default", "ours", "half") else "float32"
-                if device == "cuda" and precision != "float32" and name == "float32":
-                    name = "tf32"  # what is not in half
+                name = "tf32" if device == "cuda" and precision != "float32" else "float32"  # of what is not in half
+                if (network, form, precision) == ("default", "ours", "half"):
+                    name = "bfloat16"
                 step = Steps(generator, size, device, small, name)
                 image = step.picture()
                 expected = image if expected is None else expected
